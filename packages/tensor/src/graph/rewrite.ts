@@ -1,0 +1,43 @@
+import { constantOp, inputOp, Tensor, type Update, variableOf, variableOp } from './tensor.ts'
+
+/**
+ * Merges tensors that say the same thing: the same op with the same parameters on the same inputs. Gradients
+ * are written without regard to what was computed before, and this is what makes that free.
+ * Returns the representative of every given tensor.
+ */
+export function mergeEqual(tensors: readonly Tensor[]): Map<Tensor, Tensor> {
+  const representative = new Map<Tensor, Tensor>()
+  const known = new Map<string, Tensor>()
+  const variableIds = new Map<unknown, number>()
+  for (const tensor of tensors) {
+    const inputs = tensor.inputs.map((input) => representative.get(input)!)
+    const key = `${tensor.op.name}(${inputs.map(({ id }) => id).join(',')})${paramsKey(tensor, variableIds)}`
+    const equal = known.get(key)
+    if (equal) {
+      representative.set(tensor, equal)
+      continue
+    }
+    const unchanged = inputs.every((input, index) => input === tensor.inputs[index])
+    const kept = unchanged ? tensor : new Tensor(tensor.op, inputs, tensor.params, tensor.spec, tensor.label)
+    known.set(key, kept)
+    representative.set(tensor, kept)
+  }
+  return representative
+}
+
+function paramsKey(tensor: Tensor, variableIds: Map<unknown, number>): string {
+  if (tensor.op !== variableOp) return JSON.stringify(tensor.params)
+  const variable = variableOf(tensor)
+  if (!variableIds.has(variable)) variableIds.set(variable, variableIds.size)
+  return `#${variableIds.get(variable)}`
+}
+
+/** True for tensors that no kernel computes. */
+export function isLeaf(tensor: Tensor): boolean {
+  return tensor.op === inputOp || tensor.op === constantOp || tensor.op === variableOp
+}
+
+/** The update with its inputs replaced by their representatives. */
+export function rewireUpdate(update: Update, representative: ReadonlyMap<Tensor, Tensor>): Update {
+  return { ...update, inputs: update.inputs.map((input) => representative.get(input)!) }
+}

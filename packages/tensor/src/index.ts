@@ -1,0 +1,26 @@
+export { DeviceError, KernelError, PlanError, ShapeError } from './errors.ts'
+export { type DType, describeSpec, elements, f32, type Spec, sameShape, u32 } from './graph/spec.ts'
+export {
+  apply,
+  constant,
+  input,
+  read,
+  type Tensor,
+  type Update,
+  update,
+  type Variable,
+} from './graph/tensor.ts'
+export type { Kernel, Op, UpdateOp } from './op.ts'
+export { broadcastTo } from './ops/broadcast/op.ts'
+export { conv3d } from './ops/conv3d/op.ts'
+export { add, div, mul, sub } from './ops/pointwise/binary.ts'
+export { affine, exp, leakyRelu, log, negate, relu, sigmoid, sqrt, square } from './ops/pointwise/unary.ts'
+export { mean, sum } from './ops/reduce/op.ts'
+export { reshape } from './ops/reshape/op.ts'
+export { Arena, type ArenaVariable, sliceOf } from './plan/arena.ts'
+export { compile, type PlanDefinition, type PlanOptions } from './plan/compile.ts'
+export { SlotPool } from './plan/memory.ts'
+export type { Feeds, Plan, PlanSummary } from './plan/plan.ts'
+export { execute } from './reference/execute.ts'
+export type { Capabilities } from './runtime/capabilities.ts'
+export { Runtime } from './runtime/runtime.ts'

@@ -1,0 +1,90 @@
+import type { Spec } from './graph/spec.ts'
+import type { Tensor } from './graph/tensor.ts'
+import type { Capabilities } from './runtime/capabilities.ts'
+
+/**
+ * The one place where an operation is defined. An op is a plain value: it knows its shapes, its truth in
+ * float64, its gradient written in other ops, and the kernels that compute it. It knows no device.
+ */
+export interface Op<P = unknown> {
+  readonly name: string
+  /** Shape and dtype rule. Throws ShapeError when the inputs do not fit. */
+  infer(inputs: readonly Spec[], params: P): Spec
+  /** The oracle: obvious loops in float64. `inputs` are row-major values of the given specs. */
+  reference(inputs: readonly Float64Array[], params: P, specs: readonly Spec[], output: Spec): Float64Array
+  /**
+   * Gradients with respect to each input, given the cotangent `ct` of the output: one thunk per input, so that
+   * only gradients on a path to a target are ever built; `null` where the op is constant in that input.
+   * Absent for ops that end a chain of derivatives.
+   */
+  vjp?(ct: Tensor, inputs: readonly Tensor[], output: Tensor, params: P): readonly ((() => Tensor) | null)[]
+  /** In order of preference: the first whose `fits` agrees is used, unless the caller names one. */
+  readonly kernels: readonly Kernel<P>[]
+}
+
+/** One way to compute an op on a device. */
+export interface Kernel<P = unknown> {
+  readonly name: string
+  /** Whether this device and these shapes suit the kernel; absent means always. */
+  fits?(device: Capabilities, inputs: readonly Spec[], output: Spec, params: P): boolean
+  /** The dispatches that compute the output. */
+  program(inputs: readonly Spec[], output: Spec, params: P, device: Capabilities): Program
+  /** Nominal work, for the roofline. */
+  cost?(inputs: readonly Spec[], output: Spec, params: P): Cost
+}
+
+/** Nominal floating-point operations and compulsory bytes of one execution. */
+export interface Cost {
+  readonly flops: number
+  readonly bytes: number
+}
+
+/** A few dispatches and the scratch space between them. */
+export interface Program {
+  /** Sizes of scratch buffers in 4-byte words. */
+  readonly scratch?: readonly number[]
+  readonly stages: readonly Stage[]
+}
+
+/** Where a binding's memory comes from: `input2`, `output`, `scratch0`. */
+export type Slot = `input${number}` | 'output' | `scratch${number}`
+
+/** One dispatch of one WGSL entry point `main`. */
+export interface Stage {
+  /** WGSL text of a `.wgsl` file. */
+  readonly source: string
+  /** The file's name, for profiles and errors. */
+  readonly file: string
+  /** New values for top-level `const` lines of the source. */
+  readonly constants?: Readonly<Record<string, number | string>>
+  /** Memory for `@binding(0)`, `@binding(1)`, …; the uniform block, if any, is bound after them. */
+  readonly bindings: readonly Slot[]
+  /** The uniform block: first its u32 fields, then its f32 fields. */
+  readonly uniforms?: { readonly u32?: readonly number[]; readonly f32?: readonly number[] }
+  /** Workgroups along x, y, z. */
+  readonly grid: readonly [number, number, number]
+}
+
+/**
+ * A change of persistent state at the end of a plan: Adam, running statistics, gradient accumulation.
+ * The inputs listed in `updates` are variables and are overwritten in place.
+ */
+export interface UpdateOp<P = unknown> {
+  readonly name: string
+  /** Indices of the inputs that the update overwrites. */
+  readonly updates: readonly number[]
+  /** Throws ShapeError when the inputs do not fit. */
+  check(inputs: readonly Spec[], params: P): void
+  /** New values of the overwritten inputs, in the order of `updates`. */
+  reference(inputs: readonly Float64Array[], params: P): readonly Float64Array[]
+  program(inputs: readonly Spec[], params: P): Program
+}
+
+/** Workgroups for a one-dimensional job, folded into two dimensions past WebGPU's 65,535 a dimension. */
+export function linearGrid(invocations: number, workgroupSize: number): [number, number, number] {
+  const workgroups = Math.max(1, Math.ceil(invocations / workgroupSize))
+  const limit = 65_535
+  if (workgroups <= limit) return [workgroups, 1, 1]
+  const rows = Math.ceil(workgroups / limit)
+  return [Math.ceil(workgroups / rows), rows, 1]
+}

@@ -1,0 +1,130 @@
+// y = bias + 3x3x3 convolution of stride 1, padding 1, for devices where a load costs far more than a multiply-add.
+// A workgroup is one subgroup and its lanes are neighbouring output channels. It makes a tile of TILE_H x TILE_W
+// positions of one plane: for every input channel and plane of the kernel, the lanes gather the tile's input patch
+// once along the width, and subgroupBroadcast hands every value to all lanes. Weights are [tap][ci][co]; with
+// MIRROR, taps are reversed and channels exchanged, which makes the same text the gradient of the input.
+enable subgroups;
+
+const LANES = 8;
+const TILE_W = 8;
+const TILE_H = 4;
+const VECTORS = 1;
+const MIRROR = 0;
+const PATCH_W = TILE_W + 2;
+const PATCH_H = TILE_H + 2;
+const GATHERS = (PATCH_W + LANES - 1) / LANES;
+
+struct Shape {
+  inputChannels: i32, outputChannels: i32,
+  depth: i32, height: i32, width: i32,
+  tilesW: i32, tilesH: i32, replicate: i32, hasBias: i32,
+}
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> w: array<f32>;
+@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<uniform> shape: Shape;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id) group: vec3u) {
+  let lane = i32(invocation);
+  let tile = i32(group.x);
+  let w0 = tile % shape.tilesW * TILE_W;
+  let h0 = tile / shape.tilesW % shape.tilesH * TILE_H;
+  let d = tile / (shape.tilesW * shape.tilesH);
+  let co = i32(group.y) * LANES * VECTORS + lane;
+  let n = i32(group.z);
+  let inputs = shape.inputChannels;
+  let outputs = shape.outputChannels;
+
+  // Lanes past the last channel compute a copy of it and keep it to themselves.
+  // registers
+  var channel: array<i32, VECTORS>;
+  // registers
+  var sum: array<f32, TILE_H * TILE_W * VECTORS>;
+  // unroll
+  for (var v = 0; v < VECTORS; v++) {
+    channel[v] = min(co + v * LANES, outputs - 1);
+    let start = select(0.0, bias[channel[v]], shape.hasBias == 1);
+    // unroll
+    for (var p = 0; p < TILE_H * TILE_W; p++) { sum[p * VECTORS + v] = start; }
+  }
+
+  // Where the lanes find the columns of the patch, and which of them lie outside.
+  // registers
+  var column: array<i32, GATHERS>;
+  // registers
+  var inside: array<bool, GATHERS>;
+  // unroll
+  for (var g = 0; g < GATHERS; g++) {
+    let wanted = w0 - 1 + lane + g * LANES;
+    column[g] = clamp(wanted, 0, shape.width - 1) * inputs;
+    inside[g] = column[g] == wanted * inputs || shape.replicate == 1;
+  }
+
+  for (var kd = 0; kd < 3; kd++) {
+    let wanted = d + kd - 1;
+    let plane = clamp(wanted, 0, shape.depth - 1);
+    if (plane != wanted && shape.replicate == 0) { continue; }
+    for (var ci = 0; ci < inputs; ci++) {
+      // registers
+      var weight: array<f32, 9 * VECTORS>;
+      // unroll
+      for (var k = 0; k < 9; k++) {
+        // unroll
+        for (var v = 0; v < VECTORS; v++) {
+          if (MIRROR == 1) {
+            weight[k * VECTORS + v] = w[((26 - kd * 9 - k) * outputs + channel[v]) * inputs + ci];
+          }
+          if (MIRROR == 0) {
+            weight[k * VECTORS + v] = w[((kd * 9 + k) * inputs + ci) * outputs + channel[v]];
+          }
+        }
+      }
+      let planeBase = (n * shape.depth + plane) * shape.height;
+      // unroll
+      for (var r = 0; r < PATCH_H; r++) {
+        let wantedRow = h0 + r - 1;
+        let row = clamp(wantedRow, 0, shape.height - 1);
+        let rowInside = row == wantedRow || shape.replicate == 1;
+        let rowBase = (planeBase + row) * shape.width * inputs + ci;
+        // registers
+        var gathered: array<f32, GATHERS>;
+        // unroll
+        for (var g = 0; g < GATHERS; g++) {
+          gathered[g] = select(0.0, x[rowBase + column[g]], inside[g] && rowInside);
+        }
+        // unroll
+        for (var c = 0; c < PATCH_W; c++) {
+          let value = subgroupBroadcast(gathered[c / LANES], u32(c % LANES));
+          // unroll
+          for (var kh = 0; kh < 3; kh++) {
+            // unroll
+            for (var kw = 0; kw < 3; kw++) {
+              if (r - kh >= 0 && r - kh < TILE_H && c - kw >= 0 && c - kw < TILE_W) {
+                // unroll
+                for (var v = 0; v < VECTORS; v++) {
+                  sum[((r - kh) * TILE_W + c - kw) * VECTORS + v] += value * weight[(kh * 3 + kw) * VECTORS + v];
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  // unroll
+  for (var r = 0; r < TILE_H; r++) {
+    let rowBase = (((n * shape.depth + d) * shape.height + h0 + r) * shape.width + w0) * outputs;
+    // unroll
+    for (var c = 0; c < TILE_W; c++) {
+      if (h0 + r < shape.height && w0 + c < shape.width) {
+        // unroll
+        for (var v = 0; v < VECTORS; v++) {
+          if (co + v * LANES < outputs) { y[rowBase + c * outputs + co + v * LANES] = sum[(r * TILE_W + c) * VECTORS + v]; }
+        }
+      }
+    }
+  }
+}

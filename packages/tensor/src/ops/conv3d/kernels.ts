@@ -1,0 +1,203 @@
+import { elements, type Spec } from '../../graph/spec.ts'
+import { type Kernel, linearGrid, type Program, type Stage } from '../../op.ts'
+import type { Capabilities } from '../../runtime/capabilities.ts'
+import { sharedSum } from '../reduce/program.ts'
+import forwardDirect from './forward.direct.wgsl'
+import forwardLanes from './forward.lanes.wgsl'
+import { type Conv3dGeometry, type Conv3dParams, convolutionCost, geometry } from './geometry.ts'
+import inputBorder from './input.border.wgsl'
+import inputDirect from './input.direct.wgsl'
+import type { Conv3dGradientParams } from './op.ts'
+import weightDirect from './weight.direct.wgsl'
+import weightLanes from './weight.lanes.wgsl'
+
+const f32 = (shape: readonly number[]): Spec => ({ shape, dtype: 'f32' })
+
+/** The uniform block that all direct kernels share, up to what each appends. */
+function directShape(g: Conv3dGeometry): number[] {
+  const sizes = [g.batch, g.inputChannels, g.outputChannels, ...g.input, ...g.output]
+  return [...sizes, g.kernel, g.stride, g.padding, g.mode === 'replicate' ? 1 : 0]
+}
+
+/** Kernels of the lanes family are written for one shape of convolution, and for subgroups of a known size. */
+function lanesFit(device: Capabilities, { kernel, stride, padding }: Conv3dParams): boolean {
+  return (
+    device.subgroupSize !== null && device.subgroupSize >= 4 && kernel === 3 && stride === 1 && padding === 1
+  )
+}
+
+/** Tile of the forward lanes kernel: as many sums as the device's registers hold. */
+function lanesTile(lanes: number, channels: number): { TILE_W: number; TILE_H: number; VECTORS: number } {
+  return lanes <= 4
+    ? { TILE_W: 16, TILE_H: 4, VECTORS: channels > lanes ? 2 : 1 }
+    : { TILE_W: 8, TILE_H: 4, VECTORS: 1 }
+}
+
+interface LanesOperands {
+  readonly batch: number
+  /** D, H, W: the same for input and output. */
+  readonly size: readonly [number, number, number]
+  readonly inputChannels: number
+  readonly outputChannels: number
+  readonly replicate: boolean
+  readonly hasBias: boolean
+  readonly mirror: boolean
+}
+
+function lanesStage(lanes: number, operands: LanesOperands): Stage {
+  const { batch, inputChannels, outputChannels, replicate, hasBias, mirror } = operands
+  const [depth, height, width] = operands.size
+  const tile = lanesTile(lanes, outputChannels)
+  const tilesW = Math.ceil(width / tile.TILE_W)
+  const tilesH = Math.ceil(height / tile.TILE_H)
+  const flags = [replicate ? 1 : 0, hasBias ? 1 : 0]
+  return {
+    source: forwardLanes,
+    file: mirror ? 'forward.lanes.wgsl:mirror' : 'forward.lanes.wgsl',
+    constants: { LANES: lanes, ...tile, MIRROR: mirror ? 1 : 0 },
+    // Without a bias the weights stand in for it: a binding must exist, its values are not used.
+    bindings: ['input0', 'input1', hasBias ? 'input2' : 'input1', 'output'],
+    uniforms: { u32: [inputChannels, outputChannels, depth, height, width, tilesW, tilesH, ...flags] },
+    grid: [tilesW * tilesH * depth, Math.ceil(outputChannels / (lanes * tile.VECTORS)), batch],
+  }
+}
+
+export const forwardKernels: readonly Kernel<Conv3dParams>[] = [
+  {
+    name: 'lanes',
+    fits: (device, _inputs, _output, params) => lanesFit(device, params),
+    program([x, w, bias], _, params, device) {
+      const g = geometry('conv3d', x!, w!, params)
+      const replicate = g.mode === 'replicate'
+      return {
+        stages: [
+          lanesStage(device.subgroupSize!, {
+            ...g,
+            size: g.input,
+            replicate,
+            hasBias: bias !== undefined,
+            mirror: false,
+          }),
+        ],
+      }
+    },
+    cost: ([x, w], _, params) => convolutionCost(geometry('conv3d', x!, w!, params)),
+  },
+  {
+    name: 'direct',
+    program([x, w, bias], y, params) {
+      const g = geometry('conv3d', x!, w!, params)
+      return {
+        stages: [
+          {
+            source: forwardDirect,
+            file: 'forward.direct.wgsl',
+            bindings: ['input0', 'input1', bias ? 'input2' : 'input1', 'output'],
+            uniforms: { u32: [...directShape(g), bias ? 1 : 0] },
+            grid: linearGrid(elements(y.shape), 64),
+          },
+        ],
+      }
+    },
+    cost: ([x, w], _, params) => convolutionCost(geometry('conv3d', x!, w!, params)),
+  },
+]
+
+export const inputGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
+  {
+    name: 'lanes',
+    fits: (device, _inputs, _output, params) => lanesFit(device, params),
+    program([, w], dx, params, device): Program {
+      const g = geometry('conv3dInput', dx, w!, params)
+      const [depth, height, width] = g.input
+      // The same convolution backwards: taps mirrored, channels exchanged, zeros beyond the border.
+      const mirrored = lanesStage(device.subgroupSize!, {
+        batch: g.batch,
+        size: g.input,
+        inputChannels: g.outputChannels,
+        outputChannels: g.inputChannels,
+        replicate: false,
+        hasBias: false,
+        mirror: true,
+      })
+      if (g.mode === 'zero') return { stages: [mirrored] }
+      const border: Stage = {
+        source: inputBorder,
+        file: 'input.border.wgsl',
+        bindings: ['input0', 'input1', 'output'],
+        uniforms: { u32: [g.inputChannels, g.outputChannels, depth, height, width, g.batch] },
+        grid: linearGrid(elements(dx.shape), 64),
+      }
+      return { stages: [mirrored, border] }
+    },
+    cost: ([, w], dx, params) => convolutionCost(geometry('conv3dInput', dx, w!, params)),
+  },
+  {
+    name: 'direct',
+    program([, w], dx, params) {
+      const g = geometry('conv3dInput', dx, w!, params)
+      return {
+        stages: [
+          {
+            source: inputDirect,
+            file: 'input.direct.wgsl',
+            bindings: ['input0', 'input1', 'output'],
+            uniforms: { u32: directShape(g) },
+            grid: linearGrid(elements(dx.shape), 64),
+          },
+        ],
+      }
+    },
+    cost: ([, w], dx, params) => convolutionCost(geometry('conv3dInput', dx, w!, params)),
+  },
+]
+
+/** Workgroups that keep a software device's few cores busy. */
+const ENOUGH_WORKGROUPS = 64
+
+export const weightGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
+  {
+    name: 'lanes',
+    fits: (device, _inputs, _output, params) => lanesFit(device, params),
+    program([x], dw, params, device): Program {
+      const g = geometry('conv3dWeight', x!, f32(params.shape), params)
+      const lanes = device.subgroupSize!
+      const channels = g.inputChannels >= 2 ? 2 : 1
+      const channelGroups = Math.ceil(g.inputChannels / channels)
+      const outputGroups = Math.ceil(g.outputChannels / lanes)
+      const planes = g.batch * g.input[0]
+      const wantedShares = Math.ceil(ENOUGH_WORKGROUPS / (3 * channelGroups * outputGroups))
+      const planesPerShare = Math.ceil(planes / Math.min(planes, wantedShares))
+      const shares = Math.ceil(planes / planesPerShare)
+      const layout = [planes, planesPerShare, channelGroups, g.mode === 'replicate' ? 1 : 0]
+      const partial: Stage = {
+        source: weightLanes,
+        file: 'weight.lanes.wgsl',
+        constants: { LANES: lanes, CHANNELS: channels },
+        bindings: ['input0', 'input1', shares > 1 ? 'scratch0' : 'output'],
+        uniforms: { u32: [g.inputChannels, g.outputChannels, ...g.input, ...layout] },
+        grid: [3 * channelGroups, outputGroups, shares],
+      }
+      return sharedSum(partial, shares, elements(dw.shape))
+    },
+    cost: ([x], _, params) => convolutionCost(geometry('conv3dWeight', x!, f32(params.shape), params)),
+  },
+  {
+    name: 'direct',
+    program([x], dw, params): Program {
+      const g = geometry('conv3dWeight', x!, f32(params.shape), params)
+      const weights = elements(dw.shape)
+      const rows = g.batch * g.output[0] * g.output[1]
+      const shares = Math.max(1, Math.min(rows, Math.ceil((ENOUGH_WORKGROUPS * 64) / weights)))
+      const partial: Stage = {
+        source: weightDirect,
+        file: 'weight.direct.wgsl',
+        bindings: ['input0', 'input1', shares > 1 ? 'scratch0' : 'output'],
+        uniforms: { u32: [...directShape(g), shares] },
+        grid: linearGrid(weights * shares, 64),
+      }
+      return sharedSum(partial, shares, weights)
+    },
+    cost: ([x], _, params) => convolutionCost(geometry('conv3dWeight', x!, f32(params.shape), params)),
+  },
+]

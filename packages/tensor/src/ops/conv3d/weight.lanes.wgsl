@@ -1,0 +1,117 @@
+// dw of a 3x3x3 convolution of stride 1, padding 1, for devices where a load costs far more than a multiply-add.
+// A workgroup is one subgroup and its lanes are neighbouring output channels. It keeps the nine taps of one plane of
+// the kernel for CHANNELS input channels in registers and walks over its share of the planes (n, d) tile by tile:
+// dy is loaded once per lane, x is gathered along the width and broadcast. `sum` of the shares follows.
+enable subgroups;
+
+const LANES = 8;
+const TILE_W = 8;
+const TILE_H = 2;
+const CHANNELS = 2;
+const PATCH_W = TILE_W + 2;
+const PATCH_H = TILE_H + 2;
+const GATHERS = (PATCH_W + LANES - 1) / LANES;
+
+struct Shape {
+  inputChannels: i32, outputChannels: i32,
+  depth: i32, height: i32, width: i32,
+  planes: i32, planesPerShare: i32, channelGroups: i32, replicate: i32,
+}
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> dy: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dw: array<f32>;
+@group(0) @binding(3) var<uniform> shape: Shape;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id) group: vec3u) {
+  let lane = i32(invocation);
+  let ci0 = i32(group.x) % shape.channelGroups * CHANNELS;
+  let kd = i32(group.x) / shape.channelGroups;
+  let inputs = shape.inputChannels;
+  let outputs = shape.outputChannels;
+  let co = i32(group.y) * LANES + lane;
+  let channel = min(co, outputs - 1);
+  let share = i32(group.z);
+
+  // registers
+  var sum: array<f32, 9 * CHANNELS>;
+  // unroll
+  for (var k = 0; k < 9 * CHANNELS; k++) { sum[k] = 0.0; }
+
+  let lastPlane = min((share + 1) * shape.planesPerShare, shape.planes);
+  for (var p = share * shape.planesPerShare; p < lastPlane; p++) {
+    let d = p % shape.depth;
+    let n = p / shape.depth;
+    let plane = clamp(d + kd - 1, 0, shape.depth - 1);
+    if (plane != d + kd - 1 && shape.replicate == 0) { continue; }
+    let planeBase = (n * shape.depth + plane) * shape.height;
+    for (var h0 = 0; h0 < shape.height; h0 += TILE_H) {
+      for (var w0 = 0; w0 < shape.width; w0 += TILE_W) {
+        // The tile's gradients; zero outside, so that their products vanish.
+        // registers
+        var gradient: array<f32, TILE_H * TILE_W>;
+        // unroll
+        for (var r = 0; r < TILE_H; r++) {
+          let rowBase = ((p * shape.height + min(h0 + r, shape.height - 1)) * shape.width) * outputs + channel;
+          // unroll
+          for (var c = 0; c < TILE_W; c++) {
+            let value = dy[rowBase + min(w0 + c, shape.width - 1) * outputs];
+            gradient[r * TILE_W + c] = select(0.0, value, h0 + r < shape.height && w0 + c < shape.width);
+          }
+        }
+        // registers
+        var column: array<i32, GATHERS>;
+        // registers
+        var inside: array<bool, GATHERS>;
+        // unroll
+        for (var g = 0; g < GATHERS; g++) {
+          let wanted = w0 - 1 + lane + g * LANES;
+          column[g] = clamp(wanted, 0, shape.width - 1) * inputs;
+          inside[g] = column[g] == wanted * inputs || shape.replicate == 1;
+        }
+        // unroll
+        for (var j = 0; j < CHANNELS; j++) {
+          let ci = min(ci0 + j, inputs - 1);
+          // unroll
+          for (var r = 0; r < PATCH_H; r++) {
+            let wantedRow = h0 + r - 1;
+            let row = clamp(wantedRow, 0, shape.height - 1);
+            let rowInside = row == wantedRow || shape.replicate == 1;
+            let rowBase = (planeBase + row) * shape.width * inputs + ci;
+            // registers
+            var gathered: array<f32, GATHERS>;
+            // unroll
+            for (var g = 0; g < GATHERS; g++) {
+              gathered[g] = select(0.0, x[rowBase + column[g]], inside[g] && rowInside);
+            }
+            // unroll
+            for (var c = 0; c < PATCH_W; c++) {
+              let value = subgroupBroadcast(gathered[c / LANES], u32(c % LANES));
+              // unroll
+              for (var kh = 0; kh < 3; kh++) {
+                // unroll
+                for (var kw = 0; kw < 3; kw++) {
+                  if (r - kh >= 0 && r - kh < TILE_H && c - kw >= 0 && c - kw < TILE_W) {
+                    sum[j * 9 + kh * 3 + kw] += value * gradient[(r - kh) * TILE_W + c - kw];
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  if (co < outputs) {
+    // unroll
+    for (var j = 0; j < CHANNELS; j++) {
+      if (ci0 + j < inputs) {
+        // unroll
+        for (var k = 0; k < 9; k++) {
+          dw[((share * 27 + kd * 9 + k) * inputs + ci0 + j) * outputs + co] = sum[j * 9 + k];
+        }
+      }
+    }
+  }
+}

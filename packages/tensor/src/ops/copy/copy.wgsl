@@ -1,0 +1,11 @@
+// Copies 4-byte words, whatever their type.
+struct Shape { count: u32 }
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read_write> y: array<u32>;
+@group(0) @binding(2) var<uniform> shape: Shape;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.y * groups.x * 64u + id.x;
+  if (i < shape.count) { y[i] = x[i]; }
+}

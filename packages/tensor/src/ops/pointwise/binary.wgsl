@@ -1,0 +1,16 @@
+// One function of two values of the same shape. The line of `f` is replaced by the row that is wanted.
+struct Shape { count: u32 }
+@group(0) @binding(0) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<uniform> shape: Shape;
+
+fn f(a: f32, b: f32) -> f32 {
+  return a;
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.y * groups.x * 64u + id.x;
+  if (i < shape.count) { y[i] = f(a[i], b[i]); }
+}

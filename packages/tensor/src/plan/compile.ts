@@ -1,0 +1,245 @@
+import { PlanError } from '../errors.ts'
+import { isLeaf, mergeEqual, rewireUpdate } from '../graph/rewrite.ts'
+import { describeSpec, elements, sameShape } from '../graph/spec.ts'
+import {
+  type ConstantParams,
+  collect,
+  constantOp,
+  type InputParams,
+  inputOp,
+  type Tensor,
+  type Update,
+  variableOf,
+} from '../graph/tensor.ts'
+import type { Program, Slot } from '../op.ts'
+import { copy } from '../ops/copy/op.ts'
+import { reshapeOp } from '../ops/reshape/op.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import type { ArenaVariable } from './arena.ts'
+import { chooseKernel, type KernelChoice } from './choose.ts'
+import { type Guard, PlainMemory, type PlanMemory } from './guard.ts'
+import { type Lifetime, layOut, SlotPool } from './memory.ts'
+import { type InputPlace, type OutputPlace, Plan, SCALAR_CELL_WORDS } from './plan.ts'
+import { type Memory, StepBuilder } from './step.ts'
+
+/** What a plan computes. */
+export interface PlanDefinition {
+  readonly name: string
+  /** Tensors whose values come back from every run. */
+  readonly outputs?: Readonly<Record<string, Tensor>>
+  /** Tensors whose values are written into variables, e.g. gradients into their arena. */
+  readonly assign?: readonly (readonly [ArenaVariable, Tensor])[]
+  /** Changes of state, in this order, after everything else. */
+  readonly updates?: readonly Update[]
+}
+
+export interface PlanOptions {
+  /** Slots shared with other plans of the same runtime. */
+  readonly pool?: SlotPool
+  readonly kernels?: KernelChoice
+  /** For tests: memory that notices unwritten elements and writes out of bounds. */
+  readonly guard?: Guard
+}
+
+/** Makes a plan. Throws PlanError when no kernel fits, KernelError when one does not compile. */
+export async function compile(
+  runtime: Runtime,
+  definition: PlanDefinition,
+  options: PlanOptions = {},
+): Promise<Plan> {
+  const graph = normalize(definition)
+  const { tensors, updates, outputs, placed } = graph
+  const computed = tensors.filter((tensor) => !isLeaf(tensor) && tensor.op !== reshapeOp)
+  const position = new Map(computed.map((tensor, index) => [tensor, index]))
+  const device = runtime.capabilities
+  const kernels = computed.map((tensor) =>
+    chooseKernel(tensor, device, options.kernels ?? {}, definition.name),
+  )
+  const specsOf = (list: readonly Tensor[]) => list.map((tensor) => tensor.spec)
+  const programs: Program[] = [
+    ...computed.map((tensor, index) =>
+      kernels[index]!.program(specsOf(tensor.inputs), tensor.spec, tensor.params, device),
+    ),
+    ...updates.map((update) => update.op.program(specsOf(update.inputs), update.params)),
+  ]
+  const end = programs.length
+
+  // A result lives from the step that makes it to the last step that reads it; scratch lives for one step.
+  const lastUse = new Map<Tensor, number>()
+  const use = (tensor: Tensor, step: number) => lastUse.set(source(tensor), step)
+  computed.forEach((tensor, step) => {
+    for (const input of tensor.inputs) use(input, step)
+  })
+  updates.forEach((update, index) => {
+    for (const input of update.inputs) use(input, computed.length + index)
+  })
+  for (const tensor of outputs.values()) use(tensor, end)
+  const lifetimes: Lifetime[] = []
+  const slotted = computed.filter((tensor) => !placed.has(tensor))
+  for (const tensor of slotted) {
+    const first = position.get(tensor)!
+    lifetimes.push({ words: elements(tensor.shape), first, last: lastUse.get(tensor) ?? first })
+  }
+  const scratchStart = programs.map((program, step) => {
+    const start = lifetimes.length
+    for (const words of program.scratch ?? []) lifetimes.push({ words, first: step, last: step })
+    return start
+  })
+  const pool = options.pool ?? new SlotPool(runtime)
+  const memory: PlanMemory = options.guard
+    ? options.guard.memory(runtime, lifetimes)
+    : new PlainMemory(layOut(lifetimes))
+  await memory.claim(pool)
+
+  // Leaves: inputs and constants get buffers of their own, scalars share one, variables have their arena.
+  const owned: GPUBuffer[] = []
+  const own = async (bytes: number, label: string) => {
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC
+    const buffer = await runtime.buffer(bytes, usage, label)
+    owned.push(buffer)
+    return buffer
+  }
+  const leaves = new Map<Tensor, Memory>()
+  const inputs = new Map<string, InputPlace>()
+  const scalarCount = tensors.filter((tensor) => tensor.op === inputOp && tensor.shape.length === 0).length
+  const scalarWords = new Uint32Array(Math.max(1, scalarCount) * SCALAR_CELL_WORDS)
+  const scalarBuffer = await own(scalarWords.byteLength, 'scalars')
+  for (const tensor of tensors) {
+    const bytes = elements(tensor.shape) * 4
+    if (tensor.op === constantOp) {
+      const { values, spec } = tensor.params as ConstantParams
+      const buffer = await own(bytes, 'constant')
+      const array = spec.dtype === 'u32' ? Uint32Array.from(values) : Float32Array.from(values)
+      runtime.device.queue.writeBuffer(buffer, 0, array)
+      leaves.set(tensor, { buffer, offset: 0, size: bytes })
+    } else if (tensor.op === inputOp) {
+      const { name, spec } = tensor.params as InputParams
+      if (inputs.has(name)) throw new PlanError(definition.name, `two different inputs are called "${name}"`)
+      if (tensor.shape.length === 0) {
+        const cell = [...inputs.values()].filter((place) => place.cell !== undefined).length
+        inputs.set(name, { spec, cell })
+        leaves.set(tensor, { buffer: scalarBuffer, offset: cell * SCALAR_CELL_WORDS * 4, size: 4 })
+      } else {
+        const buffer = await own(bytes, name)
+        inputs.set(name, { spec, buffer })
+        leaves.set(tensor, { buffer, offset: 0, size: bytes })
+      }
+    } else {
+      const variable = variableOf(tensor) as ArenaVariable | undefined
+      if (variable) leaves.set(tensor, bindingOf(variable))
+    }
+  }
+
+  const slottedIndex = new Map(slotted.map((tensor, index) => [tensor, index]))
+  const locate = (tensor: Tensor): Memory => {
+    const origin = source(tensor)
+    const place = placed.get(origin)
+    return leaves.get(origin) ?? (place ? bindingOf(place) : memory.binding(slottedIndex.get(origin)!))
+  }
+  const builder = new StepBuilder(runtime)
+  let largestBinding = 0
+  const resolver = (step: number, operands: readonly Tensor[], output?: Tensor) => (slot: Slot) => {
+    const index = Number.parseInt(slot.replace(/\D+/, ''), 10)
+    const binding = slot.startsWith('input')
+      ? locate(operands[index]!)
+      : slot === 'output'
+        ? locate(output!)
+        : memory.binding(scratchStart[step]! + index)
+    largestBinding = Math.max(largestBinding, binding.size)
+    return binding
+  }
+  computed.forEach((tensor, step) => {
+    const label = tensor.label ? ` ${tensor.label}` : ''
+    builder.add(`${tensor.op.name}${label}`, programs[step]!, resolver(step, tensor.inputs, tensor))
+  })
+  updates.forEach((update, index) => {
+    const step = computed.length + index
+    builder.add(update.op.name, programs[step]!, resolver(step, update.inputs))
+  })
+  const { steps, uniforms } = await builder.build()
+  owned.push(uniforms)
+
+  const outputPlaces = new Map<string, OutputPlace>()
+  let outputBytes = 0
+  for (const [name, tensor] of outputs) {
+    outputPlaces.set(name, {
+      source: { ...locate(tensor), size: elements(tensor.shape) * 4 },
+      offset: outputBytes,
+    })
+    outputBytes += elements(tensor.shape) * 4
+  }
+  const costs = computed.map((tensor, index) =>
+    kernels[index]!.cost?.(specsOf(tensor.inputs), tensor.spec, tensor.params),
+  )
+  return new Plan(runtime, {
+    name: definition.name,
+    steps,
+    inputs,
+    outputs: outputPlaces,
+    scalars: { buffer: scalarBuffer, words: scalarWords },
+    owned,
+    summary: {
+      dispatches: steps.length,
+      slotBytes: memory.bytes,
+      largestBinding,
+      flops: costs.reduce((sum, cost) => sum + (cost?.flops ?? 0), 0),
+    },
+  })
+}
+
+interface Normalized {
+  readonly tensors: readonly Tensor[]
+  readonly outputs: ReadonlyMap<string, Tensor>
+  readonly updates: readonly Update[]
+  /** Computed tensors whose result goes straight into a variable. */
+  readonly placed: ReadonlyMap<Tensor, ArenaVariable>
+}
+
+/** Merges equal tensors and decides which results can be written straight into the variables they are assigned to. */
+function normalize(definition: PlanDefinition): Normalized {
+  const assigned = (definition.assign ?? []).map(([variable, tensor]) => {
+    if (!sameShape(variable.spec.shape, tensor.shape)) {
+      throw new PlanError(definition.name, `${variable.name} cannot take ${describeSpec(tensor.spec)}`)
+    }
+    return [variable, tensor] as const
+  })
+  const roots = [
+    ...Object.values(definition.outputs ?? {}),
+    ...assigned.map(([, tensor]) => tensor),
+    ...(definition.updates ?? []).flatMap((update) => update.inputs),
+  ]
+  const representative = mergeEqual(collect(roots))
+  const placed = new Map<Tensor, ArenaVariable>()
+  const copies: Tensor[] = []
+  for (const [variable, tensor] of assigned) {
+    let value = representative.get(tensor)!
+    // A leaf, a reshaped view or a result that already has a place is copied; anything else is written in place.
+    if (isLeaf(value) || value.op === reshapeOp || placed.has(value)) {
+      value = copy(value)
+      copies.push(value)
+    }
+    placed.set(value, variable)
+  }
+  const merged = [...new Set(representative.values())].sort((a, b) => a.id - b.id)
+  return {
+    tensors: [...merged, ...copies],
+    outputs: new Map(
+      Object.entries(definition.outputs ?? {}).map(([name, tensor]) => [name, representative.get(tensor)!]),
+    ),
+    updates: (definition.updates ?? []).map((update) => rewireUpdate(update, representative)),
+    placed,
+  }
+}
+
+/** The tensor whose memory a chain of reshapes shows. */
+function source(tensor: Tensor): Tensor {
+  return tensor.op === reshapeOp ? source(tensor.inputs[0]!) : tensor
+}
+
+function bindingOf(variable: ArenaVariable): Memory {
+  return {
+    buffer: variable.arena.buffer,
+    offset: variable.offset * 4,
+    size: elements(variable.spec.shape) * 4,
+  }
+}

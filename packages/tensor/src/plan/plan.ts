@@ -1,0 +1,195 @@
+import { PlanError } from '../errors.ts'
+import { describeSpec, elements, type Spec } from '../graph/spec.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import type { Memory, Step } from './step.ts'
+
+/** Values for a plan's inputs: typed arrays, or a number for a scalar. */
+export type Feeds = Readonly<Record<string, Float32Array | Uint32Array | number>>
+
+/** What a plan will need, known before it runs. */
+export interface PlanSummary {
+  readonly dispatches: number
+  /** Bytes of intermediate results, after sharing. */
+  readonly slotBytes: number
+  /** Bytes of the largest single binding. */
+  readonly largestBinding: number
+  /** Nominal floating-point operations of one run. */
+  readonly flops: number
+}
+
+/** Where an input's values go. */
+export interface InputPlace {
+  readonly spec: Spec
+  /** Index of the scalar's cell, or the input's own buffer. */
+  readonly cell?: number
+  readonly buffer?: GPUBuffer
+}
+
+/** Where an output's values come from, and its byte offset among all outputs. */
+export interface OutputPlace {
+  readonly source: Memory
+  readonly offset: number
+}
+
+/** Scalar inputs share one buffer, each in its own 256-byte cell, and one write per run. */
+export const SCALAR_CELL_WORDS = 64
+
+/** Everything that compiling a plan produces. */
+export interface PlanParts {
+  readonly name: string
+  readonly steps: readonly Step[]
+  readonly summary: PlanSummary
+  readonly inputs: ReadonlyMap<string, InputPlace>
+  readonly outputs: ReadonlyMap<string, OutputPlace>
+  /** The buffer that all scalar inputs share, and its next contents. */
+  readonly scalars: { readonly buffer: GPUBuffer; readonly words: Uint32Array<ArrayBuffer> }
+  /** Buffers that are freed with the plan. */
+  readonly owned: readonly GPUBuffer[]
+}
+
+interface Staging {
+  readonly buffer: GPUBuffer
+  busy: boolean
+}
+
+/**
+ * A graph made ready to run again and again: kernels chosen and compiled, memory laid out, bind groups made. A run
+ * writes the inputs and encodes one compute pass.
+ */
+export class Plan {
+  readonly name: string
+  readonly summary: PlanSummary
+  readonly steps: readonly Step[]
+  private readonly runtime: Runtime
+  private readonly inputs: ReadonlyMap<string, InputPlace>
+  private readonly outputs: ReadonlyMap<string, OutputPlace>
+  private readonly scalars: PlanParts['scalars']
+  private readonly owned: readonly GPUBuffer[]
+  private readonly staging: Staging[] = []
+  private readonly outputBytes: number
+
+  constructor(runtime: Runtime, parts: PlanParts) {
+    this.runtime = runtime
+    this.name = parts.name
+    this.summary = parts.summary
+    this.steps = parts.steps
+    this.inputs = parts.inputs
+    this.outputs = parts.outputs
+    this.scalars = parts.scalars
+    this.owned = parts.owned
+    this.outputBytes = [...parts.outputs.values()].reduce((sum, { source }) => sum + source.size, 0)
+  }
+
+  /**
+   * Submits one run and resolves with the values of the outputs. A caller that does not await keeps the device
+   * busy while it prepares the next run; state changes happen in the order of the calls.
+   */
+  run(feeds: Feeds = {}): Promise<Record<string, Float32Array>> {
+    this.runtime.check()
+    this.feed(feeds)
+    const encoder = this.runtime.device.createCommandEncoder({ label: this.name })
+    const pass = encoder.beginComputePass()
+    for (const step of this.steps) encode(pass, step)
+    pass.end()
+    return this.collectOutputs(encoder)
+  }
+
+  /**
+   * Runs once with a time for every dispatch, in milliseconds: device timestamps where there are any, otherwise the
+   * wall time of each dispatch alone.
+   */
+  async profile(
+    feeds: Feeds = {},
+  ): Promise<readonly { readonly name: string; readonly milliseconds: number }[]> {
+    this.feed(feeds)
+    const rows: { name: string; milliseconds: number }[] = []
+    for (const step of this.steps) {
+      await this.runtime.idle()
+      const start = performance.now()
+      const encoder = this.runtime.device.createCommandEncoder()
+      const pass = encoder.beginComputePass()
+      encode(pass, step)
+      pass.end()
+      this.runtime.device.queue.submit([encoder.finish()])
+      await this.runtime.device.queue.onSubmittedWorkDone()
+      rows.push({ name: step.name, milliseconds: performance.now() - start })
+    }
+    return rows
+  }
+
+  /** Frees what belongs to this plan alone; shared slots stay with their pool. */
+  dispose(): void {
+    for (const buffer of this.owned) this.runtime.release(buffer)
+    for (const { buffer } of this.staging) this.runtime.release(buffer)
+    this.staging.length = 0
+  }
+
+  private feed(feeds: Feeds): void {
+    for (const name of Object.keys(feeds)) {
+      if (!this.inputs.has(name)) {
+        throw new PlanError(this.name, `has no input "${name}"`, {
+          fix: `its inputs are ${[...this.inputs.keys()].join(', ') || 'none'}`,
+        })
+      }
+    }
+    for (const [name, place] of this.inputs) {
+      const value = feeds[name]
+      const length = typeof value === 'number' ? 1 : value?.length
+      if (value === undefined || length !== elements(place.spec.shape)) {
+        throw new PlanError(this.name, `input "${name}" needs ${describeSpec(place.spec)}`, {
+          fix: value === undefined ? 'it was not fed' : `it was given ${length} values`,
+        })
+      }
+      const array =
+        typeof value === 'number'
+          ? place.spec.dtype === 'u32'
+            ? Uint32Array.of(value)
+            : Float32Array.of(value)
+          : value
+      if (place.cell !== undefined) {
+        this.scalars.words.set(
+          new Uint32Array(array.buffer, array.byteOffset, 1),
+          place.cell * SCALAR_CELL_WORDS,
+        )
+      } else {
+        this.runtime.device.queue.writeBuffer(place.buffer!, 0, array as Float32Array<ArrayBuffer>)
+      }
+    }
+    this.runtime.device.queue.writeBuffer(this.scalars.buffer, 0, this.scalars.words)
+  }
+
+  private async collectOutputs(encoder: GPUCommandEncoder): Promise<Record<string, Float32Array>> {
+    const { device } = this.runtime
+    if (this.outputs.size === 0) {
+      device.queue.submit([encoder.finish()])
+      return {}
+    }
+    let staging = this.staging.find(({ busy }) => !busy)
+    if (!staging) {
+      const usage = GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ
+      staging = { buffer: device.createBuffer({ size: this.outputBytes, usage }), busy: false }
+      this.staging.push(staging)
+    }
+    staging.busy = true
+    for (const { source, offset } of this.outputs.values()) {
+      encoder.copyBufferToBuffer(source.buffer, source.offset, staging.buffer, offset, source.size)
+    }
+    device.queue.submit([encoder.finish()])
+    const { buffer } = staging
+    await this.runtime.patiently(() => buffer.mapAsync(GPUMapMode.READ))
+    const bytes = buffer.getMappedRange().slice(0)
+    buffer.unmap()
+    staging.busy = false
+    const results: Record<string, Float32Array> = {}
+    for (const [name, { source, offset }] of this.outputs) {
+      results[name] = new Float32Array(bytes, offset, source.size / 4)
+    }
+    return results
+  }
+}
+
+function encode(pass: GPUComputePassEncoder, step: Step): void {
+  pass.setPipeline(step.pipeline)
+  pass.setBindGroup(0, step.bindGroup)
+  pass.dispatchWorkgroups(step.grid[0], step.grid[1], step.grid[2])
+}

@@ -1,0 +1,231 @@
+import { DeviceError, KernelError } from '../errors.ts'
+import type { Capabilities } from './capabilities.ts'
+import { specialize } from './specialize.ts'
+
+/** What `Runtime.open` may be told. */
+export interface RuntimeOptions {
+  /** Called with an estimate in milliseconds before the host waits for a software device, which needs the core. */
+  readonly pause?: (milliseconds: number) => void
+  /** True when the adapter is known to be a software renderer. */
+  readonly software?: boolean
+}
+
+/** Optional features that some kernel can use; asked for where the adapter has them. */
+const WANTED_FEATURES = ['subgroups', 'shader-f16', 'timestamp-query'] as const
+
+/** A compiled entry point with the layout of its bindings. */
+export interface CompiledKernel {
+  readonly pipeline: GPUComputePipeline
+  readonly layout: GPUBindGroupLayout
+}
+
+/**
+ * A device and everything that belongs to it: compile cache, buffers, loss handling. It knows nothing of ops or
+ * models. The `GPU` object stays referenced for the runtime's whole life, because Dawn dies without it.
+ */
+export class Runtime {
+  readonly device: GPUDevice
+  readonly capabilities: Capabilities
+  /** Bytes of all buffers that are alive. */
+  allocatedBytes = 0
+  private readonly gpu: GPU
+  private readonly pause: ((milliseconds: number) => void) | undefined
+  private readonly compiled = new Map<string, Promise<CompiledKernel>>()
+  private readonly buffers = new Set<GPUBuffer>()
+  private failure: DeviceError | undefined
+  private expectedWait = 0
+
+  private constructor(gpu: GPU, device: GPUDevice, capabilities: Capabilities, options: RuntimeOptions) {
+    this.gpu = gpu
+    this.device = device
+    this.capabilities = capabilities
+    this.pause = capabilities.software ? options.pause : undefined
+    device.addEventListener('uncapturederror', (event) => {
+      const { error } = event as GPUUncapturedErrorEvent
+      this.failure ??= new DeviceError('validation', `the device refused a command: ${error.message}`)
+    })
+    void device.lost.then((info) => {
+      if (info.reason !== 'destroyed') {
+        this.failure ??= new DeviceError('lost', `the device was lost: ${info.message || info.reason}`, {
+          fix: 'run again with --resume; if it happens again, use smaller batches or another --device',
+        })
+      }
+    })
+  }
+
+  /**
+   * Opens a device on the given GPU entry point: `navigator.gpu` in a page, Dawn's in Node.
+   * Throws DeviceError when there is no adapter.
+   */
+  static async open(gpu: GPU, options: RuntimeOptions = {}): Promise<Runtime> {
+    const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' })
+    if (!adapter) {
+      throw new DeviceError('unavailable', 'no WebGPU adapter was found', {
+        fix: 'run `voxnorm doctor` to see what was tried',
+      })
+    }
+    const features = WANTED_FEATURES.filter((feature) => adapter.features.has(feature))
+    const { limits, info } = adapter
+    const device = await adapter.requestDevice({
+      requiredFeatures: features,
+      // Everything runs inside WebGPU's default limits; more room only means fewer pieces.
+      requiredLimits: {
+        maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+        maxBufferSize: limits.maxBufferSize,
+      },
+    })
+    const description = info.description || info.device || info.vendor || 'unknown adapter'
+    const sizes = info as GPUAdapterInfo & { subgroupMinSize?: number; subgroupMaxSize?: number }
+    const fixedSize =
+      device.features.has('subgroups') && sizes.subgroupMinSize === sizes.subgroupMaxSize
+        ? (sizes.subgroupMinSize ?? null)
+        : null
+    return new Runtime(
+      gpu,
+      device,
+      {
+        adapter: description,
+        software:
+          options.software ?? /swiftshader|llvmpipe|software/i.test(`${description} ${info.architecture}`),
+        subgroupSize: fixedSize,
+        features: new Set([...device.features]),
+        limits: device.limits,
+      },
+      options,
+    )
+  }
+
+  /** Throws what went wrong on the device since the last look. */
+  check(): void {
+    if (this.failure) throw this.failure
+  }
+
+  /** A buffer of at least `bytes`, counted until it is released. Out of memory is a DeviceError. */
+  async buffer(bytes: number, usage: GPUBufferUsageFlags, label: string): Promise<GPUBuffer> {
+    const size = Math.max(16, Math.ceil(bytes / 4) * 4)
+    if (size > this.capabilities.limits.maxBufferSize) {
+      throw new DeviceError('out-of-memory', `${label} needs ${size} bytes in one buffer`, {
+        fix: `this device allows ${this.capabilities.limits.maxBufferSize}; use a smaller batch or window`,
+      })
+    }
+    this.device.pushErrorScope('out-of-memory')
+    const buffer = this.device.createBuffer({ size, usage, label })
+    const error = await this.device.popErrorScope()
+    if (error) {
+      throw new DeviceError('out-of-memory', `${label}: no room for ${size} bytes (${error.message})`, {
+        fix: `${this.allocatedBytes} bytes are in use; use a smaller batch or window`,
+      })
+    }
+    this.buffers.add(buffer)
+    this.allocatedBytes += size
+    return buffer
+  }
+
+  /** Destroys a buffer made by `buffer`. */
+  release(buffer: GPUBuffer): void {
+    if (!this.buffers.delete(buffer)) return
+    this.allocatedBytes -= buffer.size
+    buffer.destroy()
+  }
+
+  /**
+   * Specialises and compiles a kernel. The specialised text is the cache key, so two ops that need the same text
+   * share one pipeline. Compile errors come with the lines that they point at.
+   */
+  kernel(
+    source: string,
+    file: string,
+    constants?: Readonly<Record<string, number | string>>,
+  ): Promise<CompiledKernel> {
+    const text = specialize(source, file, constants)
+    let pending = this.compiled.get(text)
+    if (!pending) {
+      pending = this.compile(text, file)
+      this.compiled.set(text, pending)
+    }
+    return pending
+  }
+
+  private async compile(text: string, file: string): Promise<CompiledKernel> {
+    const { device } = this
+    device.pushErrorScope('validation')
+    const module = device.createShaderModule({ code: text, label: file })
+    const layout = device.createBindGroupLayout({ entries: bindingsOf(text), label: file })
+    const messages = (await module.getCompilationInfo()).messages.filter(({ type }) => type === 'error')
+    const scope = await device.popErrorScope()
+    if (messages.length > 0 || scope) {
+      throw new KernelError(file, 'does not compile', {
+        operands: messages.length > 0 ? messages.map((message) => excerpt(text, message)) : [scope!.message],
+      })
+    }
+    try {
+      const pipeline = await device.createComputePipelineAsync({
+        label: file,
+        layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+        compute: { module, entryPoint: 'main' },
+      })
+      return { pipeline, layout }
+    } catch (error) {
+      throw new KernelError(file, `no pipeline: ${error instanceof Error ? error.message : error}`)
+    }
+  }
+
+  /** Resolves when all submitted work is done; throws if the device failed meanwhile. */
+  async idle(): Promise<void> {
+    await this.patiently(() => this.device.queue.onSubmittedWorkDone())
+  }
+
+  /**
+   * Waits for a promise of the device. While one is pending, Dawn's binding for Node polls on the main thread; a
+   * software device needs that core, so the host first sleeps for most of the time that the last wait took.
+   */
+  async patiently<T>(wait: () => Promise<T>): Promise<T> {
+    const start = performance.now()
+    const promise = wait()
+    if (this.pause && this.expectedWait > 2) this.pause(this.expectedWait * 0.9)
+    const lost = this.device.lost.then((info): never => {
+      throw this.failure ?? new DeviceError('lost', `the device was lost: ${info.message || info.reason}`)
+    })
+    const result = await Promise.race([promise, lost])
+    this.expectedWait = performance.now() - start
+    this.check()
+    return result
+  }
+
+  /** Copies bytes back from a buffer. The buffer must have COPY_SRC usage. */
+  async readBuffer(source: GPUBuffer, offset: number, bytes: number): Promise<ArrayBuffer> {
+    const staging = await this.buffer(bytes, GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ, 'readback')
+    const encoder = this.device.createCommandEncoder()
+    encoder.copyBufferToBuffer(source, offset, staging, 0, bytes)
+    this.device.queue.submit([encoder.finish()])
+    await this.patiently(() => staging.mapAsync(GPUMapMode.READ))
+    const copy = staging.getMappedRange(0, bytes).slice(0)
+    this.release(staging)
+    return copy
+  }
+
+  /** Frees the device. In Node, the process can exit afterwards. */
+  dispose(): void {
+    for (const buffer of this.buffers) buffer.destroy()
+    this.buffers.clear()
+    this.device.destroy()
+    void this.gpu
+  }
+}
+
+/** Layout entries read from the WGSL declarations, so that the kernel's text is the only place that states them. */
+function bindingsOf(text: string): GPUBindGroupLayoutEntry[] {
+  const declaration = /@group\(0\)\s*@binding\((\d+)\)\s*var<\s*(uniform|storage)\s*(?:,\s*(\w+)\s*)?>/g
+  return [...text.matchAll(declaration)].map((match) => ({
+    binding: Number(match[1]),
+    visibility: GPUShaderStage.COMPUTE,
+    buffer: {
+      type: match[2] === 'uniform' ? 'uniform' : match[3] === 'read_write' ? 'storage' : 'read-only-storage',
+    },
+  }))
+}
+
+function excerpt(text: string, message: GPUCompilationMessage): string {
+  const line = text.split('\n')[message.lineNum - 1] ?? ''
+  return `${message.lineNum}:${message.linePos} ${message.message}\n      ${line.trim()}`
+}

@@ -1,0 +1,189 @@
+import { KernelError } from '../errors.ts'
+
+/**
+ * Specialising a kernel: its `.wgsl` file is complete, valid WGSL with ordinary `const` lines at the top.
+ * Three rewrites turn it into the text that is compiled. None changes what the kernel computes:
+ *
+ * 1. `const NAME = …;` lines take the values that the kernel asks for;
+ * 2. loops marked `// unroll` are written out, and `if`s whose condition became a number are decided;
+ * 3. private arrays marked `// registers`, whose indices are constants by then, become single variables.
+ *
+ * The last two exist for software drivers: SwiftShader keeps an indexed private array in memory, where one
+ * access costs as much as fifty multiply-adds.
+ */
+export function specialize(
+  source: string,
+  file: string,
+  constants: Readonly<Record<string, number | string>> = {},
+): string {
+  let text = source
+  for (const [name, value] of Object.entries(constants)) {
+    const line = new RegExp(`^const ${name}(\\s*:\\s*\\w+)?\\s*=\\s*[^;]*;`, 'm')
+    if (!line.test(text)) throw new KernelError(file, `has no top-level line "const ${name} = …;"`)
+    text = text.replace(line, `const ${name}$1 = ${value};`)
+  }
+  if (!text.includes('// unroll')) return text
+  const known = topLevelConstants(text)
+  return splitRegisters(unrollLoops(text, known, file), known, file)
+}
+
+/** Numeric `const` lines, evaluated in order, so that a later one may use an earlier one. */
+function topLevelConstants(text: string): Map<string, number> {
+  const known = new Map<string, number>()
+  for (const match of text.matchAll(/^const (\w+)(?:\s*:\s*\w+)?\s*=\s*([^;]*);/gm)) {
+    const value = evaluate(match[2]!, known)
+    if (value !== undefined) known.set(match[1]!, value)
+  }
+  return known
+}
+
+/**
+ * The value of an integer expression over known names and literals, or undefined if it is not one.
+ * Division truncates, as WGSL's does.
+ */
+function evaluate(expression: string, known: ReadonlyMap<string, number>): number | undefined {
+  const tokens = expression.match(/\w+|<=|>=|==|!=|&&|\|\||[-+*/%()<>!]|\S/g) ?? []
+  let position = 0
+  const peek = () => tokens[position]
+  const levels: readonly (readonly string[])[] = [
+    ['||'],
+    ['&&'],
+    ['==', '!='],
+    ['<', '>', '<=', '>='],
+    ['+', '-'],
+    ['*', '/', '%'],
+  ]
+  const combine = (operator: string, a: number, b: number): number => {
+    switch (operator) {
+      case '||':
+        return a || b ? 1 : 0
+      case '&&':
+        return a && b ? 1 : 0
+      case '==':
+        return Number(a === b)
+      case '!=':
+        return Number(a !== b)
+      case '<':
+        return Number(a < b)
+      case '>':
+        return Number(a > b)
+      case '<=':
+        return Number(a <= b)
+      case '>=':
+        return Number(a >= b)
+      case '+':
+        return a + b
+      case '-':
+        return a - b
+      case '*':
+        return a * b
+      case '/':
+        return Math.trunc(a / b)
+      default:
+        return a % b
+    }
+  }
+  const primary = (): number => {
+    const token = tokens[position++]
+    if (token === undefined) return Number.NaN
+    if (token === '-') return -primary()
+    if (token === '!') return primary() ? 0 : 1
+    if (token === '(') {
+      const value = binary(0)
+      return tokens[position++] === ')' ? value : Number.NaN
+    }
+    if (/^\d+[ui]?$/.test(token)) return Number.parseInt(token, 10)
+    return known.get(token) ?? Number.NaN
+  }
+  const binary = (level: number): number => {
+    if (level === levels.length) return primary()
+    let value = binary(level + 1)
+    for (let operator = peek(); operator && levels[level]!.includes(operator); operator = peek()) {
+      position++
+      value = combine(operator, value, binary(level + 1))
+    }
+    return value
+  }
+  const value = binary(0)
+  return position === tokens.length && Number.isFinite(value) ? value : undefined
+}
+
+/** Index of the bracket that closes the one at `open`. */
+function closing(text: string, open: number, file: string): number {
+  const opener = text[open]!
+  const closer = opener === '{' ? '}' : opener === '(' ? ')' : ']'
+  let depth = 0
+  for (let index = open; index < text.length; index++) {
+    if (text[index] === opener) depth++
+    else if (text[index] === closer && --depth === 0) return index
+  }
+  throw new KernelError(file, `"${opener}" without "${closer}"`)
+}
+
+const UNROLLED = /\/\/ unroll\s+for \(var (\w+) = ([^;]+); \w+ < ([^;]+); \w+\+\+\) \{/
+
+function unrollLoops(source: string, known: ReadonlyMap<string, number>, file: string): string {
+  let text = source
+  for (let match = UNROLLED.exec(text); match; match = UNROLLED.exec(text)) {
+    const [header, name, from, to] = match as unknown as [string, string, string, string]
+    const start = evaluate(from, known)
+    const end = evaluate(to, known)
+    if (start === undefined || end === undefined) {
+      throw new KernelError(file, `cannot unroll "for ${name} from ${from} to ${to}": not constants`)
+    }
+    const open = match.index + header.length - 1
+    const close = closing(text, open, file)
+    const body = text.slice(open + 1, close)
+    const copies: string[] = []
+    for (let value = start; value < end; value++) {
+      copies.push(`{${body.replace(new RegExp(`\\b${name}\\b`, 'g'), String(value))}}`)
+    }
+    text = text.slice(0, match.index) + copies.join('\n') + text.slice(close + 1)
+  }
+  return decideConditions(text, known, file)
+}
+
+/** `if (3 < 2) {…}` disappears, `if (1 < 2) {…}` becomes its body. */
+function decideConditions(source: string, known: ReadonlyMap<string, number>, file: string): string {
+  const parts: string[] = []
+  let rest = source
+  for (let at = rest.search(/\bif \(/); at >= 0; at = rest.search(/\bif \(/)) {
+    const openParenthesis = rest.indexOf('(', at)
+    const closeParenthesis = closing(rest, openParenthesis, file)
+    const value = evaluate(rest.slice(openParenthesis + 1, closeParenthesis), known)
+    if (value === undefined) {
+      parts.push(rest.slice(0, closeParenthesis + 1))
+      rest = rest.slice(closeParenthesis + 1)
+      continue
+    }
+    const open = rest.indexOf('{', closeParenthesis)
+    const close = closing(rest, open, file)
+    parts.push(rest.slice(0, at))
+    rest = (value ? rest.slice(open, close + 1) : '') + rest.slice(close + 1)
+  }
+  return parts.join('') + rest
+}
+
+const REGISTERS = /\/\/ registers\s+var (\w+): array<(\w+), ([^>]+)>;/
+
+function splitRegisters(source: string, known: ReadonlyMap<string, number>, file: string): string {
+  let text = source
+  for (let match = REGISTERS.exec(text); match; match = REGISTERS.exec(text)) {
+    const [declaration, name, type, length] = match as unknown as [string, string, string, string]
+    const count = evaluate(length, known)
+    if (count === undefined) throw new KernelError(file, `registers ${name}: "${length}" is not a constant`)
+    const names = Array.from({ length: count }, (_, index) => `var ${name}_${index}: ${type};`)
+    text = text.replace(declaration, names.join(' '))
+    const use = new RegExp(`\\b${name}\\[`)
+    for (let found = use.exec(text); found; found = use.exec(text)) {
+      const open = found.index + found[0].length - 1
+      const close = closing(text, open, file)
+      const index = evaluate(text.slice(open + 1, close), known)
+      if (index === undefined || index < 0 || index >= count) {
+        throw new KernelError(file, `registers ${name}[${text.slice(open + 1, close)}]: no such register`)
+      }
+      text = `${text.slice(0, found.index)}${name}_${index}${text.slice(close + 1)}`
+    }
+  }
+  return text
+}

@@ -1,0 +1,24 @@
+import { defineConfig } from 'vitest/config'
+
+/** Kernels are real `.wgsl` files; here they become modules that export their text. */
+const wgslAsText = {
+  name: 'wgsl-as-text',
+  transform(code: string, id: string) {
+    if (id.endsWith('.wgsl')) return { code: `export default ${JSON.stringify(code)}`, map: null }
+    return undefined
+  },
+}
+
+export default defineConfig({
+  plugins: [wgslAsText],
+  resolve: { conditions: ['source'] },
+  ssr: { resolve: { conditions: ['source'], externalConditions: ['source'] } },
+  test: {
+    include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'],
+    // A GPU device belongs to a process; forks keep Dawn's native state of one file away from the next.
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
+})
