@@ -1,0 +1,168 @@
+import { DataError } from '../errors.ts'
+import { parseTable } from '../table.ts'
+import { parseSplit } from './dataset-table.ts'
+import { compareNaturally, type FileTree, type LayoutReader } from './file-tree.ts'
+import type { Split, Subject } from './subject.ts'
+
+/** Suffixes of anatomical files that are not scans. */
+const NOT_IMAGES = ['dseg', 'probseg', 'mask', 'defacemask']
+
+/**
+ * A BIDS folder: scans in `sub-X[/ses-Y]/anat`, their `dseg` and `desc-brain_mask` beside them or in
+ * `derivatives/PIPELINE/sub-X[/ses-Y]/anat`, sites in the column `site` of `participants.tsv`.
+ *
+ * Where that column is missing, the scan's sidecar may name the `InstitutionName`. Files in another space than the
+ * scan (`space-`) are passed over; of several candidates the first by name is taken and a warning says so.
+ */
+export const bids: LayoutReader = {
+  matches: (tree) => tree.files.some((path) => parseBidsPath(path)?.derivative === false),
+  read: async (tree) => {
+    const warnings: string[] = []
+    const participants = await readParticipants(tree)
+    const sessions = groupBySession(tree.files)
+    const subjects: Subject[] = []
+    for (const key of [...sessions.keys()].sort(compareNaturally)) {
+      const subject = await readSession(tree, key, sessions.get(key)!, participants, warnings)
+      if (subject !== undefined) subjects.push(subject)
+    }
+    return { subjects, warnings }
+  },
+}
+
+interface BidsFile {
+  readonly path: string
+  /** `sub-X` or `sub-X_ses-Y`. */
+  readonly session: string
+  readonly entities: Readonly<Record<string, string>>
+  readonly suffix: string
+  /** True inside `derivatives/`. */
+  readonly derivative: boolean
+}
+
+interface Participant {
+  readonly site: string | undefined
+  readonly split: Split | undefined
+}
+
+/** The meaning of the path of a NIfTI file in an `anat` folder; undefined for all other paths. */
+function parseBidsPath(path: string): BidsFile | undefined {
+  const match =
+    /^(derivatives\/(?:[^/]+\/)?)?sub-[^/]+\/(?:ses-[^/]+\/)?anat\/(sub-[^/]+)_([A-Za-z0-9]+)\.nii(?:\.gz)?$/.exec(
+      path,
+    )
+  if (match === null) return undefined
+  const entities: Record<string, string> = {}
+  for (const entity of match[2]!.split('_')) {
+    const dash = entity.indexOf('-')
+    if (dash < 0) return undefined
+    entities[entity.slice(0, dash)] = entity.slice(dash + 1)
+  }
+  const session = entities['ses'] === undefined ? '' : `_ses-${entities['ses']}`
+  return {
+    path,
+    session: `sub-${entities['sub']}${session}`,
+    entities,
+    suffix: match[3]!,
+    derivative: match[1] !== undefined,
+  }
+}
+
+function groupBySession(paths: readonly string[]): Map<string, BidsFile[]> {
+  const sessions = new Map<string, BidsFile[]>()
+  for (const path of paths) {
+    const file = parseBidsPath(path)
+    if (file === undefined || file.entities['space'] !== undefined) continue
+    const files = sessions.get(file.session) ?? []
+    files.push(file)
+    sessions.set(file.session, files)
+  }
+  return sessions
+}
+
+async function readParticipants(tree: FileTree): Promise<ReadonlyMap<string, Participant>> {
+  const participants = new Map<string, Participant>()
+  if (!tree.files.includes('participants.tsv')) return participants
+  const file = `${tree.name}/participants.tsv`
+  const table = parseTable(await tree.readText('participants.tsv'), file)
+  const siteColumn = table.columns.find((column) => column.toLowerCase() === 'site')
+  for (const { line, cells } of table.rows) {
+    const id = cells['participant_id']
+    if (id === undefined) throw new DataError(`Line ${line} has no participant_id.`, { file })
+    participants.set(id.startsWith('sub-') ? id : `sub-${id}`, {
+      site: siteColumn === undefined ? undefined : cells[siteColumn],
+      split: parseSplit(cells['split'], file, `Line ${line} (${id})`),
+    })
+  }
+  return participants
+}
+
+async function readSession(
+  tree: FileTree,
+  id: string,
+  files: readonly BidsFile[],
+  participants: ReadonlyMap<string, Participant>,
+  warnings: string[],
+): Promise<Subject | undefined> {
+  function choose(candidates: readonly BidsFile[], what: string): string | undefined {
+    const chosen = [...candidates].sort(comparePreference)[0]
+    if (chosen !== undefined && candidates.length > 1) {
+      warnings.push(`${id} has ${candidates.length} files for ${what}; ${chosen.path} is used.`)
+    }
+    return chosen?.path
+  }
+  const scans = files.filter((file) => !file.derivative && !NOT_IMAGES.includes(file.suffix))
+  const images: Record<string, string> = {}
+  for (const suffix of [...new Set(scans.map((scan) => scan.suffix))].sort()) {
+    images[suffix] = choose(
+      scans.filter((scan) => scan.suffix === suffix),
+      suffix,
+    )!
+  }
+  const firstImage = Object.values(images)[0]
+  if (firstImage === undefined) return undefined
+  const label = choose(
+    files.filter((file) => file.suffix === 'dseg'),
+    'dseg',
+  )
+  const mask = choose(
+    files.filter((file) => file.suffix === 'mask' && file.entities['desc'] === 'brain'),
+    'the brain mask',
+  )
+  const participant = participants.get(id.split('_')[0]!)
+  const site = participant?.site ?? (await readInstitution(tree, firstImage))
+  if (site === undefined) {
+    throw new DataError(`Nothing says from which site ${id} is.`, {
+      file: tree.name,
+      fix: 'add a column site to participants.tsv',
+    })
+  }
+  return {
+    id,
+    site,
+    images,
+    ...(label === undefined ? {} : { label }),
+    ...(mask === undefined ? {} : { mask }),
+    ...(participant?.split === undefined ? {} : { split: participant.split }),
+  }
+}
+
+/** Files beside the scan come before derivatives, and names with fewer entities before longer ones. */
+function comparePreference(first: BidsFile, second: BidsFile): number {
+  return (
+    Number(first.derivative) - Number(second.derivative) ||
+    Object.keys(first.entities).length - Object.keys(second.entities).length ||
+    compareNaturally(first.path, second.path)
+  )
+}
+
+async function readInstitution(tree: FileTree, image: string): Promise<string | undefined> {
+  const sidecar = image.replace(/\.nii(\.gz)?$/, '.json')
+  if (!tree.files.includes(sidecar)) return undefined
+  try {
+    const json: unknown = JSON.parse(await tree.readText(sidecar))
+    const name = (json as Record<string, unknown> | null)?.['InstitutionName']
+    return typeof name === 'string' ? name : undefined
+  } catch (cause) {
+    throw new DataError('The sidecar is not valid JSON.', { file: `${tree.name}/${sidecar}`, cause })
+  }
+}

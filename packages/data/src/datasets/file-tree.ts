@@ -1,0 +1,75 @@
+import type { LabelSpecification } from '../labels.ts'
+import type { Subject } from './subject.ts'
+
+/** A folder of files, from a disk or from a browser's folder picker. */
+export interface FileTree {
+  /** The folder as the user named it, for messages. */
+  readonly name: string
+  /** Relative paths of all files, separated by `/` and in code-unit order. */
+  readonly files: readonly string[]
+  /** Text of the file with this relative path. */
+  readText(path: string): Promise<string>
+}
+
+/** Reads one layout from a folder. */
+export interface LayoutReader {
+  /** True when the folder looks like this layout; decided by file names alone. */
+  readonly matches: (tree: FileTree) => boolean
+  /** Subjects with paths relative to the folder; `labels` is the convention that the user asked for, if any. */
+  readonly read: (tree: FileTree, labels?: LabelSpecification) => Promise<LayoutContents>
+}
+
+/** What a {@link LayoutReader} finds. */
+export interface LayoutContents {
+  readonly subjects: readonly Subject[]
+  readonly warnings: readonly string[]
+}
+
+/** Modality names of BIDS for the names that other layouts use; other names stay as they are. */
+export function modalityName(name: string): string {
+  const known: Readonly<Record<string, string>> = {
+    t1: 'T1w',
+    t1w: 'T1w',
+    t2: 'T2w',
+    t2w: 'T2w',
+    pd: 'PDw',
+    flair: 'FLAIR',
+    t2_flair: 'FLAIR',
+  }
+  return known[name.toLowerCase()] ?? name
+}
+
+/** The part of the tree inside one of its folders, with paths relative to that folder. */
+export function subtree(tree: FileTree, folder: string): FileTree {
+  const prefix = `${folder}/`
+  return {
+    name: `${tree.name}/${folder}`,
+    files: tree.files.filter((path) => path.startsWith(prefix)).map((path) => path.slice(prefix.length)),
+    readText: (path) => tree.readText(prefix + path),
+  }
+}
+
+/** Names of the folders directly inside the tree. */
+export function foldersOf(tree: FileTree): string[] {
+  const nested = tree.files.filter((path) => path.includes('/'))
+  return [...new Set(nested.map((path) => path.slice(0, path.indexOf('/'))))]
+}
+
+/** Compares names so that `subject-2` comes before `subject-10`. */
+export function compareNaturally(first: string, second: string): number {
+  const firstParts = first.split(/(\d+)/)
+  const secondParts = second.split(/(\d+)/)
+  for (let part = 0; part < Math.min(firstParts.length, secondParts.length); part++) {
+    // Odd positions hold the runs of digits.
+    const order =
+      part % 2 === 1
+        ? Number(firstParts[part]) - Number(secondParts[part])
+        : compareText(firstParts[part]!, secondParts[part]!)
+    if (order !== 0) return order
+  }
+  return firstParts.length - secondParts.length || compareText(first, second)
+}
+
+function compareText(first: string, second: string): number {
+  return first < second ? -1 : first > second ? 1 : 0
+}

@@ -1,0 +1,73 @@
+import { DataError } from '../errors.ts'
+import type { LabelSpecification } from '../labels.ts'
+import { abide } from './abide.ts'
+import { bids } from './bids.ts'
+import { parseDatasetTable } from './dataset-table.ts'
+import { type FileTree, foldersOf, type LayoutReader, subtree } from './file-tree.ts'
+import { iseg2017 } from './iseg2017.ts'
+import { mrbrains13 } from './mrbrains13.ts'
+import { nnunet } from './nnunet.ts'
+import { type Dataset, type DatasetKind, makeDataset, type Subject } from './subject.ts'
+
+const LAYOUTS: readonly (readonly [DatasetKind, LayoutReader])[] = [
+  ['bids', bids],
+  ['nnunet', nnunet],
+  ['iseg2017', iseg2017],
+  ['abide', abide],
+  ['mrbrains13', mrbrains13],
+]
+
+/**
+ * Recognises how a folder is laid out and lists its subjects, with paths relative to the folder.
+ *
+ * Known are a folder with a `dataset.tsv`, BIDS, nnU-Net raw, the native layouts of iSEG-2017, MRBrainS13 and
+ * ABIDE with FreeSurfer, and a folder whose sub-folders are such data sets. Throws DataError for anything else.
+ */
+export async function readLayout(tree: FileTree, labels?: LabelSpecification): Promise<Dataset> {
+  const dataset = await recognise(tree, labels)
+  if (dataset !== undefined) return dataset
+  const collection = await readCollection(tree, labels)
+  if (collection !== undefined) return collection
+  throw new DataError('The folder is none of the known layouts.', {
+    file: tree.name,
+    fix: 'write a dataset.tsv with the columns participant_id, site, T1w and label',
+  })
+}
+
+async function recognise(tree: FileTree, labels?: LabelSpecification): Promise<Dataset | undefined> {
+  if (tree.files.includes('dataset.tsv')) {
+    return parseDatasetTable(await tree.readText('dataset.tsv'), `${tree.name}/dataset.tsv`)
+  }
+  const found = LAYOUTS.find(([, reader]) => reader.matches(tree))
+  if (found === undefined) return undefined
+  const [kind, reader] = found
+  const { subjects, warnings } = await reader.read(tree, labels)
+  return makeDataset(kind, tree.name, subjects, warnings)
+}
+
+/** Joins the data sets of all sub-folders, for example iSEG beside MRBrainS. */
+async function readCollection(tree: FileTree, labels?: LabelSpecification): Promise<Dataset | undefined> {
+  const subjects: Subject[] = []
+  const warnings: string[] = []
+  for (const folder of foldersOf(tree)) {
+    const part = await recognise(subtree(tree, folder), labels)
+    if (part === undefined) continue
+    const inside = (path: string) => `${folder}/${path}`
+    subjects.push(...part.subjects.map((subject) => mapPaths(subject, inside)))
+    warnings.push(...part.warnings)
+  }
+  return subjects.length === 0 ? undefined : makeDataset('collection', tree.name, subjects, warnings)
+}
+
+/** The subject with every path replaced by what `move` makes of it. */
+export function mapPaths(subject: Subject, move: (path: string) => string): Subject {
+  const images = Object.fromEntries(
+    Object.entries(subject.images).map(([modality, path]) => [modality, move(path)]),
+  )
+  return {
+    ...subject,
+    images,
+    ...(subject.label === undefined ? {} : { label: move(subject.label) }),
+    ...(subject.mask === undefined ? {} : { mask: move(subject.mask) }),
+  }
+}

@@ -1,0 +1,143 @@
+import { DataError } from '../errors.ts'
+import type { LabelMap } from '../labels.ts'
+import { parseTable } from '../table.ts'
+import { parseSplit } from './dataset-table.ts'
+import { compareNaturally, type FileTree, type LayoutReader, modalityName } from './file-tree.ts'
+import type { Split, Subject } from './subject.ts'
+
+/**
+ * An nnU-Net raw folder: `imagesTr/CASE_0000.nii.gz`, `labelsTr/CASE.nii.gz`, `dataset.json` (`channel_names`,
+ * `labels`, `file_ending`) and, as the format knows no sites, `sites.tsv` with the columns `case`, `site` and
+ * optionally `split`. `imagesTs` has no labels and is left out.
+ */
+export const nnunet: LayoutReader = {
+  matches: (tree) =>
+    tree.files.includes('dataset.json') && tree.files.some((path) => path.startsWith('imagesTr/')),
+  read: async (tree) => {
+    const description = await readDescription(tree)
+    const sites = await readSites(tree)
+    return { subjects: readSubjects(tree, description, sites), warnings: [] }
+  },
+}
+
+interface Description {
+  /** Modality by channel number. */
+  readonly channels: ReadonlyMap<number, string>
+  readonly ending: string
+  readonly labels: LabelMap | undefined
+}
+
+interface SiteRow {
+  readonly site: string
+  readonly split: Split | undefined
+}
+
+async function readDescription(tree: FileTree): Promise<Description> {
+  const file = `${tree.name}/dataset.json`
+  const json = parseJson(await tree.readText('dataset.json'), file)
+  // "modality" is the key that nnU-Net 1 used.
+  const names = json['channel_names'] ?? json['modality']
+  const ending = json['file_ending'] ?? '.nii.gz'
+  if (!isRecord(names) || typeof ending !== 'string') {
+    throw new DataError('The description needs channel_names, an object, and file_ending, a text.', { file })
+  }
+  const channels = new Map(
+    Object.entries(names).map(([channel, name]) => [Number(channel), modalityName(String(name))]),
+  )
+  return { channels, ending, labels: labelMapFrom(json['labels']) }
+}
+
+function parseJson(text: string, file: string): Record<string, unknown> {
+  try {
+    const json: unknown = JSON.parse(text)
+    if (isRecord(json)) return json
+  } catch (cause) {
+    throw new DataError('The file is not valid JSON.', { file, cause })
+  }
+  throw new DataError('The file does not hold a JSON object.', { file })
+}
+
+const TISSUE_WORDS = [
+  ['BG', /^(bg|background)$/i],
+  ['CSF', /^(csf|cerebrospinal[ _-]?fluid)$/i],
+  ['GM', /^(gm|gr[ae]y[ _-]?matter)$/i],
+  ['WM', /^(wm|white[ _-]?matter)$/i],
+] as const
+
+/** The label map that the `labels` object spells out; undefined unless all its names are tissues. */
+function labelMapFrom(labels: unknown): LabelMap | undefined {
+  if (!isRecord(labels)) return undefined
+  const map: Partial<Record<(typeof TISSUE_WORDS)[number][0], number[]>> = {}
+  for (const [first, second] of Object.entries(labels)) {
+    // nnU-Net 2 writes name: number, nnU-Net 1 wrote number: name.
+    const [name, number] = typeof second === 'number' ? [first, second] : [String(second), Number(first)]
+    const tissue = TISSUE_WORDS.find(([, word]) => word.test(name))?.[0]
+    if (tissue === undefined) return undefined
+    map[tissue] = [...(map[tissue] ?? []), number]
+  }
+  return map.CSF && map.GM && map.WM ? map : undefined
+}
+
+async function readSites(tree: FileTree): Promise<ReadonlyMap<string, SiteRow>> {
+  const file = `${tree.name}/sites.tsv`
+  if (!tree.files.includes('sites.tsv')) {
+    throw new DataError('The nnU-Net folder does not say which case is from which site.', {
+      file: tree.name,
+      fix: 'add a tab-separated sites.tsv with the columns case and site',
+    })
+  }
+  const table = parseTable(await tree.readText('sites.tsv'), file)
+  const key = ['case', 'participant_id'].find((column) => table.columns.includes(column))
+  if (key === undefined || !table.columns.includes('site')) {
+    throw new DataError('The table needs the columns case and site.', { file })
+  }
+  const rows = new Map<string, SiteRow>()
+  for (const { line, cells } of table.rows) {
+    const site = cells['site']
+    const name = cells[key]
+    if (name === undefined || site === undefined) {
+      throw new DataError(`Line ${line} lacks the case or the site.`, { file })
+    }
+    rows.set(name, { site, split: parseSplit(cells['split'], file, `Line ${line} (${name})`) })
+  }
+  return rows
+}
+
+function readSubjects(
+  tree: FileTree,
+  { channels, ending, labels }: Description,
+  sites: ReadonlyMap<string, SiteRow>,
+): Subject[] {
+  const files = new Set(tree.files)
+  const images = new Map<string, Record<string, string>>()
+  for (const path of tree.files) {
+    if (!path.startsWith('imagesTr/') || !path.endsWith(ending)) continue
+    const match = /^(.+)_(\d{4})$/.exec(path.slice('imagesTr/'.length, -ending.length))
+    const modality = match === null ? undefined : channels.get(Number(match[2]))
+    if (match === null || modality === undefined) {
+      throw new DataError('The file is not named CASE_0000 with a channel that dataset.json lists.', {
+        file: `${tree.name}/${path}`,
+      })
+    }
+    images.set(match[1]!, { ...images.get(match[1]!), [modality]: path })
+  }
+  return [...images.keys()].sort(compareNaturally).map((id) => {
+    const row = sites.get(id)
+    if (row === undefined) {
+      throw new DataError(`The table has no row for the case ${id}.`, { file: `${tree.name}/sites.tsv` })
+    }
+    const label = `labelsTr/${id}${ending}`
+    return {
+      id,
+      site: row.site,
+      images: images.get(id)!,
+      ...(files.has(label) ? { label } : {}),
+      ...(row.split === undefined ? {} : { split: row.split }),
+      ...(labels === undefined ? {} : { labels }),
+    }
+  })
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

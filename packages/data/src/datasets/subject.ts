@@ -1,0 +1,86 @@
+import { DataError } from '../errors.ts'
+import type { LabelSpecification } from '../labels.ts'
+
+/** The part of training that a subject belongs to. */
+export type Split = (typeof SPLITS)[number]
+
+/** Words allowed in a `split` column. */
+export const SPLITS = ['train', 'validation', 'test'] as const
+
+/** One row of a data set: files of one person in one session, all on one voxel grid. */
+export interface Subject {
+  /** Unique within the site; holds the session where there is one. */
+  readonly id: string
+  /** Name of the domain: scanner, centre or study. */
+  readonly site: string
+  /** Image file by modality, for example `T1w`. */
+  readonly images: Readonly<Record<string, string>>
+  readonly label?: string
+  /** File whose voxels above zero are brain. */
+  readonly mask?: string
+  readonly split?: Split
+  /** Label numbers of this subject's layout, where the layout fixes them. */
+  readonly labels?: LabelSpecification
+}
+
+/** Ways in which a data set can lie on disk. */
+export type DatasetKind = 'table' | 'bids' | 'nnunet' | 'iseg2017' | 'mrbrains13' | 'abide' | 'collection'
+
+/** All subjects of one data set and how they were found. */
+export interface Dataset {
+  readonly kind: DatasetKind
+  /** The table or folder as the user named it. */
+  readonly path: string
+  readonly subjects: readonly Subject[]
+  /** Modalities that occur, in the order of the first subject that has them. */
+  readonly modalities: readonly string[]
+  /** Sentences about what was ambiguous or left out. */
+  readonly warnings: readonly string[]
+}
+
+/** Puts a {@link Dataset} together. Throws DataError when it has no subject or one twice. */
+export function makeDataset(
+  kind: DatasetKind,
+  path: string,
+  subjects: readonly Subject[],
+  warnings: readonly string[] = [],
+): Dataset {
+  if (subjects.length === 0) throw new DataError('The data set has no subjects.', { file: path })
+  const seen = new Set<string>()
+  for (const { id, site } of subjects) {
+    const key = `${site}\t${id}`
+    if (seen.has(key)) {
+      throw new DataError(`The participant ${id} of site ${site} occurs twice.`, {
+        file: path,
+        fix: 'give every participant and session of a site its own participant_id',
+      })
+    }
+    seen.add(key)
+  }
+  const modalities = [...new Set(subjects.flatMap((subject) => Object.keys(subject.images)))]
+  return { kind, path, subjects, modalities, warnings }
+}
+
+/** Names of the sites in alphabetical order: the position is the domain number of the discriminator. */
+export function sitesOf(subjects: readonly Subject[]): string[] {
+  return [...new Set(subjects.map((subject) => subject.site))].sort()
+}
+
+/** Throws DataError unless every subject has an image of every requested modality. */
+export function requireModalities(dataset: Dataset, modalities: readonly string[]): void {
+  for (const modality of modalities) {
+    if (!dataset.modalities.includes(modality)) {
+      throw new DataError(`The data set has no images of modality ${modality}.`, {
+        file: dataset.path,
+        fix: `set data.modalities to some of ${dataset.modalities.join(', ')}, or add the images`,
+      })
+    }
+    const without = dataset.subjects.find((subject) => subject.images[modality] === undefined)
+    if (without !== undefined) {
+      throw new DataError(`The participant ${without.id} of site ${without.site} has no ${modality} image.`, {
+        file: dataset.path,
+        fix: `add the image, leave the participant out, or set data.modalities without ${modality}`,
+      })
+    }
+  }
+}

@@ -1,0 +1,96 @@
+import { access, readdir, readFile, stat } from 'node:fs/promises'
+import { dirname, join, resolve, sep } from 'node:path'
+import { parseDatasetTable } from '../datasets/dataset-table.ts'
+import type { FileTree } from '../datasets/file-tree.ts'
+import { mapPaths, readLayout } from '../datasets/layouts.ts'
+import { type Dataset, requireModalities } from '../datasets/subject.ts'
+import { MissingInputError } from '../errors.ts'
+import type { LabelSpecification } from '../labels.ts'
+
+/** What {@link openDataset} should check. */
+export interface OpenDatasetOptions {
+  /** Modalities that every subject must have; by default none is required. */
+  readonly modalities?: readonly string[]
+  /** Label convention that the user asked for by name: it replaces the ones that native layouts fix. */
+  readonly labels?: LabelSpecification
+}
+
+/**
+ * Opens a `dataset.tsv` and resolves its paths against the folder of the table.
+ *
+ * Throws MissingInputError when the table or a file that it names does not exist, DataError for bad contents.
+ */
+export async function readDatasetTable(path: string): Promise<Dataset> {
+  const dataset = parseDatasetTable(await readText(path), path)
+  return resolvePaths(dataset, dirname(path))
+}
+
+/**
+ * Opens a data set given as a table or as a folder; see {@link readLayout} for the layouts. Paths become absolute.
+ *
+ * Throws MissingInputError when `path` or a file that a table names does not exist, DataError for bad contents or
+ * when a requested modality is missing.
+ */
+export async function openDataset(path: string, options: OpenDatasetOptions = {}): Promise<Dataset> {
+  const { modalities = [], labels } = options
+  const dataset = (await isFolder(path)) ? await openFolder(path, labels) : await readDatasetTable(path)
+  requireModalities(dataset, modalities)
+  if (labels === undefined) return dataset
+  return { ...dataset, subjects: dataset.subjects.map((subject) => ({ ...subject, labels })) }
+}
+
+async function openFolder(path: string, labels: LabelSpecification | undefined): Promise<Dataset> {
+  const dataset = await readLayout(await readFolder(path), labels)
+  return resolvePaths(dataset, path)
+}
+
+/** Lists a folder with all its files below. */
+async function readFolder(path: string): Promise<FileTree> {
+  const entries = await readdir(path, { withFileTypes: true, recursive: true })
+  const root = resolve(path)
+  const files = entries
+    .filter((entry) => entry.isFile() || entry.isSymbolicLink())
+    .map((entry) => join(resolve(entry.parentPath), entry.name).slice(root.length + 1))
+    .map((file) => file.split(sep).join('/'))
+    .sort()
+  return { name: path, files, readText: (file) => readText(join(path, file)) }
+}
+
+async function resolvePaths(dataset: Dataset, folder: string): Promise<Dataset> {
+  const subjects = dataset.subjects.map((subject) => mapPaths(subject, (path) => resolve(folder, path)))
+  for (const subject of subjects) {
+    const files = [...Object.values(subject.images), subject.label, subject.mask]
+    for (const file of files) {
+      if (file !== undefined) await assertExists(file, dataset.path, subject.id)
+    }
+  }
+  return { ...dataset, subjects }
+}
+
+async function assertExists(file: string, dataset: string, id: string): Promise<void> {
+  try {
+    await access(file)
+  } catch (cause) {
+    throw new MissingInputError(`The file, named for participant ${id} in ${dataset}, does not exist.`, {
+      file,
+      fix: 'correct the path; paths in a table are relative to the table',
+      cause,
+    })
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory()
+  } catch (cause) {
+    throw new MissingInputError('The data set does not exist.', { file: path, cause })
+  }
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (cause) {
+    throw new MissingInputError('The file cannot be read.', { file: path, cause })
+  }
+}

@@ -1,0 +1,66 @@
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { DataError, MissingInputError } from '../../src/errors.ts'
+import { openDataset, readDatasetTable } from '../../src/node/dataset.ts'
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'voxnorm-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+async function write(path: string, text = ''): Promise<string> {
+  const file = join(folder, path)
+  await mkdir(resolve(file, '..'), { recursive: true })
+  await writeFile(file, text)
+  return file
+}
+
+describe('openDataset', () => {
+  it('resolves the paths of a table against its folder', async () => {
+    await write('table/x/a.nii')
+    const table = await write('table/dataset.tsv', 'participant_id\tsite\tT1w\na\ts\tx/a.nii\n')
+    const dataset = await openDataset(table)
+    expect(dataset.subjects[0]!.images).toEqual({ T1w: join(folder, 'table/x/a.nii') })
+    expect((await openDataset(join(folder, 'table'))).subjects).toEqual(dataset.subjects)
+  })
+
+  it('names a missing file, the participant and the table', async () => {
+    const table = await write('missing.tsv', 'participant_id\tsite\tT1w\tmask\na\ts\tx/a.nii\tm.nii\n')
+    await expect(readDatasetTable(table)).rejects.toThrow(MissingInputError)
+    await expect(readDatasetTable(table)).rejects.toThrow(`${join(folder, 'x/a.nii')}: The file, named for`)
+    await expect(openDataset(join(folder, 'nowhere'))).rejects.toThrow(MissingInputError)
+  })
+
+  it('lists folders on disk and applies what was asked for', async () => {
+    await write('iseg/subject-1-T1.hdr')
+    await write('iseg/subject-1-label.hdr')
+    const dataset = await openDataset(join(folder, 'iseg'), { labels: 'paper', modalities: ['T1w'] })
+    expect(dataset.subjects).toEqual([
+      {
+        id: 'subject-1',
+        site: 'iSEG',
+        images: { T1w: join(folder, 'iseg/subject-1-T1.hdr') },
+        label: join(folder, 'iseg/subject-1-label.hdr'),
+        labels: 'paper',
+      },
+    ])
+    await expect(openDataset(join(folder, 'iseg'), { modalities: ['T2w'] })).rejects.toThrow(DataError)
+  })
+})
+
+const shared = existsSync('../shared/data/multisite/dataset.tsv')
+describe.skipIf(!shared)('the multi-site table (needs ../shared)', () => {
+  it('opens with its three sites and splits', async () => {
+    const { subjects, modalities } = await openDataset('../shared/data/multisite/dataset.tsv')
+    expect(subjects).toHaveLength(33)
+    expect(modalities).toContain('T1w')
+    const count = (site: string, split: string) =>
+      subjects.filter((subject) => subject.site === site && subject.split === split).length
+    expect(['infant', 'oasis', 'nsk'].map((site) => count(site, 'train'))).toEqual([12, 6, 5])
+    expect(['infant', 'oasis', 'nsk'].map((site) => count(site, 'test'))).toEqual([2, 2, 2])
+  })
+})
