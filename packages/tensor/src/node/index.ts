@@ -1,0 +1,3 @@
+export type { AdapterType, Toggles } from './adapters.ts'
+export { type AdapterReport, type AdapterSurvey, listAdapters } from './doctor.ts'
+export { OpenedGpu, type OpenGpuOptions, openGpu } from './gpu.ts'
