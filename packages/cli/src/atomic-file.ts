@@ -1,0 +1,105 @@
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
+import path from 'node:path'
+import { InputOutputError, OutputError } from '@voxnorm/data'
+
+const TEMPORARY = /^\..+\.\d+\.tmp$/
+
+/**
+ * Writes a file so that its final name never holds half of it: a temporary file beside it, flushed to disk, renamed.
+ *
+ * Throws OutputError (73) when the file cannot be created there and InputOutputError (74) when writing fails, for
+ * example on a full disk; the temporary file is then removed.
+ */
+export function writeFileAtomically(file: string, content: string | Uint8Array): void {
+  const temporary = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}.tmp`)
+  try {
+    const descriptor = openSync(temporary, 'w')
+    try {
+      writeFully(descriptor, typeof content === 'string' ? Buffer.from(content) : content)
+      fsyncSync(descriptor)
+    } finally {
+      closeSync(descriptor)
+    }
+    renameSync(temporary, file)
+  } catch (error) {
+    if (existsSync(temporary)) rmSync(temporary)
+    throw outputFailure(error, file)
+  }
+  flushFolder(path.dirname(file))
+}
+
+/** Writes all bytes at the descriptor's position; a single call may stop short of the end. */
+export function writeFully(descriptor: number, bytes: Uint8Array): void {
+  let done = 0
+  while (done < bytes.length) done += writeSync(descriptor, bytes, done, bytes.length - done)
+}
+
+/** Makes a folder and its parents. Throws OutputError when that is impossible. */
+export function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true })
+  } catch (error) {
+    throw outputFailure(error, folder)
+  }
+}
+
+/** Removes what {@link writeFileAtomically} left in a folder when the process was killed. */
+export function removeTemporaryFiles(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    if (TEMPORARY.test(name)) rmSync(path.join(folder, name), { force: true })
+  }
+}
+
+/** Turns an error of the file system that happened while writing `file` into the project's words. */
+export function outputFailure(error: unknown, file: string): unknown {
+  const code = (error as NodeJS.ErrnoException).code
+  const details = (fix: string) => ({ file, fix, cause: error })
+  switch (code) {
+    case undefined:
+      return error
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new InputOutputError('the disk is full.', details('free some space and run the command again'))
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return new OutputError('no permission to write here.', details('choose a folder you may write to'))
+    case 'ENOTDIR':
+    case 'EEXIST':
+    case 'EISDIR':
+      return new OutputError(
+        'cannot be created, because a file is where a folder should be or the other way round.',
+        details('choose another name or remove what is there'),
+      )
+    case 'ENOENT':
+      return new OutputError('the folder it should go into does not exist.', details('check the path'))
+    default:
+      return new InputOutputError(
+        `writing failed (${code}).`,
+        details('check the disk and run the command again'),
+      )
+  }
+}
+
+// A rename is only safe from a power cut once the folder itself is on disk; some systems cannot flush folders.
+function flushFolder(folder: string): void {
+  try {
+    const descriptor = openSync(folder, 'r')
+    try {
+      fsyncSync(descriptor)
+    } finally {
+      closeSync(descriptor)
+    }
+  } catch {
+    // The file itself is complete either way.
+  }
+}

@@ -1,0 +1,202 @@
+import { ConfigError } from '@voxnorm/data'
+import { nearest } from './nearest.ts'
+
+/** A flag of a command. */
+export interface Flag {
+  /** Name without dashes, for example `save-probabilities`; underscores are accepted for the dashes. */
+  readonly name: string
+  /** One letter, used as `-o`. */
+  readonly short?: string
+  /** Further names that mean the same. */
+  readonly aliases?: readonly string[]
+  /** `switch` takes no value, `list` takes one or more words, every time it is given; the others take one. */
+  readonly kind: 'switch' | 'text' | 'integer' | 'number' | 'list'
+  /** How the value is called in the help, for example `DIR`. */
+  readonly value?: string
+  /** The only values allowed. */
+  readonly choices?: readonly string[]
+  readonly required?: boolean
+  /** One line for the help. */
+  readonly help: string
+}
+
+/** What a command accepts besides flags. */
+export interface Positionals {
+  readonly name: string
+  readonly minimum: number
+  readonly maximum: number
+}
+
+/** The part of a command that parsing and the help need. */
+export interface CommandSyntax {
+  readonly name: string
+  /** One sentence: what the command does. */
+  readonly summary: string
+  /** The words after `voxnorm`, for example `synth OUT [flags]`. */
+  readonly usage: string
+  readonly positionals: Positionals
+  readonly flags: readonly Flag[]
+  /** A command line to copy. */
+  readonly example: string
+}
+
+/** A parsed command line. */
+export interface Arguments {
+  readonly positionals: readonly string[]
+  /** Values by flag name; a switch that was given has an empty list. */
+  readonly values: ReadonlyMap<string, readonly string[]>
+}
+
+/** Flags that every command takes. */
+export const COMMON_FLAGS: readonly Flag[] = [
+  { name: 'seed', kind: 'integer', value: 'N', help: 'seed of every random choice' },
+  { name: 'set', kind: 'list', value: 'KEY=VALUE', help: 'override a key of the config, e.g. loss.lambda=5' },
+  { name: 'device', kind: 'text', value: 'NAME', help: 'auto, software, or a part of an adapter name' },
+  { name: 'json', kind: 'switch', help: 'print the result as one JSON document' },
+  {
+    name: 'log-format',
+    kind: 'text',
+    value: 'FORMAT',
+    choices: ['text', 'json'],
+    help: 'form of the log on stderr: text or json',
+  },
+  { name: 'quiet', kind: 'switch', help: 'no progress, only warnings and errors' },
+  { name: 'debug', kind: 'switch', help: 'add stack traces to errors' },
+  { name: 'version', kind: 'switch', help: 'print the version' },
+  { name: 'help', short: 'h', kind: 'switch', help: 'show this page' },
+]
+
+/**
+ * Reads the words after the command's name.
+ *
+ * Throws ConfigError (usage, exit 64) for an unknown flag, naming the nearest known one, a missing or unwanted value,
+ * and a wrong number of positionals. With `--help` or `--version` nothing is required.
+ */
+export function parseArguments(syntax: CommandSyntax, words: readonly string[]): Arguments {
+  const flags = [...syntax.flags, ...COMMON_FLAGS]
+  const values = new Map<string, string[]>()
+  const positionals: string[] = []
+  let at = 0
+  while (at < words.length) {
+    const word = words[at++]!
+    if (word === '--') {
+      positionals.push(...words.slice(at))
+      break
+    }
+    if (!looksLikeFlag(word)) {
+      positionals.push(word)
+      continue
+    }
+    const equals = word.indexOf('=')
+    const written = equals < 0 ? word : word.slice(0, equals)
+    const flag = findFlag(syntax, flags, written)
+    const given: string[] = equals < 0 ? [] : [word.slice(equals + 1)]
+    if (flag.kind === 'switch') {
+      if (given.length > 0) throw usageError(syntax, `${written} takes no value.`)
+    } else {
+      const many = flag.kind === 'list' && flag.name !== 'set'
+      while (at < words.length && (given.length === 0 || many) && !looksLikeFlag(words[at]!)) {
+        given.push(words[at++]!)
+      }
+      if (given.length === 0) throw usageError(syntax, `${written} needs a value (${flag.value ?? 'VALUE'}).`)
+    }
+    for (const value of given) checkValue(syntax, flag, written, value)
+    const earlier = values.get(flag.name) ?? []
+    values.set(flag.name, flag.kind === 'list' ? [...earlier, ...given] : given)
+  }
+  const parsed = { positionals, values }
+  if (!hasFlag(parsed, 'help') && !hasFlag(parsed, 'version')) checkPresence(syntax, parsed)
+  return parsed
+}
+
+/** Whether a switch, or any other flag, was given. */
+export function hasFlag(parsed: Arguments, name: string): boolean {
+  return parsed.values.has(name)
+}
+
+/** The value of a flag, or undefined when it was not given. */
+export function textFlag(parsed: Arguments, name: string): string | undefined {
+  return parsed.values.get(name)?.at(-1)
+}
+
+/** The number given to a flag, or undefined when it was not given. */
+export function numberFlag(parsed: Arguments, name: string): number | undefined {
+  const text = textFlag(parsed, name)
+  return text === undefined ? undefined : Number(text)
+}
+
+/** All values of a `list` flag in the order given. */
+export function listFlag(parsed: Arguments, name: string): readonly string[] {
+  return parsed.values.get(name) ?? []
+}
+
+/** The help page of a command: at most one screen of 24 lines by 80 columns. */
+export function helpPage(syntax: CommandSyntax): string {
+  const own = syntax.flags.map((flag) => flagLine(flag))
+  const common = COMMON_FLAGS.map((flag) => flagLine(flag))
+  const lines = [`${syntax.summary}`, '', `usage: voxnorm ${syntax.usage}`]
+  if (own.length > 0) lines.push(...own)
+  lines.push('common flags:', ...common, '', `example: ${syntax.example}`)
+  return `${lines.join('\n')}\n`
+}
+
+function flagLine(flag: Flag): string {
+  const names = `${flag.short === undefined ? '' : `-${flag.short}, `}--${flag.name}`
+  const value = flag.kind === 'switch' ? '' : ` ${flag.value ?? 'VALUE'}${flag.kind === 'list' ? '…' : ''}`
+  return `  ${`${names}${value}`.padEnd(26)} ${flag.help}`
+}
+
+// A negative number is a value, not a flag, and so is a lone dash.
+function looksLikeFlag(word: string): boolean {
+  return word.startsWith('-') && word.length > 1 && !/^-[\d.]/.test(word)
+}
+
+function findFlag(syntax: CommandSyntax, flags: readonly Flag[], written: string): Flag {
+  const name = written.replace(/^--?/, '').replaceAll('_', '-')
+  const single = !written.startsWith('--') && name.length === 1
+  const found = flags.find((flag) =>
+    single ? flag.short === name : flag.name === name || flag.aliases?.includes(name),
+  )
+  if (found !== undefined) return found
+  const close = single
+    ? undefined
+    : nearest(
+        name,
+        flags.flatMap((flag) => [flag.name, ...(flag.aliases ?? [])]),
+      )
+  throw usageError(
+    syntax,
+    `unknown flag ${written}${close === undefined ? '.' : `; did you mean --${close}?`}`,
+  )
+}
+
+function checkValue(syntax: CommandSyntax, flag: Flag, written: string, value: string): void {
+  if (flag.kind === 'integer' && !/^\d+$/.test(value)) {
+    throw usageError(syntax, `${written} needs a whole number of 0 or more, not "${value}".`)
+  }
+  if (flag.kind === 'number' && (value.trim() === '' || !Number.isFinite(Number(value)))) {
+    throw usageError(syntax, `${written} needs a number, not "${value}".`)
+  }
+  if (flag.choices !== undefined && !flag.choices.includes(value)) {
+    throw usageError(syntax, `${written} must be one of ${flag.choices.join(', ')}, not "${value}".`)
+  }
+}
+
+function checkPresence(syntax: CommandSyntax, parsed: Arguments): void {
+  const { name, minimum, maximum } = syntax.positionals
+  const count = parsed.positionals.length
+  if (count < minimum) throw usageError(syntax, `${name} is missing.`)
+  if (count > maximum) throw usageError(syntax, `unexpected argument "${parsed.positionals[maximum]}".`)
+  for (const flag of syntax.flags) {
+    if (flag.required && !parsed.values.has(flag.name)) {
+      const short = flag.short === undefined ? '' : `-${flag.short} / `
+      throw usageError(syntax, `${short}--${flag.name} ${flag.value ?? ''} is missing.`)
+    }
+  }
+}
+
+function usageError(syntax: CommandSyntax, sentence: string): ConfigError {
+  return new ConfigError(`voxnorm ${syntax.name}: ${sentence}`, {
+    fix: `voxnorm ${syntax.name} --help shows the flags, with an example`,
+  })
+}

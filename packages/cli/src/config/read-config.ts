@@ -1,0 +1,231 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { ConfigError, MissingInputError } from '@voxnorm/data'
+import { type Document, isMap, isNode, isScalar, LineCounter, parse, parseDocument } from 'yaml'
+import { z } from 'zod'
+import { nearest } from '../nearest.ts'
+import { PRESETS } from './presets.ts'
+import { type Config, configSchema } from './schema.ts'
+
+/** Settings that come from the command line and win over the file. */
+export interface Overrides {
+  /** `--set` values as written: `key.path=value`. */
+  readonly set?: readonly string[]
+  readonly seed?: number | undefined
+}
+
+type Tree = { [key: string]: unknown }
+type KeyPath = readonly string[]
+
+/** Where a value was written: a line of the file, or the command line's own words. */
+type Locate = (keys: KeyPath) => string
+
+/**
+ * Reads and validates a YAML or JSON configuration file.
+ *
+ * The named preset (default `paper`) supplies every key that neither the file nor `overrides` sets. `data.table` comes
+ * back as a path that does not depend on the file's place: relative ones are taken from the file's folder.
+ *
+ * Throws MissingInputError when the file cannot be read and ConfigError, with the line, for everything wrong in it.
+ */
+export function readConfig(file: string, overrides: Overrides = {}): Config {
+  return parseConfig(readText(file), file, overrides)
+}
+
+/** Like {@link readConfig} for text that was already read; `file` is used for messages and relative paths. */
+export function parseConfig(text: string, file: string, overrides: Overrides = {}): Config {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  const broken = document.errors[0]
+  if (broken !== undefined) {
+    throw new ConfigError(`${sentence(broken.message)}`, {
+      file: `${file}:${lines.linePos(broken.pos[0]).line}`,
+      fix: 'correct the YAML (or JSON) of this line',
+    })
+  }
+  const written: unknown = document.toJS() ?? {}
+  if (!isTree(written)) {
+    throw new ConfigError('the configuration must be a map of keys such as "data: {table: dataset.tsv}".', {
+      file: `${file}:1`,
+      fix: 'voxnorm train --help shows an example',
+    })
+  }
+  const settings = (overrides.set ?? []).map(readSetting)
+  const locate: Locate = (keys) => {
+    const setting = settings.findLast((one) => startsWith(one.keys, keys) || startsWith(keys, one.keys))
+    return setting === undefined ? `${file}:${lineOf(document, lines, keys)}` : `--set ${setting.written}`
+  }
+  const own = settings.reduce<Tree>((tree, { keys, value }) => setAt(tree, keys, value), written)
+  const merged = merge(presetOf(own, locate), own) as Tree
+  if (overrides.seed !== undefined) merged.seed = overrides.seed
+
+  const config = validate(merged, locate)
+  const tableIsSet = settings.some(({ keys }) => keys.join('.') === 'data.table')
+  const base = tableIsSet ? process.cwd() : path.dirname(path.resolve(file))
+  return { ...config, data: { ...config.data, table: path.resolve(base, config.data.table) } }
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    const why =
+      code === 'EISDIR' ? 'is a folder' : code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`
+    throw new MissingInputError(`the configuration ${why}.`, {
+      file,
+      fix: 'write a YAML file with at least "data: {table: dataset.tsv}" and give its name',
+      cause: error,
+    })
+  }
+}
+
+function presetOf(own: Tree, locate: Locate): Config {
+  const name = own.preset ?? 'paper'
+  const preset =
+    typeof name === 'string' && Object.hasOwn(PRESETS, name) ? PRESETS[name as Config['preset']] : undefined
+  if (preset !== undefined) return preset
+  throw new ConfigError(`preset must be one of ${Object.keys(PRESETS).join(', ')}, not ${show(name)}.`, {
+    file: locate(['preset']),
+  })
+}
+
+function validate(merged: Tree, locate: Locate): Config {
+  const result = configSchema.safeParse(merged)
+  if (!result.success) throw issueError(result.error.issues[0]!, merged, locate)
+  const config = result.data
+  if (config.data.patch % 8 !== 0) {
+    throw new ConfigError(
+      `data.patch must be a multiple of 8 (three poolings halve it three times), not ${config.data.patch}.`,
+      { file: locate(['data', 'patch']), fix: `use ${Math.max(8, Math.round(config.data.patch / 8) * 8)}` },
+    )
+  }
+  if (config.inference.stride > config.data.patch) {
+    throw new ConfigError(
+      `inference.stride ${config.inference.stride} is larger than data.patch ${config.data.patch}; windows would leave gaps.`,
+      { file: locate(['inference', 'stride']), fix: 'use a stride of at most the patch size' },
+    )
+  }
+  return config
+}
+
+/** One sentence for the first thing that is wrong, built from what the schema says about that key. */
+function issueError(issue: z.core.$ZodIssue, merged: Tree, locate: Locate): ConfigError {
+  const keys = issue.path.map(String)
+  if (issue.code === 'unrecognized_keys') {
+    const unknown = issue.keys[0]!
+    return unknownKey([...keys, unknown], keysAt(configSchema, keys), locate)
+  }
+  // An issue inside a list is told about the list, which is what the description explains.
+  const named = issue.path.filter((key) => typeof key === 'string')
+  const at = schemaAt(configSchema, named)
+  if (at instanceof z.ZodUnion) {
+    const map = at.options.find((option) => option instanceof z.ZodObject)
+    const value = valueAt(merged, named)
+    if (map !== undefined && isTree(value)) {
+      const known = Object.keys((map as z.ZodObject).shape)
+      const unknown = Object.keys(value).find((key) => !known.includes(key))
+      if (unknown !== undefined) return unknownKey([...named, unknown], known, locate)
+    }
+  }
+  const expected =
+    at?.description ??
+    (at instanceof z.ZodObject ? `a map with the keys ${Object.keys(at.shape).join(', ')}` : 'something else')
+  return new ConfigError(`${named.join('.')} must be ${expected}, not ${show(valueAt(merged, named))}.`, {
+    file: locate(named),
+  })
+}
+
+function unknownKey(keys: KeyPath, known: readonly string[], locate: Locate): ConfigError {
+  const name = keys.at(-1)!
+  const close = nearest(name, known)
+  const owner = keys.slice(0, -1).join('.')
+  return new ConfigError(
+    `unknown key "${name}"${owner === '' ? '' : ` in ${owner}`}${close === undefined ? '.' : `; did you mean "${close}"?`}`,
+    { file: locate(keys), fix: `the known keys here are ${known.join(', ')}` },
+  )
+}
+
+function schemaAt(schema: z.core.$ZodType, keys: KeyPath): z.ZodType | undefined {
+  let at: z.core.$ZodType | undefined = schema
+  for (const key of keys) at = at instanceof z.ZodObject ? at.shape[key] : at
+  return at as z.ZodType | undefined
+}
+
+function keysAt(schema: z.core.$ZodType, keys: KeyPath): readonly string[] {
+  const at = schemaAt(schema, keys)
+  return at instanceof z.ZodObject ? Object.keys(at.shape) : []
+}
+
+function readSetting(written: string): { written: string; keys: KeyPath; value: unknown } {
+  const equals = written.indexOf('=')
+  const keys = written.slice(0, Math.max(equals, 0)).split('.')
+  if (equals < 1 || keys.some((key) => key === '')) {
+    throw new ConfigError(`--set needs key.path=value, not "${written}".`, {
+      fix: 'for example --set loss.lambda=5',
+    })
+  }
+  let value: unknown
+  try {
+    value = parse(written.slice(equals + 1))
+  } catch (error) {
+    throw new ConfigError(`the value in --set ${written} is not valid YAML.`, {
+      fix: 'quote it, for example --set "data.modalities=[T1w, T2w]"',
+      cause: error,
+    })
+  }
+  return { written, keys, value }
+}
+
+function setAt(tree: Tree, keys: KeyPath, value: unknown): Tree {
+  const [key, ...rest] = keys as [string, ...string[]]
+  if (rest.length === 0) return { ...tree, [key]: value }
+  const below = tree[key]
+  return { ...tree, [key]: setAt(isTree(below) ? below : {}, rest, value) }
+}
+
+/** `over` wins key by key where both sides are maps, and as a whole elsewhere. */
+function merge(under: unknown, over: unknown): unknown {
+  if (!isTree(under) || !isTree(over)) return over
+  const result: Tree = { ...under }
+  for (const [key, value] of Object.entries(over))
+    result[key] = key in under ? merge(under[key], value) : value
+  return result
+}
+
+function valueAt(tree: unknown, keys: KeyPath): unknown {
+  return keys.reduce<unknown>((at, key) => (isTree(at) ? at[key] : undefined), tree)
+}
+
+/** The line of the deepest key on the path that the file contains, the key itself rather than its value. */
+function lineOf(document: Document, lines: LineCounter, keys: KeyPath): number {
+  let node: unknown = document.contents
+  let line = 1
+  for (const key of keys) {
+    if (!isMap(node)) break
+    const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === key)
+    if (pair === undefined) break
+    if (isNode(pair.key) && pair.key.range) line = lines.linePos(pair.key.range[0]).line
+    node = pair.value
+  }
+  return line
+}
+
+function startsWith(whole: KeyPath, start: KeyPath): boolean {
+  return start.length <= whole.length && start.every((key, index) => whole[index] === key)
+}
+
+function isTree(value: unknown): value is Tree {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function show(value: unknown): string {
+  if (value === undefined) return 'nothing'
+  const text = JSON.stringify(value)
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text
+}
+
+function sentence(message: string): string {
+  const first = message.split('\n')[0]!.trim()
+  return first.endsWith('.') ? first : `${first}.`
+}

@@ -1,0 +1,109 @@
+import { LABEL_CONVENTIONS, type LabelConventionName } from '@voxnorm/data'
+import { z } from 'zod'
+import { parseDuration } from './duration.ts'
+
+// Every leaf says what it accepts in words that fit after "must be"; error messages are made from them.
+const positive = z.number().positive().describe('a number greater than 0')
+const nonNegative = z.number().nonnegative().describe('a number of 0 or more')
+const fraction = z.number().min(0).max(1).describe('a number from 0 to 1')
+const count = z.int().positive().describe('a whole number of 1 or more')
+const countOrAuto = z.union([count, z.literal('auto')]).describe('a whole number of 1 or more, or auto')
+const classNumbers = z
+  .union([z.int().nonnegative(), z.array(z.int().nonnegative()).min(1)])
+  .transform((numbers) => (typeof numbers === 'number' ? [numbers] : numbers))
+  .describe('a label number or a list of label numbers')
+
+function oneOf<const T extends readonly [string, ...string[]]>(...choices: T) {
+  return z.enum(choices).describe(`one of ${choices.join(', ')}`)
+}
+
+const adamWithMilestones = z.strictObject({
+  lr: positive,
+  milestones: z.array(z.int().nonnegative()).describe('a list of epoch numbers such as [50, 75]'),
+  gamma: positive,
+})
+
+/**
+ * Everything a training run depends on, as in the file's own words.
+ *
+ * The schema has no defaults of its own: a preset supplies every key, and the file and `--set` override it.
+ */
+export const configSchema = z.strictObject({
+  preset: oneOf('paper', 'authors-code', 'tiny'),
+  seed: z.int().nonnegative().max(0xffffffff).describe('a whole number from 0 to 4294967295'),
+  data: z.strictObject({
+    table: z.string().min(1).describe('the path of a dataset table or folder'),
+    labels: z
+      .union([
+        z.enum(LABEL_CONVENTIONS as [LabelConventionName, ...LabelConventionName[]]),
+        z.strictObject({
+          BG: classNumbers.optional(),
+          CSF: classNumbers,
+          GM: classNumbers,
+          WM: classNumbers,
+        }),
+      ])
+      .describe(`one of ${LABEL_CONVENTIONS.join(', ')}, or a map such as {CSF: 1, GM: [2, 4], WM: 3}`),
+    modalities: z.array(z.string().min(1)).min(1).describe('a list of column names such as [T1w, T2w]'),
+    scaling: oneOf('max', 'percentile', 'zscore', 'none'),
+    patch: count.describe('a whole number of voxels that is a multiple of 8'),
+    patchesPerSite: count,
+    validationPatchesPerSite: count,
+    voxelSize: positive.describe('a voxel size in mm greater than 0'),
+  }),
+  model: z.strictObject({
+    base: count,
+    padding: oneOf('replicate', 'zero'),
+    activation: oneOf('relu', 'leaky-relu'),
+    generatorOutput: oneOf('sigmoid', 'relu', 'none'),
+    discriminator: z.strictObject({
+      base: count,
+      dropout: z.number().min(0).lt(1).describe('a number from 0 to less than 1'),
+    }),
+  }),
+  loss: z.strictObject({
+    lambda: nonNegative,
+    classWeights: z.strictObject({ BG: nonNegative, CSF: nonNegative, GM: nonNegative, WM: nonNegative }),
+    adversarial: oneOf('minimax', 'non-saturating'),
+  }),
+  optim: z.strictObject({
+    generator: adamWithMilestones,
+    segmenter: adamWithMilestones,
+    discriminator: z.strictObject({
+      lr: positive,
+      plateau: z.strictObject({
+        factor: positive,
+        patience: z.int().nonnegative().describe('a whole number of epochs'),
+      }),
+    }),
+    weightDecay: nonNegative,
+  }),
+  train: z.strictObject({
+    method: oneOf('adversarial', 'preprocessor', 'standardization', 'baseline'),
+    epochs: count,
+    batch: count,
+    microBatch: countOrAuto,
+    discriminatorSteps: count,
+    iterationsPerEpoch: countOrAuto,
+    timeLimit: z
+      .string()
+      .refine((text) => parseDuration(text) !== undefined)
+      .describe('a length of time such as 90s, 10m or 1h30m, or none'),
+  }),
+  augment: z.strictObject({
+    biasField: z.strictObject({
+      probability: fraction,
+      alpha: z
+        .tuple([fraction, fraction])
+        .refine(([low, high]) => low <= high)
+        .describe('two numbers from 0 to 1, the smaller first'),
+    }),
+  }),
+  inference: z.strictObject({
+    stride: count,
+    blend: oneOf('mean'),
+  }),
+})
+
+/** A complete, validated configuration. */
+export type Config = z.infer<typeof configSchema>

@@ -1,0 +1,93 @@
+import { VoxnormError } from '@voxnorm/data'
+
+/** What a command ends with; numbers follow sysexits and the shell, and scripts rely on them. */
+export const EXIT = {
+  done: 0,
+  someFailed: 1,
+  usage: 64,
+  badData: 65,
+  missingInput: 66,
+  noAdapter: 69,
+  cannotCreate: 73,
+  inputOutput: 74,
+  stoppedEarly: 75,
+  interrupted: 130,
+} as const
+
+/** One of the numbers in {@link EXIT}. */
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
+
+const KNOWN_CODES: ReadonlySet<number> = new Set(Object.values(EXIT))
+
+// Errors of the file system that reach the top were not foreseen by a command; their code still says what they are.
+const SYSTEM_CODES: Readonly<Record<string, { readonly exit: ExitCode; readonly fix: string }>> = {
+  ENOENT: { exit: EXIT.missingInput, fix: 'check the path' },
+  EACCES: { exit: EXIT.cannotCreate, fix: 'choose a place you may write to' },
+  EPERM: { exit: EXIT.cannotCreate, fix: 'choose a place you may write to' },
+  EROFS: { exit: EXIT.cannotCreate, fix: 'choose a place you may write to' },
+  ENOTDIR: { exit: EXIT.cannotCreate, fix: 'a part of the path is a file; choose another folder' },
+  EISDIR: { exit: EXIT.cannotCreate, fix: 'the path is a folder; give a file name' },
+  EEXIST: { exit: EXIT.cannotCreate, fix: 'choose a new name or remove what is there' },
+  ENOSPC: { exit: EXIT.inputOutput, fix: 'free some disk space and run again' },
+  EDQUOT: { exit: EXIT.inputOutput, fix: 'free some of your quota and run again' },
+  EIO: { exit: EXIT.inputOutput, fix: 'check the disk' },
+}
+
+interface SystemError extends Error {
+  readonly code: string
+  readonly path?: string
+}
+
+function isSystemError(error: unknown): error is SystemError {
+  return (
+    error instanceof Error && typeof (error as { code?: unknown }).code === 'string' && 'syscall' in error
+  )
+}
+
+/**
+ * The exit code an error stands for.
+ *
+ * Errors of the project carry theirs; a missing WebGPU adapter is 69; file-system errors go by their code; anything
+ * else is a fault of the program (1).
+ */
+export function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof VoxnormError && KNOWN_CODES.has(error.exitCode)) return error.exitCode as ExitCode
+  if (error instanceof Error && error.name === 'DeviceError') {
+    return (error as { reason?: unknown }).reason === 'lost' ? EXIT.stoppedEarly : EXIT.noAdapter
+  }
+  if (isSystemError(error)) return SYSTEM_CODES[error.code]?.exit ?? EXIT.inputOutput
+  return EXIT.someFailed
+}
+
+/**
+ * The block of text shown for an error: what, where, what to do, ending in a newline.
+ *
+ * With `debug` the stack, and those of the causes, follow.
+ */
+export function errorBlock(error: unknown, debug = false): string {
+  const lines = [sentenceOf(error)]
+  if (debug) {
+    for (let at: unknown = error; at instanceof Error; at = at.cause) if (at.stack) lines.push(at.stack)
+  }
+  return `${lines.join('\n')}\n`
+}
+
+function sentenceOf(error: unknown): string {
+  if (error instanceof VoxnormError) return `error: ${error.message}`
+  if (isSystemError(error)) {
+    const known = SYSTEM_CODES[error.code]
+    const where = error.path === undefined ? '' : `${error.path}: `
+    return `error: ${where}${reason(error)}${known === undefined ? '' : `\n  fix: ${known.fix}`}`
+  }
+  if (error instanceof Error && /^(Shape|Kernel|Device|Plan)Error$/.test(error.name)) {
+    return `error: ${error.message}`
+  }
+  const message = error instanceof Error ? error.message : String(error)
+  return `error: ${message}\n  This is a fault in voxnorm. fix: run again with --debug and report what it prints`
+}
+
+/** The plain words inside Node's message "EACCES: permission denied, open 'x'". */
+function reason(error: SystemError): string {
+  const words = /^[A-Z0-9]+: ([^,]+)/.exec(error.message)?.[1] ?? error.message
+  return `${words} (${error.code}).`
+}

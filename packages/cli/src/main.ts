@@ -1,0 +1,150 @@
+import { readFileSync } from 'node:fs'
+import { ConfigError } from '@voxnorm/data'
+import type { Command, CommandResult } from './command.ts'
+import { hasFlag, helpPage, parseArguments, textFlag } from './command-line.ts'
+import { EXIT, type ExitCode, errorBlock, exitCodeOf } from './exit-codes.ts'
+import { nearest } from './nearest.ts'
+import { openLog } from './progress.ts'
+
+interface Verb {
+  readonly name: string
+  readonly summary: string
+  /** Commands are loaded when they are asked for, so that help and small verbs start at once. */
+  readonly load: () => Promise<Command>
+}
+
+const VERBS: readonly Verb[] = [
+  {
+    name: 'synth',
+    summary: 'write a synthetic multi-site dataset',
+    load: async () => (await import('./commands/synth.ts')).synth,
+  },
+  {
+    name: 'train',
+    summary: 'train generator, segmenter and discriminator',
+    load: async () => (await import('./commands/train.ts')).train,
+  },
+  {
+    name: 'predict',
+    summary: 'normalise and segment volumes',
+    load: async () => (await import('./commands/predict.ts')).predict,
+  },
+  {
+    name: 'evaluate',
+    summary: 'score predictions and harmonisation',
+    load: async () => (await import('./commands/evaluate.ts')).evaluate,
+  },
+  {
+    name: 'report',
+    summary: 'one self-contained HTML page per run or prediction folder',
+    load: async () => (await import('./commands/report.ts')).report,
+  },
+  {
+    name: 'doctor',
+    summary: 'which GPUs there are, whether they work, and how to fix it',
+    load: async () => (await import('./commands/doctor.ts')).doctor,
+  },
+]
+
+/**
+ * Runs one command line (without `node` and the program's name) and returns the exit code.
+ *
+ * Results go to stdout, everything else to stderr; no error leaves this function.
+ */
+export async function main(words: readonly string[]): Promise<ExitCode> {
+  ignoreClosedPipe()
+  const debug = words.includes('--debug')
+  try {
+    return await runWords(words)
+  } catch (error) {
+    process.stderr.write(errorBlock(error, debug))
+    return exitCodeOf(error)
+  }
+}
+
+async function runWords(words: readonly string[]): Promise<ExitCode> {
+  const [first, ...rest] = words
+  if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
+    process.stdout.write(overview())
+    return first === undefined ? EXIT.usage : EXIT.done
+  }
+  if (first === '--version') {
+    process.stdout.write(`${version()}\n`)
+    return EXIT.done
+  }
+  const verb = VERBS.find(({ name }) => name === first)
+  if (verb === undefined) throw unknownVerb(first)
+  const command = await verb.load()
+  const parsed = parseArguments(command, rest)
+  if (hasFlag(parsed, 'help')) {
+    process.stdout.write(helpPage(command))
+    return EXIT.done
+  }
+  if (hasFlag(parsed, 'version')) {
+    process.stdout.write(`${version()}\n`)
+    return EXIT.done
+  }
+  const log = openLog({
+    write: (text) => process.stderr.write(text),
+    terminal: process.stderr.isTTY === true,
+    format: textFlag(parsed, 'log-format') === 'json' ? 'json' : 'text',
+    quiet: hasFlag(parsed, 'quiet'),
+    now: Date.now,
+  })
+  try {
+    const result = await command.run({ arguments: parsed, log, words })
+    print(result, hasFlag(parsed, 'json'))
+    return result.exitCode
+  } finally {
+    log.endProgress()
+  }
+}
+
+/** The version of the program. */
+export function version(): string {
+  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+  return manifest.version
+}
+
+function print(result: CommandResult, json: boolean): void {
+  if (json) process.stdout.write(`${JSON.stringify(result.document, null, 2)}\n`)
+  else if (result.text !== '')
+    process.stdout.write(result.text.endsWith('\n') ? result.text : `${result.text}\n`)
+}
+
+function overview(): string {
+  const width = Math.max(...VERBS.map(({ name }) => name.length))
+  const lines = VERBS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`)
+  return [
+    'voxnorm makes brain MRI of several sites look alike and segments the tissues.',
+    '',
+    'usage: voxnorm COMMAND [flags]',
+    ...lines,
+    '',
+    'voxnorm COMMAND --help explains one command; voxnorm --version prints the version.',
+    '',
+    'example: voxnorm synth demo-data && voxnorm doctor',
+    '',
+  ].join('\n')
+}
+
+function unknownVerb(word: string): ConfigError {
+  const names = VERBS.map(({ name }) => name)
+  const close = nearest(word, names)
+  const guess = close === undefined ? '' : `; did you mean ${close}?`
+  return new ConfigError(`unknown command "${word}"${guess === '' ? '.' : guess}`, {
+    fix: `the commands are ${names.join(', ')}; voxnorm --help explains them`,
+  })
+}
+
+/** A reader that closes early (`voxnorm doctor | head -1`) is no error. */
+function ignoreClosedPipe(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    if (stream.listenerCount('error') > 0) continue
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+    })
+  }
+}

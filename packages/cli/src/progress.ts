@@ -1,0 +1,145 @@
+/** How serious a log line is. */
+export type Level = 'info' | 'warning' | 'error'
+
+/** How far a piece of work is. */
+export interface Progress {
+  /** What is being done, for example `train` or `predict`. */
+  readonly what: string
+  readonly done: number
+  readonly total: number
+  /** What is counted, for example `volumes`. */
+  readonly unit: string
+  /** Short extra words such as `loss.seg 0.31`. */
+  readonly detail?: string
+}
+
+/** Where a command says what it is doing. Everything goes to stderr; stdout is for results. */
+export interface Log {
+  info(event: string, message: string, fields?: Readonly<Record<string, unknown>>): void
+  warning(event: string, message: string, fields?: Readonly<Record<string, unknown>>): void
+  /** Reports progress as often as the caller likes; the log decides what to show. */
+  progress(progress: Progress): void
+  /** Removes the progress line; the next {@link Log.progress} starts a new measurement of the rate. */
+  endProgress(): void
+  /** Sends a copy of every later line to `write`, for example into a run folder's log.txt. */
+  copyTo(write: ((line: string) => void) | undefined): void
+}
+
+/** What a log writes to and how. */
+export interface LogOptions {
+  readonly write: (text: string) => void
+  /** Whether the stream is a terminal: then progress is one line that is rewritten in place. */
+  readonly terminal: boolean
+  readonly format: 'text' | 'json'
+  readonly quiet: boolean
+  /** Current time in milliseconds since 1970. */
+  readonly now: () => number
+}
+
+// A terminal is refreshed at most ten times a second, a file gets a line every ten seconds.
+const TERMINAL_PERIOD_MS = 100
+const PLAIN_PERIOD_MS = 10_000
+
+/** Opens the log of a command. */
+export function openLog(options: LogOptions): Log {
+  const { write, terminal, format, quiet, now } = options
+  const inPlace = terminal && format === 'text'
+  let started: { readonly time: number; readonly done: number } | undefined
+  let lastShown = Number.NEGATIVE_INFINITY
+  let lineIsOpen = false
+  let copy: ((line: string) => void) | undefined
+
+  const clearLine = () => {
+    if (lineIsOpen) write('\r\u001b[2K')
+    lineIsOpen = false
+  }
+  const say = (level: Level, event: string, message: string, fields: Readonly<Record<string, unknown>>) => {
+    copy?.(`${textLine(now(), level, message)}\n`)
+    if (quiet && level === 'info') return
+    clearLine()
+    write(
+      `${format === 'json' ? jsonLine(now(), level, event, message, fields) : textLine(now(), level, message)}\n`,
+    )
+  }
+
+  return {
+    info: (event, message, fields = {}) => say('info', event, message, fields),
+    warning: (event, message, fields = {}) => say('warning', event, message, fields),
+    progress(progress) {
+      const time = now()
+      if (started === undefined) {
+        started = { time, done: progress.done }
+        lastShown = inPlace ? Number.NEGATIVE_INFINITY : time
+      }
+      const finished = progress.done >= progress.total
+      if (time - lastShown < (inPlace ? TERMINAL_PERIOD_MS : PLAIN_PERIOD_MS) && !(inPlace && finished))
+        return
+      lastShown = time
+      const line = progressLine(progress, progress.done - started.done, (time - started.time) / 1000)
+      if (!inPlace) say('info', 'progress', line, { ...progress })
+      else if (!quiet) {
+        write(`\r\u001b[2K${line}`)
+        lineIsOpen = true
+      }
+    },
+    endProgress() {
+      clearLine()
+      started = undefined
+      lastShown = Number.NEGATIVE_INFINITY
+    },
+    copyTo(next) {
+      copy = next
+    },
+  }
+}
+
+/**
+ * One line of progress: done/total, rate and remaining time.
+ *
+ * `doneSinceStart` and `seconds` give the rate; work done before (a resumed run) does not count for it.
+ */
+export function progressLine(progress: Progress, doneSinceStart: number, seconds: number): string {
+  const { what, done, total, unit, detail } = progress
+  const parts = [`${what} ${done}/${total} ${unit}`]
+  if (doneSinceStart > 0 && seconds > 0) {
+    const rate = doneSinceStart / seconds
+    parts.push(rate >= 1 ? `${significant(rate)}/s` : `${significant(1 / rate)} s each`)
+    if (done < total) parts.push(`ETA ${duration((total - done) / rate)}`)
+  }
+  if (detail !== undefined) parts.push(detail)
+  return parts.join('  ')
+}
+
+/** A length of time in the two largest units that matter: `45 s`, `3 min 05 s`, `2 h 07 min`. */
+export function duration(seconds: number): string {
+  const whole = Math.round(seconds)
+  if (whole < 60) return `${whole} s`
+  const two = (value: number) => String(value).padStart(2, '0')
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`
+  const minutes = Math.round(whole / 60)
+  return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`
+}
+
+function significant(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(2)
+}
+
+function textLine(time: number, level: Level, message: string): string {
+  return `${localTime(time)} ${level.toUpperCase().padEnd(7)} ${message}`
+}
+
+function jsonLine(
+  time: number,
+  level: Level,
+  event: string,
+  message: string,
+  fields: Readonly<Record<string, unknown>>,
+): string {
+  return JSON.stringify({ ts: new Date(time).toISOString(), level, event, message, ...fields })
+}
+
+/** `2026-11-22 14:05:31.204` in the machine's time zone. */
+function localTime(time: number): string {
+  const shifted = new Date(time - new Date(time).getTimezoneOffset() * 60_000)
+  return shifted.toISOString().replace('T', ' ').replace('Z', '')
+}

@@ -1,0 +1,202 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { InputOutputError, OutputError } from '@voxnorm/data'
+import { build } from 'esbuild'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { outputFailure, removeTemporaryFiles, writeFileAtomically } from '../src/atomic-file.ts'
+import { PRESETS } from '../src/config/presets.ts'
+import { parseConfig } from '../src/config/read-config.ts'
+import { openRunDirectory, readMetrics } from '../src/run-directory.ts'
+
+let folder: string
+
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'voxnorm-run-'))
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+const step = (iteration: number) => ({
+  kind: 'step' as const,
+  epoch: 0,
+  iteration,
+  time: iteration / 2,
+  'loss.seg': 1 / iteration,
+})
+
+describe('writeFileAtomically', () => {
+  it('replaces a file and leaves nothing else', () => {
+    const file = path.join(folder, 'a.json')
+    writeFileAtomically(file, 'one')
+    writeFileAtomically(file, 'two')
+    expect(readFileSync(file, 'utf8')).toBe('two')
+    expect(readdirSync(folder)).toEqual(['a.json'])
+  })
+
+  it('says what is wrong with the place', () => {
+    writeFileSync(path.join(folder, 'file'), '')
+    mkdirSync(path.join(folder, 'folder'))
+    expect(() => writeFileAtomically(path.join(folder, 'file', 'a'), '')).toThrow(OutputError)
+    expect(() => writeFileAtomically(path.join(folder, 'folder'), '')).toThrow(OutputError)
+    expect(() => writeFileAtomically(path.join(folder, 'none', 'a'), '')).toThrow(/does not exist/)
+    expect(readdirSync(folder).sort()).toEqual(['file', 'folder'])
+  })
+
+  it('tells a full disk (74), a forbidden place (73) and other failures (74) apart', () => {
+    const failure = (code: string) => outputFailure(Object.assign(new Error(code), { code }), 'out.bin')
+    expect(failure('ENOSPC')).toBeInstanceOf(InputOutputError)
+    expect((failure('ENOSPC') as Error).message).toMatch(
+      /^out\.bin: the disk is full\.\n {2}fix: free some space/,
+    )
+    expect(failure('EACCES')).toBeInstanceOf(OutputError)
+    expect(failure('ENOTDIR')).toBeInstanceOf(OutputError)
+    expect(failure('EIO')).toBeInstanceOf(InputOutputError)
+  })
+})
+
+function captured(action: () => void): unknown {
+  try {
+    action()
+  } catch (error) {
+    return error
+  }
+  throw new Error('nothing was thrown')
+}
+
+describe('openRunDirectory', () => {
+  it('writes every file of a run and reads its checkpoint back', () => {
+    const run = openRunDirectory(path.join(folder, 'run'), { resume: false })
+    run.writeConfig(PRESETS.tiny)
+    run.writeEnvironment({ node: '20' })
+    run.writeDataset({ sites: ['a', 'b'], modalities: ['T1w'], rows: [] })
+    run.appendMetrics(step(1))
+    run.appendLog('hello\n')
+    run.writeCheckpoint('latest', Uint8Array.of(1, 2, 3))
+    run.writeModelFile('model.json', '{}')
+    run.writeReport('<html>')
+    expect([...run.readCheckpoint('latest')!]).toEqual([1, 2, 3])
+    expect(run.readCheckpoint('best')).toBeUndefined()
+    run.close()
+    const resolved = readFileSync(path.join(folder, 'run', 'config.resolved.yaml'), 'utf8')
+    expect(parseConfig(resolved, 'config.resolved.yaml')).toMatchObject({
+      preset: 'tiny',
+      train: PRESETS.tiny.train,
+    })
+    expect(readdirSync(path.join(folder, 'run')).sort()).toEqual([
+      'checkpoints',
+      'config.resolved.yaml',
+      'dataset.json',
+      'environment.json',
+      'figures',
+      'log.txt',
+      'metrics.jsonl',
+      'model',
+      'report.html',
+    ])
+  })
+
+  it('refuses a folder that holds a run, unless it is resumed', () => {
+    const run = openRunDirectory(folder, { resume: false })
+    run.writeConfig(PRESETS.tiny)
+    run.close()
+    const error = captured(() => openRunDirectory(folder, { resume: false }))
+    expect(error).toBeInstanceOf(OutputError)
+    expect((error as OutputError).exitCode).toBe(73)
+    expect((error as OutputError).message).toBe(
+      `${folder}: this folder already holds a run.\n  fix: add --resume to continue it, or choose another folder`,
+    )
+    openRunDirectory(folder, { resume: true }).close()
+  })
+
+  it('refuses a folder with something else in it, and a file', () => {
+    writeFileSync(path.join(folder, 'thesis.tex'), '')
+    expect(() => openRunDirectory(folder, { resume: false })).toThrow(
+      /this folder is not empty \(thesis\.tex\)/,
+    )
+    expect(() => openRunDirectory(folder, { resume: true })).toThrow(OutputError)
+    expect(() => openRunDirectory(path.join(folder, 'thesis.tex'), { resume: false })).toThrow(OutputError)
+  })
+
+  it('starts a run with --resume when the first try was killed before it wrote anything', () => {
+    openRunDirectory(folder, { resume: false }).close()
+    writeFileSync(path.join(folder, '.config.resolved.yaml.123.tmp'), 'pres')
+    openRunDirectory(folder, { resume: true }).close()
+    openRunDirectory(folder, { resume: false }).close()
+    expect(readdirSync(folder)).not.toContain('.config.resolved.yaml.123.tmp')
+  })
+
+  it('drops a torn line, and the lines after the checkpoint, when it resumes', () => {
+    const run = openRunDirectory(folder, { resume: false })
+    run.writeConfig(PRESETS.tiny)
+    for (const iteration of [1, 2, 3, 4]) run.appendMetrics(step(iteration))
+    run.close()
+    const file = path.join(folder, 'metrics.jsonl')
+    appendFileSync(file, '{"kind":"step","epo')
+    expect(readMetrics(file)).toHaveLength(4)
+
+    const resumed = openRunDirectory(folder, { resume: true })
+    expect(readFileSync(file, 'utf8')).toMatch(/\}\n$/)
+    resumed.truncateMetrics(2)
+    resumed.appendMetrics(step(3))
+    resumed.close()
+    expect(readMetrics(file)).toEqual([step(1), step(2), step(3)])
+  })
+
+  it('removes temporary files that a kill left behind', () => {
+    const run = openRunDirectory(folder, { resume: false })
+    run.writeConfig(PRESETS.tiny)
+    run.writeCheckpoint('latest', Uint8Array.of(1))
+    run.close()
+    writeFileSync(path.join(folder, 'checkpoints', '.latest.safetensors.99.tmp'), 'half')
+    const resumed = openRunDirectory(folder, { resume: true })
+    expect([...resumed.readCheckpoint('latest')!]).toEqual([1])
+    resumed.close()
+    expect(readdirSync(path.join(folder, 'checkpoints'))).toEqual(['latest.safetensors'])
+  })
+
+  it('leaves only whole files under final names when the process is killed while writing', async () => {
+    const file = path.join(folder, 'big.bin')
+    const bundle = path.join(folder, 'atomic-file.mjs')
+    await build({
+      entryPoints: ['packages/cli/src/atomic-file.ts'],
+      outfile: bundle,
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      conditions: ['source'],
+      logLevel: 'error',
+    })
+    const script = `
+      const { writeFileAtomically } = await import(${JSON.stringify(pathToFileURL(bundle).href)})
+      process.stdout.write('started')
+      for (let i = 1; ; i = (i % 250) + 1) writeFileAtomically(${JSON.stringify(file)}, new Uint8Array(3_000_000).fill(i))
+    `
+    for (const delay of [5, 23, 61]) {
+      const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+      await once(child.stdout, 'data')
+      await new Promise((resolve) => setTimeout(resolve, delay))
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+      if (!existsSync(file)) continue
+      const bytes = readFileSync(file)
+      expect(bytes.length).toBe(3_000_000)
+      expect(bytes.every((byte) => byte === bytes[0])).toBe(true)
+    }
+    removeTemporaryFiles(folder)
+    expect(readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual([])
+  })
+})
