@@ -53,7 +53,7 @@ function isSystemError(error: unknown): error is SystemError {
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof VoxnormError && KNOWN_CODES.has(error.exitCode)) return error.exitCode as ExitCode
   if (error instanceof Error && error.name === 'DeviceError') {
-    return (error as { reason?: unknown }).reason === 'lost' ? EXIT.stoppedEarly : EXIT.noAdapter
+    return (error as { kind?: unknown }).kind === 'lost' ? EXIT.stoppedEarly : EXIT.noAdapter
   }
   if (isSystemError(error)) return SYSTEM_CODES[error.code]?.exit ?? EXIT.inputOutput
   return EXIT.someFailed

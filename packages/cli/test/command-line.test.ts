@@ -116,7 +116,7 @@ describe('errors', () => {
     [new DataError('no'), 65],
     [new MissingInputError('no'), 66],
     [Object.assign(new Error('no'), { name: 'DeviceError' }), 69],
-    [Object.assign(new Error('no'), { name: 'DeviceError', reason: 'lost' }), 75],
+    [Object.assign(new Error('no'), { name: 'DeviceError', kind: 'lost' }), 75],
     [system('ENOENT'), 66],
     [system('EACCES'), 73],
     [system('ENOTDIR'), 73],
