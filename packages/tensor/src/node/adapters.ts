@@ -109,7 +109,7 @@ export async function lookAtPackage(dawn: Dawn): Promise<Look> {
     return candidates.length > 0 ? { place, candidates } : { place, candidates, problem: 'it does not load' }
   } catch (error) {
     if (!(error instanceof DeviceError)) throw error
-    return { place, candidates: [], problem: error.message }
+    return { place, candidates: [], problem: error.message.replaceAll(/\s*\n\s*/g, '; ') }
   }
 }
 

@@ -97,7 +97,7 @@ export function rankCandidates(candidates: readonly Candidate[], device: string)
 function noAdapter(device: string, looks: readonly Look[], refused: readonly string[]): DeviceError {
   const names = looks.flatMap(({ candidates }) => candidates.map(({ name }) => name))
   const tried = looks.map(({ place, problem, candidates }) => {
-    return `${place}: ${problem?.replaceAll('\n', ' ') ?? candidates.map(({ name }) => name).join('; ')}`
+    return `${place}: ${problem ?? candidates.map(({ name }) => name).join('; ')}`
   })
   const named = names.length > 0
   return new DeviceError(

@@ -1,0 +1,85 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { build } from 'esbuild'
+import { type Browser, chromium, type Page } from 'playwright-core'
+import { unpackChromium } from './chromium.ts'
+
+const BLANK_PAGE = '<!doctype html><meta charset="utf-8"><title>voxnorm test</title>'
+
+/**
+ * A page with WebGPU in a headless Chromium. It is served from localhost, because browsers offer WebGPU to
+ * secure origins only.
+ */
+export class BrowserPage {
+  private readonly browser: Browser
+  private readonly page: Page
+  private readonly server: Server
+  private readonly scripts: Map<string, string>
+  private readonly complaints: string[] = []
+
+  private constructor(browser: Browser, page: Page, server: Server, scripts: Map<string, string>) {
+    this.browser = browser
+    this.page = page
+    this.server = server
+    this.scripts = scripts
+    page.on('console', (message) => {
+      if (message.type() === 'error' || message.type() === 'warning') this.complaints.push(message.text())
+    })
+  }
+
+  /** Starts the server and the browser; `close` ends both. */
+  static async open(): Promise<BrowserPage> {
+    const { executable, environment } = await unpackChromium()
+    const scripts = new Map<string, string>()
+    const server = createServer((request, response) => {
+      const script = scripts.get(request.url ?? '')
+      const type = script === undefined ? 'text/html' : 'text/javascript'
+      response.writeHead(200, { 'content-type': `${type}; charset=utf-8` }).end(script ?? BLANK_PAGE)
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const browser = await chromium.launch({
+      executablePath: executable,
+      env: environment,
+      args: ['--no-sandbox', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
+    })
+    const page = await browser.newPage()
+    await page.goto(`http://localhost:${(server.address() as AddressInfo).port}/`)
+    return new BrowserPage(browser, page, server, scripts)
+  }
+
+  /**
+   * Bundles a module of this folder as a page would get it, calls its exported `run` in the page, and returns
+   * what that promises (JSON). Throws the page's error with what the console said.
+   */
+  async run<Result>(entry: string): Promise<Result> {
+    const { outputFiles } = await build({
+      entryPoints: [join(import.meta.dirname, entry)],
+      bundle: true,
+      write: false,
+      format: 'esm',
+      platform: 'browser',
+      target: 'es2023',
+      conditions: ['source'],
+      loader: { '.wgsl': 'text' },
+      logLevel: 'silent',
+    })
+    const url = `/${this.scripts.size}-${entry.replace(/\.ts$/, '.js')}`
+    this.scripts.set(url, outputFiles[0]!.text)
+    this.complaints.length = 0
+    try {
+      return (await this.page.evaluate(
+        `import(${JSON.stringify(url)}).then((entry) => entry.run())`,
+      )) as Result
+    } catch (error) {
+      const said = this.complaints.map((line) => `\n  console: ${line}`).join('')
+      throw new Error(`${entry} failed in the page: ${error instanceof Error ? error.message : error}${said}`)
+    }
+  }
+
+  /** Ends the browser and the server. */
+  async close(): Promise<void> {
+    await this.browser.close()
+    await new Promise((resolve) => this.server.close(resolve))
+  }
+}
