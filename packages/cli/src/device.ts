@@ -1,0 +1,37 @@
+import { Runtime } from '@voxnorm/tensor'
+import { openGpu } from '@voxnorm/tensor/node'
+
+/** An open device and how to let go of it. */
+export interface OpenDevice {
+  readonly runtime: Runtime
+  readonly name: string
+  /** One line for people: which adapter this is, and what that means. */
+  readonly description: string
+  readonly software: boolean
+  close(): void
+}
+
+/**
+ * Opens the device that `--device` names: `auto`, `software`, or a part of an adapter's name.
+ *
+ * Throws DeviceError (exit 69), with everything that was tried, when there is none.
+ */
+export async function openDevice(device = 'auto'): Promise<OpenDevice> {
+  const opened = await openGpu({ device })
+  const runtime = await Runtime.open(opened.gpu, { software: opened.software, pause: sleep })
+  return {
+    runtime,
+    name: opened.name,
+    description: opened.description,
+    software: opened.software,
+    close() {
+      runtime.dispose()
+      opened.release()
+    },
+  }
+}
+
+/** Blocks the thread: a software device computes on the cores that an idle wait would burn. */
+function sleep(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
+}
