@@ -10,8 +10,20 @@ export {
 } from './errors.ts'
 
 // Images
+export type { Vector3 } from './affine.ts'
+export { applyAffine, invertAffine, multiplyAffines, sameGrid, voxelSizes } from './affine.ts'
+export { assertSameGrid, assertUsableImage, toLabelVolume } from './image/check.ts'
+export { headerForAffine } from './image/geometry.ts'
+export { gunzip, gzip, isGzip } from './image/gzip.ts'
+export type { ImageName } from './image/names.ts'
+export { companionNames, splitImageName } from './image/names.ts'
+export type { WriteOptions } from './image/nifti-writer.ts'
+export { writeNifti } from './image/nifti-writer.ts'
+export type { ReadOptions } from './image/read.ts'
+export { readVolume } from './image/read.ts'
 export type {
   Affine,
+  AnyVolume,
   Grid,
   HeaderExtension,
   ImageFormat,
@@ -24,12 +36,15 @@ export type {
 } from './image/volume.ts'
 export {
   CLASSES,
-  emptyHeader,
   IDENTITY_AFFINE,
   makeLabelVolume,
   makeVolume,
   voxelCount,
 } from './image/volume.ts'
+export type { Orientation, RasVolume } from './orientation.ts'
+export { nearestOrientation, orientationCode, toRas } from './orientation.ts'
+export type { TargetGrid } from './resample.ts'
+export { gridWithVoxelSize, resampleLinear, resampleNearest } from './resample.ts'
 
 // Metrics
 export type { ConfusionMatrix } from './metrics/confusion.ts'
@@ -48,3 +63,27 @@ export { diceOfMatrix, tissueDice } from './metrics/overlap.ts'
 export { sortedQuantile } from './metrics/quantile.ts'
 export { surfaceVoxels } from './metrics/surface.ts'
 export { wasserstein1 } from './metrics/wasserstein.ts'
+
+// Labels and tables
+export type {
+  LabelConvention,
+  LabelConventionName,
+  LabelMap,
+  LabelSpecification,
+  SegmentationRow,
+  TissueClass,
+} from './labels.ts'
+export { fromInternal, LABEL_CONVENTIONS, labelConvention, segmentationRows, toInternal } from './labels.ts'
+export type { Cell, Table, TableRow } from './table.ts'
+export { formatTable, parseTable } from './table.ts'
+
+// Data sets
+export { parseDatasetTable } from './datasets/dataset-table.ts'
+export type { FileTree } from './datasets/file-tree.ts'
+export { readLayout } from './datasets/layouts.ts'
+export type { Dataset, DatasetKind, Split, Subject } from './datasets/subject.ts'
+export { requireModalities, SPLITS, sitesOf } from './datasets/subject.ts'
+
+// Random numbers
+export type { Permutation, RandomStream } from './random.ts'
+export { permutation, randomStream } from './random.ts'

@@ -1,4 +1,5 @@
 import { DataError } from '../errors.ts'
+import { headerForAffine } from './geometry.ts'
 
 /** Number of voxels along x, y and z: the first is the one that varies fastest in memory. */
 export type Shape3 = readonly [number, number, number]
@@ -12,9 +13,7 @@ export interface HeaderExtension {
   readonly data: Uint8Array
 }
 
-/**
- * The `qform` fields of a NIfTI header as stored, so that a writer can give them back to the bit.
- */
+/** The `qform` fields of a NIfTI header as stored, so that a writer can give them back to the bit. */
 export interface QuaternionForm {
   readonly code: number
   /** Sign of the third axis, normally -1 or 1 (`pixdim[0]`). */
@@ -35,7 +34,11 @@ export interface MatrixForm {
 /** Formats that can be read. */
 export type ImageFormat = 'nifti1' | 'nifti2' | 'analyze' | 'mgh' | 'none'
 
-/** Everything besides the voxels that a writer needs to give an output the geometry of its input. */
+/**
+ * Everything besides the voxels that a writer needs to give an output the geometry of its input.
+ *
+ * It always describes the same grid as the affine of its volume: a function that changes the grid makes a new header.
+ */
 export interface ImageHeader {
   /** Where the header came from; `none` when it was made in memory. */
   readonly format: ImageFormat
@@ -47,8 +50,6 @@ export interface ImageHeader {
   readonly sform: MatrixForm
   /** The byte `xyzt_units` as stored (2 = mm). */
   readonly units: number
-  /** Number of dimensions as stored (`dim[0]`), 3 or more. */
-  readonly dimensions: number
   readonly intent: { readonly code: number; readonly name: string; readonly parameters: readonly number[] }
   readonly description: string
   readonly extensions: readonly HeaderExtension[]
@@ -68,6 +69,9 @@ export interface Volume extends Grid {
   readonly header: ImageHeader
 }
 
+/** Either kind of volume, for functions that only move voxels around. */
+export type AnyVolume = Volume | LabelVolume
+
 /** A map of integer labels on a grid, in the same memory order as {@link Volume}. */
 export interface LabelVolume extends Grid {
   readonly data: Uint8Array
@@ -85,25 +89,8 @@ export function voxelCount(shape: Shape3): number {
   return shape[0] * shape[1] * shape[2]
 }
 
-/** A header for an image made in memory: no stored orientation, millimetres. */
-export function emptyHeader(): ImageHeader {
-  return {
-    format: 'none',
-    datatype: 'float32',
-    pixdim: [1, 1, 1, 1, 1, 1, 1],
-    qform: { code: 0, qfac: 1, quaternion: [0, 0, 0], offset: [0, 0, 0] },
-    sform: { code: 0, rows: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0] },
-    units: 2,
-    dimensions: 3,
-    intent: { code: 0, name: '', parameters: [0, 0, 0] },
-    description: '',
-    extensions: [],
-    warnings: [],
-  }
-}
-
 /**
- * Makes a {@link Volume} from voxels, by default with the identity affine and an empty header.
+ * Makes a {@link Volume} from voxels, by default with the identity affine and a header made for the affine.
  *
  * `header` should belong to the same grid; give it to have the writer repeat the source's orientation fields.
  * Throws DataError when the number of voxels does not fit the shape.
@@ -112,7 +99,7 @@ export function makeVolume(
   shape: Shape3,
   data: Float32Array,
   affine: Affine = IDENTITY_AFFINE,
-  header: ImageHeader = emptyHeader(),
+  header: ImageHeader = headerForAffine(affine),
 ): Volume {
   assertVoxelCount(shape, data.length)
   return { shape, data, affine, header }
@@ -123,7 +110,7 @@ export function makeLabelVolume(
   shape: Shape3,
   data: Uint8Array,
   affine: Affine = IDENTITY_AFFINE,
-  header: ImageHeader = emptyHeader(),
+  header: ImageHeader = headerForAffine(affine),
 ): LabelVolume {
   assertVoxelCount(shape, data.length)
   return { shape, data, affine, header }

@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import { InputOutputError, MissingInputError, OutputError } from '../errors.ts'
+import { companionNames } from '../image/names.ts'
+import { type WriteOptions, writeNifti } from '../image/nifti-writer.ts'
+import { readVolume } from '../image/read.ts'
+import type { AnyVolume, Volume } from '../image/volume.ts'
+
+/** Node's own gzip leaves out name and time stamp, too, and is several times faster than the portable one. */
+const compress = promisify(gzip)
+
+/**
+ * Reads one volume from a file, and the other half of a `.hdr`/`.img` pair from beside it.
+ *
+ * Throws MissingInputError when the file cannot be opened and DataError when `readVolume` cannot use it.
+ */
+export async function readVolumeFile(path: string): Promise<Volume> {
+  const bytes = await readInput(path)
+  const companion = await readFirst(companionNames(path))
+  return readVolume(bytes, companion === undefined ? { name: path } : { name: path, companion })
+}
+
+/**
+ * Writes a volume as NIfTI, compressed when `path` ends in `.gz`; the file appears complete or not at all.
+ *
+ * Throws like {@link writeFileAtomically}.
+ */
+export async function writeVolumeFile(
+  path: string,
+  volume: AnyVolume,
+  options: WriteOptions = {},
+): Promise<void> {
+  const bytes = writeNifti(volume, options)
+  await writeFileAtomically(path, path.endsWith('.gz') ? await compress(bytes) : bytes)
+}
+
+/**
+ * Writes a file beside its place and then renames it, so that a reader or a crash never sees half of it.
+ *
+ * Missing folders are made. Throws OutputError when the place cannot be written to and InputOutputError when the
+ * disk fails or is full.
+ */
+export async function writeFileAtomically(path: string, content: Uint8Array | string): Promise<void> {
+  const folder = dirname(path)
+  const temporary = join(folder, `.${basename(path)}.${randomUUID()}.tmp`)
+  try {
+    await mkdir(folder, { recursive: true })
+    await writeFile(temporary, content)
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined)
+    throw writeError(path, error)
+  }
+}
+
+async function readInput(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path)
+  } catch (error) {
+    const code = codeOf(error)
+    if (code === 'EIO') {
+      throw new InputOutputError('The file could not be read to its end.', { file: path, cause: error })
+    }
+    const reasons: Readonly<Record<string, string>> = {
+      ENOENT: 'The file does not exist.',
+      EISDIR: 'This is a folder, not an image file.',
+      EACCES: 'The file may not be read by this user.',
+    }
+    throw new MissingInputError(reasons[code] ?? `The file cannot be opened (${code}).`, {
+      file: path,
+      cause: error,
+      fix: 'check the path and its permissions.',
+    })
+  }
+}
+
+async function readFirst(paths: readonly string[]): Promise<Uint8Array | undefined> {
+  for (const path of paths) {
+    try {
+      return await readInput(path)
+    } catch (error) {
+      if (codeOf((error as Error).cause) !== 'ENOENT') throw error
+    }
+  }
+  return undefined
+}
+
+function writeError(path: string, error: unknown): OutputError | InputOutputError {
+  const code = codeOf(error)
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new InputOutputError('There is no space left to write the file.', {
+      file: path,
+      cause: error,
+      fix: 'free some space or choose another place.',
+    })
+  }
+  if (code === 'EIO')
+    return new InputOutputError('The disk failed while the file was written.', { file: path, cause: error })
+  return new OutputError(`The file cannot be written (${code}).`, {
+    file: path,
+    cause: error,
+    fix: 'choose a folder that exists or can be made and that this user may write to.',
+  })
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+}

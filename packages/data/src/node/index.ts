@@ -1,0 +1,2 @@
+// Files
+export { readVolumeFile, writeFileAtomically, writeVolumeFile } from './files.ts'
