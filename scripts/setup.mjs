@@ -1,0 +1,89 @@
+// Brings a fresh checkout on a machine with only Node and npm to the point where it runs:
+// checks Node, installs what the lockfile says, builds every package.
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { homedir, tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+
+/** The checkout's folder; every tool runs there. */
+export const root = join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '..')
+
+/** Checks, installs and builds; ends the process with a sentence if one of them fails. */
+export function setup() {
+  checkNode()
+  install()
+  if (runTool('turbo', ['run', 'build', '--output-logs=errors-only']) !== 0) fail('the build failed')
+}
+
+/** Runs a tool of the root's devDependencies with this Node and returns its exit status. */
+export function runTool(name, args) {
+  const folder = join(root, 'node_modules', ...name.split('/'))
+  const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  const command = name.split('/').at(-1) === 'typescript' ? 'tsc' : name.split('/').at(-1)
+  const script = typeof bin === 'string' ? bin : bin[command]
+  return run(process.execPath, [join(folder, script), ...args])
+}
+
+/** Runs a program at the root, its output shown, nobody at the keyboard; returns its exit status. */
+export function run(program, args, options = {}) {
+  const { status, error } = spawnSync(program, args, {
+    cwd: root,
+    env: environment(),
+    stdio: ['ignore', 'inherit', 'inherit'],
+    ...options,
+  })
+  if (error) console.error(`${program}: ${error.message}`)
+  return status ?? 1
+}
+
+/** Ends the process with one sentence. */
+export function fail(sentence) {
+  console.error(`voxnorm: ${sentence}`)
+  process.exit(1)
+}
+
+function checkNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number)
+  if (major > 20 || (major === 20 && minor >= 19)) return
+  fail(
+    `needs Node 20.19 or newer, and this is ${process.versions.node}. Install a current Node and try again.`,
+  )
+}
+
+/** pnpm keeps a copy of the lockfile that it installed; while that is the same, there is nothing to do. */
+function install() {
+  const wanted = readFileSync(join(root, 'pnpm-lock.yaml'), 'utf8')
+  const installed = join(root, 'node_modules', '.pnpm', 'lock.yaml')
+  if (existsSync(installed) && readFileSync(installed, 'utf8') === wanted) return
+  const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const args = ['--yes', packageManager, 'install', '--frozen-lockfile']
+  console.log(`voxnorm: installing the dependencies: npx ${args.join(' ')}`)
+  // On Windows npx is a script that only a shell can start.
+  if (run('npx', args, { shell: process.platform === 'win32' }) !== 0) {
+    fail('the dependencies could not be installed; see above. A registry must be reachable the first time.')
+  }
+}
+
+function environment() {
+  return {
+    ...process.env,
+    // pnpm, turbo and vitest ask no questions and draw no moving pictures.
+    CI: 'true',
+    TURBO_TELEMETRY_DISABLED: '1',
+    HOME: usableHome(),
+    // turbo looks for pnpm on PATH, and a machine with only npm has none.
+    PATH: [join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter),
+  }
+}
+
+/** npm and pnpm keep their caches at home, which may be unset, missing or read-only on a build machine. */
+function usableHome() {
+  try {
+    accessSync(homedir() || '/nonexistent', constants.W_OK)
+    return homedir()
+  } catch {
+    const home = join(tmpdir(), 'voxnorm-home')
+    mkdirSync(home, { recursive: true })
+    return home
+  }
+}
