@@ -30,7 +30,7 @@ export function assertUsableImage(volume: Volume, name: string): void {
  * Throws DataError for any other value.
  */
 export function toLabelVolume(volume: Volume, name: string): LabelVolume {
-  const data = Uint8Array.from(volume.data)
+  const data = new Uint8Array(volume.data)
   for (let index = 0; index < data.length; index++) {
     if (data[index] === volume.data[index]) continue
     throw new DataError(

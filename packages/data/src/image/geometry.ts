@@ -76,7 +76,7 @@ export function chooseAffine(stored: StoredGeometry, file: string): { affine: Af
 }
 
 /** The affine of a `qform`; `pixdim` starts with the three voxel sizes, whose signs are ignored. */
-export function affineOfQuaternion(qform: QuaternionForm, pixdim: readonly number[]): Affine {
+function affineOfQuaternion(qform: QuaternionForm, pixdim: readonly number[]): Affine {
   let [b, c, d] = qform.quaternion
   const squared = b * b + c * c + d * d
   let a = Math.sqrt(Math.max(0, 1 - squared))
@@ -100,12 +100,12 @@ export function affineOfQuaternion(qform: QuaternionForm, pixdim: readonly numbe
 }
 
 /** The affine of an `sform`. */
-export function affineOfMatrix(sform: MatrixForm): Affine {
+function affineOfMatrix(sform: MatrixForm): Affine {
   return [...sform.rows, 0, 0, 0, 1]
 }
 
 /** The affine of a grid without orientation: centred on the origin, x from right to left. */
-export function centredAffine(shape: Shape3, pixdim: readonly number[]): Affine {
+function centredAffine(shape: Shape3, pixdim: readonly number[]): Affine {
   const [dx, dy, dz] = [Math.abs(pixdim[0]!), Math.abs(pixdim[1]!), Math.abs(pixdim[2]!)]
   const half = (axis: 0 | 1 | 2, size: number) => ((shape[axis] - 1) / 2) * size
   return [-dx, 0, 0, half(0, dx), 0, dy, 0, -half(1, dy), 0, 0, dz, -half(2, dz), 0, 0, 0, 1]

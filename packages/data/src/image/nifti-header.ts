@@ -5,7 +5,7 @@ import type { HeaderExtension, MatrixForm, QuaternionForm } from './volume.ts'
 /**
  * Byte positions in the two kinds of header, and how they keep real numbers, sizes and codes.
  *
- * Fields that are not named here (slice timing, display of the acquisition) say nothing about an output's voxels.
+ * Fields that are not named here, such as slice timing, are about the acquisition and not about an output.
  */
 export const NIFTI_LAYOUT = {
   nifti1: {

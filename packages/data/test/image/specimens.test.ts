@@ -1,6 +1,14 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { assertUsableImage, DataError, orientationCode, toRas, VoxnormError } from '@voxnorm/data'
+import {
+  assertUsableImage,
+  DataError,
+  orientationCode,
+  readVolume,
+  toRas,
+  VoxnormError,
+  writeNifti,
+} from '@voxnorm/data'
 import { readVolumeFile } from '@voxnorm/data/node'
 import { describe, expect, test } from 'vitest'
 
@@ -111,6 +119,40 @@ describe.skipIf(!shared)('format specimens (needs ../shared)', () => {
     expect(volume.data.some(Number.isNaN)).toBe(true)
     expect(() => assertUsableImage(volume, 'nan_inf.nii')).toThrow(/voxels are NaN or infinite/)
   })
+
+  test.each([
+    'n1_int16',
+    'be_int16',
+    'oblique',
+    'las_qfac_minus1',
+    'las_qform_only',
+    'no_forms',
+    'ext_comment',
+    'sform_only',
+  ])('an output for %s has the geometry bytes of its input', async (name) => {
+    const path = `${FORMATS}/valid/${name}.nii`
+    const input = new DataView(new Uint8Array(readFileSync(path)).buffer)
+    const output = new DataView(writeNifti(await readVolumeFile(path)).buffer)
+    const little = input.getInt32(0, true) === 348
+    for (let at = 76; at < 108; at += 4) expect(output.getUint32(at, true)).toBe(input.getUint32(at, little))
+    for (let at = 256; at < 328; at += 4) expect(output.getUint32(at, true)).toBe(input.getUint32(at, little))
+    for (const at of [252, 254]) expect(output.getInt16(at, true)).toBe(input.getInt16(at, little))
+    expect(output.getUint8(123)).toBe(input.getUint8(123))
+    expect(output.getFloat32(108, true)).toBe(input.getFloat32(108, little))
+  })
+
+  test.each(['mgh_oblique.mgh', 'mgh_int16.mgz', 'analyze75.hdr'])(
+    '%s becomes a NIfTI with both forms',
+    async (name) => {
+      const source = await readVolumeFile(`${FORMATS}/valid/${name}`)
+      const output = readVolume(writeNifti(source), { name: 'output.nii' })
+      expect([output.header.qform.code, output.header.sform.code, output.header.units]).toEqual([1, 1, 2])
+      expect(output.header.warnings).toEqual([])
+      output.affine.forEach((value, index) => {
+        expect(value).toBeCloseTo(source.affine[index]!, 4)
+      })
+    },
+  )
 
   test('the 48 storage orders give the same RAS volume and come back unchanged', async () => {
     const files = readdirSync(`${FORMATS}/orient`)
