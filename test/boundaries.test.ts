@@ -1,0 +1,214 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { describe, expect, test } from 'vitest'
+
+/** Which sibling packages a package may import. `models` needs the types of `data` only, but of all of it. */
+const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  data: [],
+  tensor: [],
+  autograd: ['tensor'],
+  models: ['tensor', 'autograd', 'data'],
+  cli: ['tensor', 'autograd', 'data', 'models'],
+}
+const NODE_ONLY = /\/src\/node\//
+const OPS = /^packages\/tensor\/src\/ops\//
+const GPU = /\bGPU[A-Z]\w*|\bnavigator\.gpu\b|\.wgsl\b/
+
+interface Source {
+  /** Path from the repository's root, with forward slashes. */
+  readonly path: string
+  readonly package: string
+  /** The text without comments, so that prose may mention anything. */
+  readonly code: string
+  readonly imports: readonly Import[]
+}
+
+interface Import {
+  readonly from: string
+  readonly typeOnly: boolean
+}
+
+const root = join(import.meta.dirname, '..')
+
+function filesUnder(folder: string, extension: RegExp): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) {
+      return /^(node_modules|dist|\..*)$/.test(entry.name) ? [] : filesUnder(path, extension)
+    }
+    return extension.test(entry.name) ? [path] : []
+  })
+}
+
+function withoutComments(text: string): string {
+  // Strings are matched first and kept, so that a `//` inside one is no comment.
+  return text.replace(
+    /('(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`)|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g,
+    (_whole, literal: string | undefined) => literal ?? '',
+  )
+}
+
+function importsOf(code: string): Import[] {
+  const statement = /\b(?:import|export)\s+(type\s+)?(?:[\w*{][^'"`;=()]*?\bfrom\s*)?['"]([^'"]+)['"]/g
+  const call = /\bimport\s*\(\s*['"]([^'"]+)['"]/g
+  return [
+    ...[...code.matchAll(statement)].map(([, type, from]) => ({
+      from: from!,
+      typeOnly: type !== undefined,
+    })),
+    ...[...code.matchAll(call)].map(([, from]) => ({ from: from!, typeOnly: false })),
+  ]
+}
+
+function read(path: string): Source {
+  const code = withoutComments(readFileSync(path, 'utf8'))
+  const name = relative(root, path).replaceAll('\\', '/')
+  return { path: name, package: name.split('/')[1] ?? '', code, imports: importsOf(code) }
+}
+
+const packages = Object.keys(ALLOWED)
+const sources = packages.flatMap((name) =>
+  filesUnder(join(root, 'packages', name, 'src'), /\.ts$/).map((path) => read(path)),
+)
+
+/** `@voxnorm/data/node` → `data`; the command line's package is called plain `voxnorm`. */
+function siblingOf(from: string): string | undefined {
+  if (from === 'voxnorm' || from.startsWith('voxnorm/')) return 'cli'
+  return /^@voxnorm\/([\w-]+)/.exec(from)?.[1]
+}
+
+function complaints(of: (source: Source) => readonly string[]): string[] {
+  return sources.flatMap((source) => of(source).map((what) => `${source.path}: ${what}`))
+}
+
+/** Every cycle that a depth-first walk of the import graph meets, as a list of files. */
+function cycles(graph: ReadonlyMap<string, readonly string[]>): string[][] {
+  const found: string[][] = []
+  const done = new Set<string>()
+  const walk = (file: string, above: readonly string[]) => {
+    const start = above.indexOf(file)
+    if (start >= 0) found.push([...above.slice(start), file])
+    if (start >= 0 || done.has(file)) return
+    for (const next of graph.get(file) ?? []) walk(next, [...above, file])
+    done.add(file)
+  }
+  for (const file of graph.keys()) walk(file, [])
+  return found
+}
+
+describe('boundaries between packages', () => {
+  test('every package under packages/ has a rule', () => {
+    const present = readdirSync(join(root, 'packages')).filter((name) => !name.startsWith('.'))
+    expect(present.sort()).toEqual([...packages].sort())
+  })
+
+  test('packages import only those below them', () => {
+    const wrong = complaints(({ package: name, imports }) =>
+      imports
+        .filter(({ from }) => {
+          const sibling = siblingOf(from)
+          return sibling !== undefined && sibling !== name && !ALLOWED[name]!.includes(sibling)
+        })
+        .map(({ from }) => `imports ${from}`),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  test('a package reaches another one by its name, never by a path into it', () => {
+    const wrong = complaints(({ path, package: name, imports }) =>
+      imports
+        .filter(({ from }) => from.startsWith('.'))
+        .filter(({ from }) => !join(dirname(path), from).startsWith(join('packages', name, 'src')))
+        .map(({ from }) => `imports ${from}, which is outside its package's src`),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  test('only tensor speaks of GPU objects and kernels', () => {
+    const wrong = complaints(({ package: name, code }) =>
+      name === 'tensor' ? [] : [...new Set(code.match(new RegExp(GPU, 'g')) ?? [])],
+    )
+    expect(wrong).toEqual([])
+  })
+
+  test('only src/node folders and the command line use Node', () => {
+    const wrong = complaints(({ path, package: name, imports, code }) => {
+      if (name === 'cli' || NODE_ONLY.test(path)) return []
+      const modules = imports.filter(({ from }) => from.startsWith('node:')).map(({ from }) => from)
+      return [...modules, ...(code.match(/\bprocess\.\w+|\bBuffer\.\w+|\brequire\(/g) ?? [])]
+    })
+    expect(wrong).toEqual([])
+  })
+
+  test('what runs in a browser does not import a src/node folder of its own package', () => {
+    const wrong = complaints(({ path, package: name, imports }) => {
+      if (name === 'cli' || NODE_ONLY.test(path)) return []
+      return imports
+        .filter(({ from }) => /^\.{1,2}\/.*\bnode\//.test(from) || /^@voxnorm\/\w+\/node$/.test(from))
+        .map(({ from }) => `imports ${from}`)
+    })
+    expect(wrong).toEqual([])
+  })
+
+  test('nothing imports tests or benchmarks', () => {
+    const wrong = complaints(({ imports }) =>
+      imports
+        .map(({ from }) => from)
+        .filter((from) => /(^|\/)(test|bench)\//.test(from) || /^@voxnorm\/(test|bench)\b/.test(from)),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  test('no file imports itself, however long the way round', () => {
+    const graph = new Map(
+      sources.map(({ path, imports }) => [
+        path,
+        imports
+          // An import of types is gone when the program runs.
+          .filter(({ from, typeOnly }) => from.startsWith('.') && !typeOnly)
+          .map(({ from }) => join(dirname(path), from).replaceAll('\\', '/')),
+      ]),
+    )
+    // The gradient of a sum is a broadcast and the other way round: ops name each other inside their gradient rules.
+    const beyondOps = cycles(graph).filter((cycle) => !cycle.every((path) => OPS.test(path)))
+    expect(beyondOps.map((cycle) => cycle.join(' → '))).toEqual([])
+  })
+})
+
+describe('the reader of imports', () => {
+  test('sees every form, and neither comments nor strings', () => {
+    const code = withoutComments(`
+      import { a } from './a.ts'
+      import type { B } from './b.ts' // import './not.ts'
+      import c, {
+        type D,
+      } from '@voxnorm/data'
+      export * from './e.ts'
+      export { type F } from './f.ts'
+      import './g.ts'
+      /* import './neither.ts' */
+      const url = 'https://example.org' + await import('./h.ts')
+      import kernel from './k.wgsl'
+    `)
+    expect(importsOf(code)).toEqual([
+      { from: './a.ts', typeOnly: false },
+      { from: './b.ts', typeOnly: true },
+      { from: '@voxnorm/data', typeOnly: false },
+      { from: './e.ts', typeOnly: false },
+      { from: './f.ts', typeOnly: false },
+      { from: './g.ts', typeOnly: false },
+      { from: './k.wgsl', typeOnly: false },
+      { from: './h.ts', typeOnly: false },
+    ])
+  })
+
+  test('finds a cycle through three files', () => {
+    const graph = new Map([
+      ['a', ['b']],
+      ['b', ['c', 'd']],
+      ['c', ['a']],
+      ['d', []],
+    ])
+    expect(cycles(graph)).toEqual([['a', 'b', 'c', 'a']])
+  })
+})
