@@ -18,7 +18,7 @@ describe.skipIf(!chromiumIsAvailable)('WebGPU in Chromium (needs Linux x64)', ()
 
   test('an error in the page comes back with what the console said', async () => {
     await expect(page.run('broken.entry.ts')).rejects.toThrow(
-      /broken\.entry\.ts failed in the page: .*nothing was computed[^]*console: the shader is crooked/,
+      /broken\.entry\.ts failed in the page: .*nothing was computed[\s\S]*console: the shader is crooked/,
     )
   })
 })
