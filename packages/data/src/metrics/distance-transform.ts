@@ -15,10 +15,21 @@ export function squaredDistanceTransform(
   shape: Shape3,
   spacing: Spacing,
 ): Float64Array {
-  const [nx, ny, nz] = shape
   const field = new Float64Array(voxelCount(shape))
   for (let i = 0; i < field.length; i++) field[i] = mask[i] ? 0 : Number.POSITIVE_INFINITY
 
+  lowerEnvelope(field, shape, spacing)
+  return field
+}
+
+/**
+ * Replaces f(p) by the minimum over all voxels q of f(q) + |p - q|², in place; |p - q| in mm.
+ *
+ * With 0 on a mask and Infinity elsewhere this is {@link squaredDistanceTransform}; small squared distances
+ * beside a surface make it a transform with better than voxel accuracy.
+ */
+export function lowerEnvelope(field: Float64Array, shape: Shape3, spacing: Spacing): void {
+  const [nx, ny, nz] = shape
   const longest = Math.max(nx, ny, nz)
   const scratch: EnvelopeScratch = {
     values: new Float64Array(longest),
@@ -30,7 +41,6 @@ export function squaredDistanceTransform(
     for (let x = 0; x < nx; x++) transformLine(field, x + nx * ny * z, nx, ny, spacing[1], scratch)
   }
   for (let xy = 0; xy < nx * ny; xy++) transformLine(field, xy, nx * ny, nz, spacing[2], scratch)
-  return field
 }
 
 /** Memory for the lower envelope of one line, reused for all lines of a volume. */
