@@ -87,3 +87,11 @@ export { requireModalities, SPLITS, sitesOf } from './datasets/subject.ts'
 // Random numbers
 export type { Permutation, RandomStream } from './random.ts'
 export { permutation, randomStream } from './random.ts'
+
+// Phantom
+export type { PhantomImageOptions } from './phantom/image.ts'
+export { phantomImage } from './phantom/image.ts'
+export type { PhantomModality, SiteStyle, TissueSignals } from './phantom/site-style.ts'
+export { SITE_STYLES } from './phantom/site-style.ts'
+export type { PhantomAnatomy, PhantomSubjectOptions } from './phantom/subject.ts'
+export { phantomSubject } from './phantom/subject.ts'
