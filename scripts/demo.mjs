@@ -10,7 +10,7 @@ const config = join(folder, 'config.yaml')
 const model = join(folder, 'run')
 const predictions = join(folder, 'predictions')
 
-setup()
+if (!setup()) process.exit(1)
 rmSync(folder, { recursive: true, force: true })
 mkdirSync(folder, { recursive: true })
 voxnorm('synth', dataset, '--seed', '1')

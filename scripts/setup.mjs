@@ -8,11 +8,11 @@ import { delimiter, join } from 'node:path'
 /** The checkout's folder; every tool runs there. */
 export const root = join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '..')
 
-/** Checks, installs and builds; ends the process with a sentence if one of them fails. */
+/** Checks, installs and builds. True when all went well; what went wrong was printed. */
 export function setup() {
-  checkNode()
-  install()
-  if (runTool('turbo', ['run', 'build', '--output-logs=errors-only']) !== 0) fail('the build failed')
+  const problem = nodeProblem() ?? installProblem() ?? buildProblem()
+  if (problem) console.error(`voxnorm: ${problem}`)
+  return problem === undefined
 }
 
 /** Runs a tool of the root's devDependencies with this Node and returns its exit status. */
@@ -36,32 +36,28 @@ export function run(program, args, options = {}) {
   return status ?? 1
 }
 
-/** Ends the process with one sentence. */
-export function fail(sentence) {
-  console.error(`voxnorm: ${sentence}`)
-  process.exit(1)
-}
-
-function checkNode() {
+function nodeProblem() {
   const [major, minor] = process.versions.node.split('.').map(Number)
-  if (major > 20 || (major === 20 && minor >= 19)) return
-  fail(
-    `needs Node 20.19 or newer, and this is ${process.versions.node}. Install a current Node and try again.`,
-  )
+  if (major > 20 || (major === 20 && minor >= 19)) return undefined
+  return `needs Node 20.19 or newer, and this is ${process.versions.node}. Install a current Node and try again.`
 }
 
 /** pnpm keeps a copy of the lockfile that it installed; while that is the same, there is nothing to do. */
-function install() {
+function installProblem() {
   const wanted = readFileSync(join(root, 'pnpm-lock.yaml'), 'utf8')
   const installed = join(root, 'node_modules', '.pnpm', 'lock.yaml')
-  if (existsSync(installed) && readFileSync(installed, 'utf8') === wanted) return
+  if (existsSync(installed) && readFileSync(installed, 'utf8') === wanted) return undefined
   const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const args = ['--yes', packageManager, 'install', '--frozen-lockfile']
   console.log(`voxnorm: installing the dependencies: npx ${args.join(' ')}`)
   // On Windows npx is a script that only a shell can start.
-  if (run('npx', args, { shell: process.platform === 'win32' }) !== 0) {
-    fail('the dependencies could not be installed; see above. A registry must be reachable the first time.')
-  }
+  if (run('npx', args, { shell: process.platform === 'win32' }) === 0) return undefined
+  return 'the dependencies could not be installed; see above. The npm registry must be reachable the first time.'
+}
+
+function buildProblem() {
+  const status = runTool('turbo', ['run', 'build', '--output-logs=errors-only'])
+  return status === 0 ? undefined : 'the build failed; see above.'
 }
 
 function environment() {

@@ -14,9 +14,11 @@ const CHECKS = [
 
 const words = process.argv.slice(2)
 const withChecks = words.includes('--checks')
-setup()
-const counts = runTests(words.filter((word) => word !== '--checks'))
-for (const { name, tool, args } of withChecks ? CHECKS : []) {
+const ready = setup()
+const counts = ready
+  ? runTests(words.filter((word) => word !== '--checks'))
+  : { passed: 0, failed: 1, skipped: 0 }
+for (const { name, tool, args } of ready && withChecks ? CHECKS : []) {
   console.log(`\n${name}`)
   const passed = runTool(tool, args) === 0
   console.log(`${name}: ${passed ? 'passed' : 'FAILED'}`)
