@@ -1,4 +1,5 @@
 // Errors
+
 export type { ErrorDetails } from './errors.ts'
 export {
   ConfigError,
@@ -10,6 +11,7 @@ export {
 } from './errors.ts'
 
 // Images
+
 export type { Vector3 } from './affine.ts'
 export { applyAffine, invertAffine, multiplyAffines, sameGrid, voxelSizes } from './affine.ts'
 export { assertSameGrid, assertUsableImage, toLabelVolume } from './image/check.ts'
@@ -47,6 +49,7 @@ export type { TargetGrid } from './resample.ts'
 export { gridWithVoxelSize, resampleLinear, resampleNearest } from './resample.ts'
 
 // Metrics
+
 export type { ConfusionMatrix } from './metrics/confusion.ts'
 export { accuracy, confusionFractions, confusionMatrix } from './metrics/confusion.ts'
 export type { Axis, BiasCorrelation, SliceSelection } from './metrics/correlation.ts'
@@ -65,6 +68,7 @@ export { surfaceVoxels } from './metrics/surface.ts'
 export { wasserstein1 } from './metrics/wasserstein.ts'
 
 // Labels and tables
+
 export type {
   LabelConvention,
   LabelConventionName,
@@ -78,6 +82,7 @@ export type { Cell, Table, TableRow } from './table.ts'
 export { formatTable, parseTable } from './table.ts'
 
 // Data sets
+
 export { parseDatasetTable } from './datasets/dataset-table.ts'
 export type { FileTree } from './datasets/file-tree.ts'
 export { readLayout } from './datasets/layouts.ts'
@@ -85,10 +90,12 @@ export type { Dataset, DatasetKind, Split, Subject } from './datasets/subject.ts
 export { requireModalities, SPLITS, sitesOf } from './datasets/subject.ts'
 
 // Random numbers
+
 export type { Permutation, RandomStream } from './random.ts'
 export { permutation, randomStream } from './random.ts'
 
 // Phantom
+
 export type { PhantomImageOptions } from './phantom/image.ts'
 export { phantomImage } from './phantom/image.ts'
 export type { PhantomModality, SiteStyle, TissueSignals } from './phantom/site-style.ts'
