@@ -1,0 +1,43 @@
+import { existsSync, statSync } from 'node:fs'
+import path from 'node:path'
+import { MissingInputError } from '@voxnorm/data'
+import { writeFileAtomically } from '../atomic-file.ts'
+import type { Command } from '../command.ts'
+import { EXIT } from '../exit-codes.ts'
+import { predictionReport } from '../report/prediction-report.ts'
+import { runReport } from '../report/run-report.ts'
+
+/** `voxnorm report`: writes the HTML pages of run and prediction folders into these folders. */
+export const report: Command = {
+  name: 'report',
+  summary: 'Writes one self-contained HTML page per run, or per subject and group of predictions.',
+  usage: 'report RUN_OR_OUT… [flags]',
+  positionals: { name: 'RUN_OR_OUT', minimum: 1, maximum: Number.POSITIVE_INFINITY },
+  flags: [],
+  example: 'voxnorm report runs/first predictions',
+  async run({ arguments: { positionals }, log }) {
+    const written: string[] = []
+    const write = (folder: string, name: string, html: string) => {
+      const file = path.join(folder, name)
+      writeFileAtomically(file, html)
+      written.push(file)
+    }
+    for (const folder of positionals) {
+      if (!existsSync(folder) || !statSync(folder).isDirectory()) {
+        throw new MissingInputError('there is no such folder.', {
+          file: folder,
+          fix: 'give a run or prediction folder',
+        })
+      }
+      if (existsSync(path.join(folder, 'config.resolved.yaml'))) {
+        write(folder, 'report.html', runReport(folder))
+      } else {
+        const pages = predictionReport(folder)
+        for (const { name, html } of pages.subjects) write(folder, `${name}.html`, html)
+        write(folder, 'group.html', pages.group)
+      }
+      log.info('report', `wrote the report of ${folder}`)
+    }
+    return { exitCode: EXIT.done, document: { files: written }, text: written.join('\n') }
+  },
+}

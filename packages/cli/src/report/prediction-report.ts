@@ -1,0 +1,101 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { MissingInputError, parseTable } from '@voxnorm/data'
+import { bulletList, renderPage, type Section, table } from './page.ts'
+import type { Preview } from './preview.ts'
+import { previewSections, readPreviews } from './run-report.ts'
+
+/** One page per subject of a prediction folder, by file name, and the group page. */
+export interface PredictionPages {
+  readonly subjects: readonly { readonly name: string; readonly html: string }[]
+  readonly group: string
+}
+
+/**
+ * The pages of a folder that `predict` wrote, with the tables of `evaluate` where they lie beside the predictions.
+ *
+ * Throws MissingInputError when the folder has no previews.
+ */
+export function predictionReport(folder: string): PredictionPages {
+  const previews = readPreviews(folder)
+  if (previews.length === 0) {
+    throw new MissingInputError('there is nothing to report here.', {
+      file: folder,
+      fix: 'give a folder that voxnorm train -o or voxnorm predict -o wrote',
+    })
+  }
+  const sites = [...new Set(previews.map(({ site }) => site))]
+  const group = renderPage({
+    title: `Predictions in ${path.basename(path.resolve(folder))}`,
+    subtitle: `${previews.length} ${previews.length === 1 ? 'subject' : 'subjects'}, sites: ${sites.join(', ')}`,
+    tiles: [],
+    sections: [...scores(folder), ...previewSections(previews, sites), ...volumes(folder), caveats()],
+  })
+  return {
+    subjects: previews.map((preview) => ({ name: preview.participant, html: subjectPage(preview) })),
+    group,
+  }
+}
+
+function subjectPage(preview: Preview): string {
+  return renderPage({
+    title: preview.participant,
+    subtitle: [preview.site, preview.modality, preview.split].filter((word) => word !== 'n/a').join(' · '),
+    tiles: [],
+    sections: [...previewSections([preview], [preview.site]), caveats()],
+  })
+}
+
+function scores(folder: string): Section[] {
+  const files = [
+    { id: 'segmentation', title: 'Segmentation', file: 'segmentation.tsv' },
+    { id: 'harmonization', title: 'Harmonisation', file: 'harmonization.tsv' },
+  ]
+  return files.flatMap(({ id, title, file }) => {
+    const at = path.join(folder, file)
+    return existsSync(at) ? [{ id, title, body: tableOf(at) }] : []
+  })
+}
+
+function volumes(folder: string): Section[] {
+  const rows = readdirSync(folder)
+    .filter((name) => name.endsWith('_volumes.tsv'))
+    .sort()
+    .flatMap((name) => {
+      const { rows } = parseTable(readFileSync(path.join(folder, name), 'utf8'), name)
+      return rows.map(({ cells }) => [
+        name.replace(/_volumes\.tsv$/, ''),
+        cells.name ?? 'n/a',
+        shorten(cells.volume_mm3 ?? 'n/a'),
+        shorten(cells.volume_soft_mm3 ?? 'n/a'),
+      ])
+    })
+  if (rows.length === 0) return []
+  const columns = ['image', 'tissue', 'volume (mm³)', 'by probability (mm³)']
+  return [{ id: 'volumes', title: 'Volumes', body: table(columns, rows) }]
+}
+
+function tableOf(file: string): string {
+  const { columns, rows } = parseTable(readFileSync(file, 'utf8'), file)
+  return table(
+    columns,
+    rows.map(({ cells }) => columns.map((column) => shorten(cells[column] ?? 'n/a'))),
+  )
+}
+
+/** Numbers with a fraction are shown with four significant digits. */
+function shorten(text: string): string {
+  return /^-?\d+\.\d+(e-?\d+)?$/.test(text) ? String(Number(Number(text).toPrecision(4))) : text
+}
+
+function caveats(): Section {
+  return {
+    id: 'caveats',
+    title: 'How to read this',
+    body: bulletList([
+      'Histograms that agree do not prove that anatomy is kept. Look at the images before and after, and at structures such as lesions.',
+      'Images from a site that the model was not trained on may be normalised badly without a warning.',
+      'Volumes by probability sum the class probabilities; they are less sensitive to partial volume than counted voxels.',
+    ]),
+  }
+}

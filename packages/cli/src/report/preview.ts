@@ -1,0 +1,156 @@
+import { CLASSES, intensityHistogram, type Shape3 } from '@voxnorm/data'
+
+/** A volume before and after, as training and prediction have it at hand. */
+export interface PreviewInput {
+  readonly participant: string
+  readonly site: string
+  /** `train`, `validation`, `test`, or `n/a`. */
+  readonly split: string
+  readonly modality: string
+  /** Shape of all volumes, in a grid whose axes point right, front and up. */
+  readonly shape: Shape3
+  /** Voxel size in mm. */
+  readonly spacing: readonly [number, number, number]
+  /** What the generator sees, and what it makes of it. */
+  readonly raw: Float32Array
+  readonly normalized: Float32Array
+  /** Intensities that the grey levels and histograms span; values outside are clamped. */
+  readonly rawRange: readonly [number, number]
+  readonly normalizedRange: readonly [number, number]
+  /** Non-zero inside the brain. */
+  readonly mask: Uint8Array
+  /** Internal classes. */
+  readonly prediction: Uint8Array
+  readonly reference?: Uint8Array
+}
+
+/** One plane of a preview; pixels are base64 of 8-bit values in rows from the top. */
+export interface PreviewSlice {
+  readonly plane: 'axial' | 'coronal' | 'sagittal'
+  readonly width: number
+  readonly height: number
+  /** Height of a pixel divided by its width, in mm. */
+  readonly aspect: number
+  readonly raw: string
+  readonly normalized: string
+  readonly prediction: string
+  readonly reference?: string
+}
+
+/** Voxel counts of one tissue in equal bins over the preview's ranges. */
+export interface PreviewHistogram {
+  readonly tissue: 'CSF' | 'GM' | 'WM'
+  readonly raw: readonly number[]
+  readonly normalized: readonly number[]
+}
+
+/**
+ * A small picture of one subject, stored as `figures/NAME.json` so that a report needs no volume.
+ *
+ * Intensities are quantised over the ranges given; histograms use the reference labels where there are any.
+ */
+export interface Preview {
+  readonly version: 1
+  readonly participant: string
+  readonly site: string
+  readonly split: string
+  readonly modality: string
+  readonly rawRange: readonly [number, number]
+  readonly normalizedRange: readonly [number, number]
+  readonly tissuesFrom: 'reference' | 'prediction'
+  readonly slices: readonly PreviewSlice[]
+  readonly histograms: readonly PreviewHistogram[]
+}
+
+const BINS = 64
+const MARGIN = 2
+
+/** Columns run along `across`, rows along `down`; a flipped axis starts at its far end, so that up is up. */
+const PLANES = [
+  { plane: 'axial', across: 0, down: 1, through: 2 },
+  { plane: 'coronal', across: 0, down: 2, through: 1 },
+  { plane: 'sagittal', across: 1, down: 2, through: 0 },
+] as const
+
+/** Takes the three middle planes of the brain, cropped to it, and the histograms of the tissues. */
+export function makePreview(input: PreviewInput): Preview {
+  const box = boundingBox(input.mask, input.shape)
+  const labels = input.reference ?? input.prediction
+  return {
+    version: 1,
+    participant: input.participant,
+    site: input.site,
+    split: input.split,
+    modality: input.modality,
+    rawRange: input.rawRange,
+    normalizedRange: input.normalizedRange,
+    tissuesFrom: input.reference === undefined ? 'prediction' : 'reference',
+    slices: PLANES.map((plane) => makeSlice(input, box, plane)),
+    histograms: (['CSF', 'GM', 'WM'] as const).map((tissue) => {
+      const mask = labels.map((label) => (CLASSES[label] === tissue ? 1 : 0))
+      const count = (values: Float32Array, range: readonly [number, number]) =>
+        Array.from(intensityHistogram(values, { bins: BINS, range, mask }))
+      return {
+        tissue,
+        raw: count(input.raw, input.rawRange),
+        normalized: count(input.normalized, input.normalizedRange),
+      }
+    }),
+  }
+}
+
+type Box = readonly [low: readonly number[], high: readonly number[]]
+
+function makeSlice(input: PreviewInput, [low, high]: Box, plane: (typeof PLANES)[number]): PreviewSlice {
+  const { across, down, through } = plane
+  const width = high[across]! - low[across]! + 1
+  const height = high[down]! - low[down]! + 1
+  const [nx, ny] = input.shape
+  const strides = [1, nx, nx * ny] as const
+  const start = Math.round((low[through]! + high[through]!) / 2) * strides[through]
+  const pick = (value: (voxel: number) => number): string => {
+    const pixels = new Uint8Array(width * height)
+    for (let row = 0; row < height; row++) {
+      for (let column = 0; column < width; column++) {
+        const voxel = start + (low[across]! + column) * strides[across] + (high[down]! - row) * strides[down]
+        pixels[row * width + column] = value(voxel)
+      }
+    }
+    return Buffer.from(pixels).toString('base64')
+  }
+  const { reference } = input
+  return {
+    plane: plane.plane,
+    width,
+    height,
+    aspect: input.spacing[down] / input.spacing[across],
+    raw: pick(quantizer(input.raw, input.rawRange)),
+    normalized: pick(quantizer(input.normalized, input.normalizedRange)),
+    prediction: pick((voxel) => input.prediction[voxel]!),
+    ...(reference === undefined ? {} : { reference: pick((voxel) => reference[voxel]!) }),
+  }
+}
+
+function quantizer(values: Float32Array, [low, high]: readonly [number, number]) {
+  return (voxel: number) => Math.round(255 * Math.min(1, Math.max(0, (values[voxel]! - low) / (high - low))))
+}
+
+/** First and last index of the mask on each axis with a small margin; the whole volume for an empty mask. */
+function boundingBox(mask: Uint8Array, shape: Shape3): Box {
+  const [nx, ny] = shape
+  const low = [...shape]
+  const high = [-1, -1, -1]
+  mask.forEach((inside, index) => {
+    if (!inside) return
+    const voxel = [index % nx, Math.floor(index / nx) % ny, Math.floor(index / (nx * ny))]
+    voxel.forEach((position, axis) => {
+      low[axis] = Math.min(low[axis]!, position)
+      high[axis] = Math.max(high[axis]!, position)
+    })
+  })
+  if (high[0]! < 0) return [[0, 0, 0], shape.map((size) => size - 1)]
+  return [
+    low.map((position) => Math.max(0, position - MARGIN)),
+    high.map((position, axis) => Math.min(shape[axis]! - 1, position + MARGIN)),
+  ]
+}

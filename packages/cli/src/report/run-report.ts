@@ -1,0 +1,261 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { DataError, MissingInputError } from '@voxnorm/data'
+import { duration } from '../progress.ts'
+import { type DatasetRecord, type MetricsLine, readMetrics } from '../run-directory.ts'
+import { type Curve, curveChart, escapeHtml, legend, matrixChart, TISSUE_COLORS } from './charts.ts'
+import { histogramsHtml, slicesHtml } from './gallery.ts'
+import { bulletList, figureGrid, renderPage, type Section, table } from './page.ts'
+import type { Preview } from './preview.ts'
+
+const CLASSES = ['CSF', 'GM', 'WM'] as const
+const MAX_POINTS = 400
+const MAX_PREVIEWS = 12
+
+/** The report of a run folder, made from its files alone. Throws MissingInputError when it is no run folder. */
+export function runReport(folder: string): string {
+  const config = readTextFile(path.join(folder, 'config.resolved.yaml'))
+  const dataset = readJson<DatasetRecord>(path.join(folder, 'dataset.json'))
+  const metrics = readMetrics(path.join(folder, 'metrics.jsonl'))
+  const environment = existsSync(path.join(folder, 'environment.json'))
+    ? readJson<Record<string, unknown>>(path.join(folder, 'environment.json'))
+    : {}
+  const previews = readPreviews(folder)
+  const sections = [
+    curves(metrics, dataset),
+    diceTable(metrics, dataset),
+    ...previewSections(previews, dataset.sites),
+    confusion(metrics, dataset),
+    subjects(dataset),
+    settings(config, environment),
+    caveats(previews),
+  ].filter((section) => section !== undefined)
+  return renderPage({
+    title: `Training run ${path.basename(path.resolve(folder))}`,
+    subtitle: `${dataset.sites.length} ${dataset.sites.length === 1 ? 'site' : 'sites'} (${dataset.sites.join(', ')}), ${dataset.modalities.join(' + ')}`,
+    tiles: tiles(metrics, environment),
+    sections,
+  })
+}
+
+/** The previews of a run or prediction folder in the order of site and participant. */
+export function readPreviews(folder: string): Preview[] {
+  const figures = path.join(folder, 'figures')
+  if (!existsSync(figures)) return []
+  return readdirSync(figures)
+    .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
+    .map((name) => readJson<Preview>(path.join(figures, name)))
+    .sort((a, b) => a.site.localeCompare(b.site) || a.participant.localeCompare(b.participant))
+}
+
+/** Slices and histograms; previews beyond a dozen are counted but not drawn, to keep the page light. */
+export function previewSections(previews: readonly Preview[], sites: readonly string[]): Section[] {
+  if (previews.length === 0) return []
+  const shown = spread(previews, sites)
+  const left = previews.length - shown.length
+  const rest =
+    left > 0 ? `<p class="note">${left} further subjects are in the histograms but not drawn here.</p>` : ''
+  return [
+    { id: 'slices', title: 'Before and after', body: slicesHtml(shown) + rest },
+    { id: 'histograms', title: 'Intensities per tissue', body: histogramsHtml(previews, sites) },
+  ]
+}
+
+/** Takes one subject of each site in turn, until the page is full. */
+function spread(previews: readonly Preview[], sites: readonly string[]): Preview[] {
+  const bySite = sites.map((site) => previews.filter((preview) => preview.site === site))
+  const shown: Preview[] = []
+  for (let round = 0; shown.length < Math.min(MAX_PREVIEWS, previews.length); round++) {
+    const next = bySite.flatMap((list) => list.slice(round, round + 1))
+    if (next.length === 0) break
+    shown.push(...next)
+  }
+  return shown.slice(0, MAX_PREVIEWS).sort((a, b) => sites.indexOf(a.site) - sites.indexOf(b.site))
+}
+
+function tiles(metrics: readonly MetricsLine[], environment: Readonly<Record<string, unknown>>) {
+  const last = metrics.at(-1)
+  const dice = metrics.flatMap((line) => numberOf(line, 'dice.mean', 'validation'))
+  const result: [string, string][] = []
+  if (dice.length > 0) result.push(['best mean Dice (validation)', Math.max(...dice).toFixed(3)])
+  if (last !== undefined) {
+    result.push(
+      ['epochs', String(last.epoch)],
+      ['iterations', String(last.iteration)],
+      ['time', duration(last.time)],
+    )
+  }
+  if (typeof environment.adapter === 'string') result.push(['adapter', environment.adapter])
+  return result
+}
+
+function curves(metrics: readonly MetricsLine[], dataset: DatasetRecord): Section | undefined {
+  const charts: { caption: string; body: string }[] = []
+  const add = (
+    caption: string,
+    list: readonly Curve[],
+    options: Omit<Parameters<typeof curveChart>[1], 'x'>,
+  ) => {
+    const filled = list.filter(({ points }) => points.length > 0)
+    if (filled.length === 0) return
+    charts.push({ caption, body: legend(filled) + curveChart(filled, { x: 'iteration', ...options }) })
+  }
+  const curve = (name: string, key: string, color: string, kind: MetricsLine['kind']): Curve => ({
+    name,
+    color,
+    points: series(metrics, key, kind),
+  })
+  add(
+    'Segmentation loss (weighted Dice loss): lower is better',
+    [
+      curve('training', 'loss.seg', 'var(--site1)', 'step'),
+      curve('validation', 'loss.seg', 'var(--site2)', 'validation'),
+    ],
+    { y: 'loss' },
+  )
+  add(
+    'Dice per tissue on the validation set: higher is better',
+    [
+      ...CLASSES.map((tissue) => curve(tissue, `dice.${tissue}`, TISSUE_COLORS[tissue], 'validation')),
+      curve('mean', 'dice.mean', 'currentColor', 'validation'),
+    ],
+    { y: 'Dice', range: [0, 1] },
+  )
+  add(
+    'Discriminator and adversarial loss',
+    [
+      curve('real patches', 'loss.dis.real', 'var(--site1)', 'step'),
+      curve('generated patches', 'loss.dis.fake', 'var(--site2)', 'step'),
+      curve('adversarial term of the generator', 'loss.adv', 'var(--site3)', 'step'),
+    ],
+    { y: 'loss' },
+  )
+  add(
+    'Accuracy of the discriminator that takes part in training',
+    [curve('validation', 'dis.accuracy', 'var(--site1)', 'validation')],
+    { y: 'accuracy', range: [0, 1], reference: { value: 0.5, name: 'calls everything generated' } },
+  )
+  const bound = Math.log(Math.max(2, dataset.sites.length))
+  add(
+    'Jensen-Shannon divergence between the sites, in nats: lower means more alike',
+    [
+      curve('input', 'jsd.input', 'var(--site2)', 'validation'),
+      curve('normalised', 'jsd.generated', 'var(--site1)', 'validation'),
+    ],
+    { y: 'JSD', range: [0, bound], reference: { value: bound, name: `bound ln K = ${bound.toFixed(3)}` } },
+  )
+  if (charts.length === 0) return undefined
+  return { id: 'curves', title: 'Learning curves', body: figureGrid(charts) }
+}
+
+function diceTable(metrics: readonly MetricsLine[], dataset: DatasetRecord): Section | undefined {
+  const best = bestValidation(metrics)
+  if (best === undefined) return undefined
+  const cells = (prefix: string) =>
+    [...CLASSES, 'mean'].map((name) => numberOf(best, `${prefix}dice.${name}`)[0]?.toFixed(3) ?? 'n/a')
+  const rows = dataset.sites
+    .map((site) => [site, ...cells(`site.${site}.`)])
+    .filter((row) => row.slice(1).some((text) => text !== 'n/a'))
+  rows.push(['all sites', ...cells('')])
+  const note = `<p class="note">Validation set at the best iteration (${best.iteration}).</p>`
+  return { id: 'dice', title: 'Dice per site', body: table(['site', ...CLASSES, 'mean'], rows) + note }
+}
+
+function confusion(metrics: readonly MetricsLine[], dataset: DatasetRecord): Section | undefined {
+  const names = [...dataset.sites, 'generated']
+  const line = metrics.findLast((one) => numberOf(one, 'dis.confusion.0.0').length > 0)
+  if (line === undefined) return undefined
+  const rows = names.map((_, actual) =>
+    names.map((_, predicted) => numberOf(line, `dis.confusion.${actual}.${predicted}`)[0] ?? 0),
+  )
+  const note =
+    '<p class="note">Shares of all patches; all cells add up to 1. A generator that wins makes the discriminator take generated patches for real ones of every site alike.</p>'
+  return { id: 'confusion', title: 'Confusion of the discriminator', body: matrixChart(names, rows) + note }
+}
+
+function subjects(dataset: DatasetRecord): Section {
+  const splits = ['train', 'validation', 'test']
+  const rows = dataset.sites.map((site) => {
+    const own = dataset.rows.filter((row) => row.site === site)
+    return [
+      site,
+      ...splits.map((split) => String(own.filter((row) => row.split === split).length)),
+      String(own.length),
+    ]
+  })
+  return { id: 'data', title: 'Data', body: table(['site', ...splits, 'subjects'], rows) }
+}
+
+function settings(config: string, environment: Readonly<Record<string, unknown>>): Section {
+  const block = (title: string, text: string) =>
+    `<details><summary>${title}</summary><pre>${escapeHtml(text)}</pre></details>`
+  return {
+    id: 'config',
+    title: 'Settings',
+    body:
+      block('config.resolved.yaml', config) + block('environment.json', JSON.stringify(environment, null, 2)),
+  }
+}
+
+function caveats(previews: readonly Preview[]): Section {
+  const sentences = [
+    'Dice during training is measured on the validation set; only the test subjects tell how the model does on new data.',
+    'Few subjects per site: differences of a few hundredths are within the noise. Train with several seeds before comparing methods.',
+    'The discriminator shown here takes part in training. Its accuracy does not prove that sites are indistinguishable; an independent classifier would.',
+    'Histograms that agree do not prove that anatomy is kept. Look at the images before and after, and at structures such as lesions.',
+    'Sites that were not in the training data may be normalised badly without a warning.',
+  ]
+  if (previews.length === 0)
+    sentences.push('This run stored no previews, so there are no images and histograms here.')
+  return { id: 'caveats', title: 'How to read this', body: bulletList(sentences) }
+}
+
+/** Points of a series; long ones are averaged in equal stretches, which also shows the trend of noisy steps. */
+function series(metrics: readonly MetricsLine[], key: string, kind: MetricsLine['kind']): Curve['points'] {
+  const points = metrics.flatMap((line) => numberOf(line, key, kind).map((y) => ({ x: line.iteration, y })))
+  const size = Math.ceil(points.length / MAX_POINTS)
+  if (size <= 1) return points
+  return Array.from({ length: Math.ceil(points.length / size) }, (_, index) => {
+    const part = points.slice(index * size, (index + 1) * size)
+    const mean = (pick: (point: { x: number; y: number }) => number) =>
+      part.reduce((sum, point) => sum + pick(point), 0) / part.length
+    return { x: mean(({ x }) => x), y: mean(({ y }) => y) }
+  })
+}
+
+function bestValidation(metrics: readonly MetricsLine[]): MetricsLine | undefined {
+  let best: MetricsLine | undefined
+  for (const line of metrics) {
+    const [dice] = numberOf(line, 'dice.mean', 'validation')
+    if (dice !== undefined && dice > (best === undefined ? -1 : numberOf(best, 'dice.mean')[0]!)) best = line
+  }
+  return best
+}
+
+/** The value of a field as a list of one, or of none when it is missing, not a number, or of another kind of line. */
+function numberOf(line: MetricsLine, key: string, kind?: MetricsLine['kind']): number[] {
+  if (kind !== undefined && line.kind !== kind) return []
+  const value = line[key]
+  return typeof value === 'number' && Number.isFinite(value) ? [value] : []
+}
+
+function readTextFile(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw new MissingInputError('this file of a run folder cannot be read.', {
+      file,
+      fix: 'give the folder that voxnorm train -o wrote',
+      cause,
+    })
+  }
+}
+
+function readJson<T>(file: string): T {
+  try {
+    return JSON.parse(readTextFile(file)) as T
+  } catch (cause) {
+    if (cause instanceof SyntaxError) throw new DataError('this is not valid JSON.', { file, cause })
+    throw cause
+  }
+}
