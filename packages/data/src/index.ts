@@ -88,6 +88,25 @@ export type { FileTree } from './datasets/file-tree.ts'
 export { readLayout } from './datasets/layouts.ts'
 export type { Dataset, DatasetKind, Split, Subject } from './datasets/subject.ts'
 export { requireModalities, SPLITS, sitesOf } from './datasets/subject.ts'
+export type { AssignedSubject, SplitOptions } from './split.ts'
+export { assignSplits } from './split.ts'
+
+// Subjects and patches
+
+export type { BiasFieldOptions, PatchPlace } from './augment.ts'
+export { applyBiasField, biasFieldRamp, drawBiasField } from './augment.ts'
+export type { BatchEntry, BatchSchedule, BatchScheduleOptions } from './batches.ts'
+export { batchSchedule } from './batches.ts'
+export type { Block, Triple } from './blocks.ts'
+export { copyCube } from './blocks.ts'
+export type { PatchDraw, PatchSampler, PatchSamplerOptions } from './patches.ts'
+export { extractPatch, patchSampler } from './patches.ts'
+export type { Scaling } from './scaling.ts'
+export { scaleIntensities } from './scaling.ts'
+export type { NamedVolume, PreparedSubject, PrepareOptions, SubjectVolumes } from './subject.ts'
+export { prepareSubject, resampleClasses } from './subject.ts'
+export type { FinishedPlane, WindowAggregator } from './windows.ts'
+export { windowAggregator, windowCorners, windowStarts } from './windows.ts'
 
 // Random numbers
 

@@ -62,7 +62,7 @@ export function makeDataset(
 }
 
 /** Names of the sites in alphabetical order: the position is the domain number of the discriminator. */
-export function sitesOf(subjects: readonly Subject[]): string[] {
+export function sitesOf(subjects: readonly Pick<Subject, 'site'>[]): string[] {
   return [...new Set(subjects.map((subject) => subject.site))].sort()
 }
 
