@@ -61,12 +61,15 @@ function buildProblem() {
 }
 
 function environment() {
+  const home = usableHome()
   return {
     ...process.env,
+    // An outer npm without a home hands down a cache folder that is literally called "~".
+    ...(home === homedir() ? {} : { npm_config_cache: join(home, '.npm') }),
     // pnpm, turbo and vitest ask no questions and draw no moving pictures.
     CI: 'true',
     TURBO_TELEMETRY_DISABLED: '1',
-    HOME: usableHome(),
+    HOME: home,
     // turbo looks for pnpm on PATH, and a machine with only npm has none.
     PATH: [join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter),
   }
