@@ -1,0 +1,257 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { inflateSync } from 'node:zlib'
+import type { Shape3 } from '@voxnorm/data'
+import { parseHTML } from 'linkedom'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parseArguments } from '../src/command-line.ts'
+import { report } from '../src/commands/report.ts'
+import { PRESETS } from '../src/config/presets.ts'
+import { openLog } from '../src/progress.ts'
+import { escapeHtml } from '../src/report/charts.ts'
+import { greyPng, palettePng } from '../src/report/png.ts'
+import { makePreview, type PreviewInput } from '../src/report/preview.ts'
+import { openRunDirectory } from '../src/run-directory.ts'
+
+const SITES = ['Adult & <old>', 'infant']
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'voxnorm-report-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const log = openLog({ write: () => {}, terminal: false, format: 'text', quiet: true, now: Date.now })
+const run = (...words: string[]) => report.run({ arguments: parseArguments(report, words), log, words })
+
+/** A ball of three shells: CSF outside, then GM, then WM. */
+function ball(site: string, participant: string, offset: number): PreviewInput {
+  const shape: Shape3 = [20, 24, 16]
+  const raw = new Float32Array(20 * 24 * 16)
+  const label = new Uint8Array(raw.length)
+  for (let voxel = 0; voxel < raw.length; voxel++) {
+    const [x, y, z] = [voxel % 20, Math.floor(voxel / 20) % 24, Math.floor(voxel / 480)]
+    const radius = Math.hypot(x - 9.5, y - 11.5, z - 7.5)
+    label[voxel] = radius < 3 ? 3 : radius < 5 ? 2 : radius < 7 ? 1 : 0
+    raw[voxel] = label[voxel] === 0 ? 0 : offset + 0.2 * label[voxel]!
+  }
+  return {
+    participant,
+    site,
+    split: 'validation',
+    modality: 'T1w',
+    shape,
+    spacing: [1, 1, 2],
+    raw,
+    normalized: raw.map((value) => (value > 0 ? value - offset : 0)),
+    rawRange: [0, 1],
+    normalizedRange: [0, 1],
+    mask: label.map((tissue) => (tissue > 0 ? 1 : 0)),
+    prediction: label,
+    reference: label,
+  }
+}
+
+function writeRun(at: string): void {
+  const directory = openRunDirectory(at, { resume: false })
+  directory.writeConfig(PRESETS.tiny)
+  directory.writeEnvironment({ adapter: 'SwiftShader', node: '20' })
+  directory.writeDataset({
+    sites: SITES,
+    modalities: ['T1w'],
+    rows: SITES.map((site, index) => ({
+      participant_id: `sub-${index}`,
+      site,
+      split: 'train',
+      images: { T1w: 'a.nii' },
+    })),
+  })
+  for (let iteration = 1; iteration <= 900; iteration++) {
+    const common = { epoch: Math.ceil(iteration / 100), iteration, time: iteration }
+    directory.appendMetrics({
+      ...common,
+      kind: 'step',
+      'loss.seg': 1 / iteration,
+      'loss.dis.real': 0.6,
+      'loss.dis.fake': 0.7,
+      'loss.adv': -1,
+    })
+    if (iteration % 100 !== 0) continue
+    directory.appendMetrics({
+      ...common,
+      kind: 'validation',
+      'loss.seg': 0.3,
+      'dice.CSF': 0.7,
+      'dice.GM': 0.8,
+      'dice.WM': 0.9,
+      'dice.mean': iteration === 300 ? 0.81 : 0.8,
+      [`site.${SITES[0]}.dice.mean`]: 0.812,
+      'dis.accuracy': 0.5,
+      'jsd.input': 0.3,
+      'jsd.generated': 0.1,
+      ...Object.fromEntries(
+        [0, 1, 2].flatMap((a) => [0, 1, 2].map((b) => [`dis.confusion.${a}.${b}`, a === b ? 0.25 : 0.04])),
+      ),
+    })
+  }
+  SITES.forEach((site, index) => {
+    directory.writeFigure(
+      `sub-${index}.json`,
+      JSON.stringify(makePreview(ball(site, `sub-${index}`, 0.1 * index))),
+    )
+  })
+  directory.close()
+}
+
+/** Nothing in the page may make a browser ask another place for anything. */
+function expectSelfContained(html: string): void {
+  const { document } = parseHTML(html)
+  for (const element of document.querySelectorAll('[src], [href]')) {
+    const target = element.getAttribute('src') ?? element.getAttribute('href') ?? ''
+    expect(target).toMatch(/^(data:image\/png;base64,|#)/)
+  }
+  expect(document.querySelectorAll('script, link, iframe, object, embed')).toHaveLength(0)
+  expect(html).not.toMatch(/url\(|@import/)
+  expect(html.length).toBeLessThan(5_000_000)
+}
+
+describe('the report of a run', () => {
+  it('shows curves, tables, slices, histograms and the confusion matrix from the files alone', async () => {
+    const at = path.join(folder, 'run')
+    writeRun(at)
+    const { document, exitCode } = await run(at)
+    expect(exitCode).toBe(0)
+    expect(document).toEqual({ files: [path.join(at, 'report.html')] })
+    const html = readFileSync(path.join(at, 'report.html'), 'utf8')
+    expectSelfContained(html)
+    const page = parseHTML(html).document
+    expect([...page.querySelectorAll('section')].map(({ id }) => id)).toEqual([
+      'curves',
+      'dice',
+      'slices',
+      'histograms',
+      'confusion',
+      'data',
+      'config',
+      'caveats',
+    ])
+    expect(page.querySelectorAll('#curves svg')).toHaveLength(5)
+    expect(page.querySelectorAll('#histograms svg')).toHaveLength(6)
+    expect(page.querySelectorAll('#slices img')).toHaveLength(2 * 3 * 7)
+    expect(page.querySelector('#dice')!.textContent).toContain('0.812')
+    expect(page.querySelector('#dice')!.textContent).toContain('best iteration (300)')
+    expect(page.querySelector('#config')!.textContent).toContain('preset: tiny')
+    expect(html).toContain('prefers-color-scheme: dark')
+    expect(html).toContain('Adult &amp; &lt;old&gt;')
+    expect(html).not.toContain('<old>')
+    const path900 = /d="(M[^"]+)" stroke="var\(--site1\)"/.exec(html)![1]!
+    expect(path900.split('L').length).toBeLessThanOrEqual(400)
+  })
+
+  it('needs no previews and no validation', async () => {
+    const at = path.join(folder, 'young')
+    const directory = openRunDirectory(at, { resume: false })
+    directory.writeConfig(PRESETS.tiny)
+    directory.writeDataset({ sites: ['a'], modalities: ['T1w'], rows: [] })
+    directory.close()
+    await run(at)
+    const html = readFileSync(path.join(at, 'report.html'), 'utf8')
+    expectSelfContained(html)
+    expect(html).toContain('stored no previews')
+  })
+})
+
+describe('the report of predictions', () => {
+  it('writes a page per subject and one for the group, with scores and volumes', async () => {
+    const at = path.join(folder, 'out')
+    mkdirSync(path.join(at, 'figures'), { recursive: true })
+    SITES.forEach((site, index) => {
+      writeFileSync(
+        path.join(at, 'figures', `sub-${index}.json`),
+        JSON.stringify(makePreview(ball(site, `sub-${index}`, 0.1))),
+      )
+    })
+    writeFileSync(
+      path.join(at, 'segmentation.tsv'),
+      'participant_id\tsite\tlabel\tdice\nsub-0\ta\tGM\t0.87654321\n',
+    )
+    writeFileSync(
+      path.join(at, 'sub-0_volumes.tsv'),
+      'index\tname\tn_voxels\tvolume_mm3\tvolume_soft_mm3\n1\tGM\t10\t10\t9.5\n',
+    )
+    const { document } = await run(at)
+    expect(document).toEqual({
+      files: ['sub-0.html', 'sub-1.html', 'group.html'].map((name) => path.join(at, name)),
+    })
+    const group = readFileSync(path.join(at, 'group.html'), 'utf8')
+    expectSelfContained(group)
+    expect(group).toContain('0.8765')
+    expect(parseHTML(group).document.querySelector('#volumes')!.textContent).toContain('9.5')
+    expectSelfContained(readFileSync(path.join(at, 'sub-0.html'), 'utf8'))
+  })
+
+  it('says when there is nothing to report', async () => {
+    await expect(run(path.join(folder, 'nowhere'))).rejects.toMatchObject({ exitCode: 66 })
+    mkdirSync(path.join(folder, 'empty'))
+    await expect(run(path.join(folder, 'empty'))).rejects.toThrow(/there is nothing to report here/)
+  })
+})
+
+describe('makePreview', () => {
+  const preview = makePreview(ball('a', 'sub-1', 0.3))
+
+  it('cuts three planes to the brain, up is up', () => {
+    expect(preview.slices.map(({ plane, width, height, aspect }) => [plane, width, height, aspect])).toEqual([
+      ['axial', 18, 18, 1],
+      ['coronal', 18, 16, 2],
+      ['sagittal', 18, 16, 2],
+    ])
+    const tilted = ball('a', 'sub-1', 0)
+    tilted.prediction.fill(0)
+    tilted.prediction[9 + 20 * 18 + 480 * 7] = 3
+    const axial = makePreview(tilted).slices[0]!
+    const pixels = Buffer.from(axial.prediction, 'base64')
+    expect(pixels.filter((value) => value > 0)).toHaveLength(1)
+    expect(Math.floor(pixels.indexOf(3) / axial.width)).toBeLessThan(3)
+  })
+
+  it('counts every voxel of a tissue once', () => {
+    const input = ball('a', 'sub-1', 0.3)
+    preview.histograms.forEach(({ tissue, raw, normalized }, index) => {
+      const voxels = input.prediction.filter((label) => label === index + 1).length
+      expect(tissue).toBe(['CSF', 'GM', 'WM'][index])
+      expect(raw.reduce((sum, count) => sum + count, 0)).toBe(voxels)
+      expect(normalized.reduce((sum, count) => sum + count, 0)).toBe(voxels)
+    })
+    expect(preview.histograms[0]!.raw[32]).toBeGreaterThan(0)
+  })
+})
+
+describe('png', () => {
+  it('stores the pixels so that a decoder finds them', () => {
+    const pixels = Uint8Array.from({ length: 6 }, (_, index) => index * 40)
+    for (const [bytes, type] of [
+      [greyPng(pixels, 3), 0],
+      [palettePng(pixels, 3, [[1, 2, 3, 4]]), 3],
+    ] as const) {
+      const view = Buffer.from(bytes)
+      expect(view.subarray(1, 4).toString()).toBe('PNG')
+      expect([view.readUInt32BE(16), view.readUInt32BE(20), view[24], view[25]]).toEqual([3, 2, 8, type])
+      const start = view.indexOf('IDAT')
+      const length = view.readUInt32BE(start - 4)
+      expect([...inflateSync(view.subarray(start + 4, start + 4 + length))]).toEqual([
+        0, 0, 40, 80, 0, 120, 160, 200,
+      ])
+      expect(view.subarray(-8, -4).toString()).toBe('IEND')
+      expect(view.readUInt32BE(view.length - 4)).toBe(0xae426082)
+    }
+  })
+})
+
+describe('escapeHtml', () => {
+  it('leaves nothing that a browser would interpret', () => {
+    expect(escapeHtml(`<a href="x" onclick='y'>&`)).toBe(
+      '&lt;a href=&quot;x&quot; onclick=&#39;y&#39;&gt;&amp;',
+    )
+  })
+})
