@@ -11,12 +11,30 @@ export {
   type Variable,
 } from './graph/tensor.ts'
 export type { Kernel, Op, UpdateOp } from './op.ts'
+export { batchNorm, channelMoments, fixedMoments } from './ops/batchnorm/op.ts'
 export { broadcastTo } from './ops/broadcast/op.ts'
+export { concat, sliceChannels } from './ops/channels/op.ts'
+export { classSums, oneHot } from './ops/classes/op.ts'
 export { conv3d } from './ops/conv3d/op.ts'
+export { copy } from './ops/copy/op.ts'
+export { channelDropout } from './ops/dropout/op.ts'
+export { matmul } from './ops/matmul/op.ts'
+
 export { add, div, mul, sub } from './ops/pointwise/binary.ts'
 export { affine, exp, leakyRelu, log, negate, relu, sigmoid, sqrt, square } from './ops/pointwise/unary.ts'
+export { maxPool } from './ops/pool/op.ts'
 export { mean, sum } from './ops/reduce/op.ts'
 export { reshape } from './ops/reshape/op.ts'
+export { logSoftmax, logSumExp, softmax } from './ops/softmax/op.ts'
+export {
+  type AdamParams,
+  accumulateUpdate,
+  adamUpdate,
+  runningStatisticsUpdate,
+  type SgdParams,
+  sgdUpdate,
+} from './ops/updates/updates.ts'
+export { upsample } from './ops/upsample/op.ts'
 export { Arena, type ArenaVariable, sliceOf } from './plan/arena.ts'
 export { compile, type PlanDefinition, type PlanOptions } from './plan/compile.ts'
 export { SlotPool } from './plan/memory.ts'

@@ -54,6 +54,8 @@ function evaluate(expression: string, known: ReadonlyMap<string, number>): numbe
     ['*', '/', '%'],
   ]
   const combine = (operator: string, a: number, b: number): number => {
+    // An unknown name makes the whole expression unknown, comparisons included.
+    if (Number.isNaN(a) || Number.isNaN(b)) return Number.NaN
     switch (operator) {
       case '||':
         return a || b ? 1 : 0
@@ -87,7 +89,7 @@ function evaluate(expression: string, known: ReadonlyMap<string, number>): numbe
     const token = tokens[position++]
     if (token === undefined) return Number.NaN
     if (token === '-') return -primary()
-    if (token === '!') return primary() ? 0 : 1
+    if (token === '!') return 1 - Math.sign(Math.abs(primary()))
     if (token === '(') {
       const value = binary(0)
       return tokens[position++] === ')' ? value : Number.NaN

@@ -1,0 +1,71 @@
+import { f32 } from '../../graph/spec.ts'
+import { apply } from '../../graph/tensor.ts'
+import type { OpCase, OpCases } from '../../testing/cases.ts'
+import { affine } from '../pointwise/unary.ts'
+import { batchNorm, batchNormInputOp, batchNormOp, batchNormSumsOp, channelMoments, momentsOp } from './op.ts'
+
+function normCases(rows: number, channels: number, slope: number, shift = 0): OpCase[] {
+  const name = `[${rows},${channels}] slope ${slope}${shift ? ` around ${shift}` : ''}`
+  const x = { spec: f32(rows, channels) }
+  const perChannel = { spec: f32(channels), fill: 'positive' } as const
+  const params = { epsilon: 1e-5, slope, batch: true }
+  const tolerance = shift ? 2e-3 : 1e-5
+  return [
+    {
+      op: momentsOp,
+      name,
+      inputs: [x],
+      build: ([value]) => channelMoments(affine(value!, 1, shift)),
+      order: 0,
+    },
+    {
+      op: batchNormOp,
+      name,
+      inputs: [x, perChannel, perChannel],
+      build: ([value, weight, bias]) =>
+        batchNorm(affine(value!, 1, shift), weight!, bias!, { epsilon: 1e-5, slope }),
+      tolerance,
+    },
+    {
+      op: batchNormOp,
+      name: `${name}, fixed moments`,
+      inputs: [x, { spec: f32(2, channels), fill: 'positive' }, perChannel, perChannel],
+      build: ([value, moments, weight, bias]) =>
+        batchNorm(value!, weight!, bias!, { epsilon: 1e-5, slope, moments: moments! }),
+      order: 0,
+    },
+    {
+      op: batchNormSumsOp,
+      name,
+      inputs: [x, x, { spec: f32(2, channels), fill: 'positive' }, perChannel, perChannel],
+      build: (inputs) => apply(batchNormSumsOp, inputs, params),
+      order: 0,
+      tolerance: 1e-5,
+    },
+    {
+      op: batchNormInputOp,
+      name,
+      inputs: [
+        x,
+        x,
+        { spec: f32(2, channels), fill: 'positive' },
+        perChannel,
+        perChannel,
+        { spec: f32(2, channels) },
+      ],
+      build: (inputs) => apply(batchNormInputOp, inputs, params),
+      order: 0,
+      tolerance: 1e-5,
+    },
+  ]
+}
+
+export const batchNormCases: OpCases = {
+  cases: [
+    ...normCases(120, 3, 0),
+    ...normCases(2000, 8, 0.2),
+    ...normCases(300, 5, 1, 1000),
+    ...normCases(9, 70, 0),
+  ],
+  fuzz: (pick) => normCases(pick(2, 3000), pick(1, 40), pick(0, 2) / 2)[pick(0, 4)]!,
+}

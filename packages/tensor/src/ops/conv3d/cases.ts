@@ -1,0 +1,114 @@
+import { elements, f32 } from '../../graph/spec.ts'
+import { apply } from '../../graph/tensor.ts'
+import type { OpCase, OpCases, Pick } from '../../testing/cases.ts'
+import { type Conv3dParams, outputSize } from './geometry.ts'
+import { conv3dInputOp, conv3dOp, conv3dWeightOp } from './op.ts'
+
+interface Problem extends Conv3dParams {
+  readonly batch: number
+  readonly size: readonly [number, number, number]
+  readonly inputs: number
+  readonly outputs: number
+}
+
+const same3 = { kernel: 3, stride: 1, padding: 1 } as const
+
+const problems: readonly Problem[] = [
+  { ...same3, mode: 'replicate', batch: 1, size: [5, 6, 7], inputs: 1, outputs: 4 },
+  { ...same3, mode: 'zero', batch: 2, size: [4, 4, 4], inputs: 5, outputs: 9 },
+  { ...same3, mode: 'replicate', batch: 2, size: [1, 2, 1], inputs: 3, outputs: 2 },
+  { ...same3, mode: 'replicate', batch: 1, size: [3, 9, 17], inputs: 2, outputs: 17 },
+  { kernel: 1, stride: 1, padding: 0, mode: 'zero', batch: 2, size: [3, 2, 5], inputs: 6, outputs: 3 },
+  { kernel: 3, stride: 2, padding: 1, mode: 'replicate', batch: 2, size: [5, 8, 6], inputs: 2, outputs: 3 },
+  { kernel: 3, stride: 2, padding: 1, mode: 'zero', batch: 1, size: [7, 4, 5], inputs: 3, outputs: 2 },
+  { kernel: 4, stride: 2, padding: 1, mode: 'zero', batch: 1, size: [6, 6, 8], inputs: 2, outputs: 3 },
+  { kernel: 3, stride: 1, padding: 0, mode: 'zero', batch: 1, size: [4, 5, 6], inputs: 2, outputs: 2 },
+  { kernel: 5, stride: 3, padding: 2, mode: 'replicate', batch: 1, size: [7, 6, 9], inputs: 2, outputs: 2 },
+]
+
+const describe = (p: Problem): string =>
+  `x[${[p.batch, ...p.size, p.inputs]}]→${p.outputs} k${p.kernel} s${p.stride} p${p.padding} ${p.mode}`
+
+function shapes(p: Problem) {
+  const output = p.size.map((size) => outputSize(size, p))
+  return {
+    x: f32(p.batch, ...p.size, p.inputs),
+    w: f32(p.kernel, p.kernel, p.kernel, p.inputs, p.outputs),
+    y: f32(p.batch, ...output, p.outputs),
+  }
+}
+
+const paramsOf = ({ kernel, stride, padding, mode }: Problem): Conv3dParams => ({
+  kernel,
+  stride,
+  padding,
+  mode,
+})
+
+function forward(p: Problem, bias: boolean): OpCase {
+  const { x, w } = shapes(p)
+  return {
+    op: conv3dOp,
+    name: `${describe(p)}${bias ? ' with bias' : ''}`,
+    inputs: [{ spec: x }, { spec: w }, ...(bias ? [{ spec: f32(p.outputs) }] : [])],
+    build: (inputs) => apply(conv3dOp, inputs, paramsOf(p)),
+    order: 2,
+  }
+}
+
+function inputGradient(p: Problem): OpCase {
+  const { x, w, y } = shapes(p)
+  return {
+    op: conv3dInputOp,
+    name: describe(p),
+    inputs: [{ spec: y }, { spec: w }],
+    build: (inputs) => apply(conv3dInputOp, inputs, { ...paramsOf(p), shape: x.shape }),
+    order: 2,
+  }
+}
+
+function weightGradient(p: Problem): OpCase {
+  const { x, w, y } = shapes(p)
+  return {
+    op: conv3dWeightOp,
+    name: describe(p),
+    inputs: [{ spec: x }, { spec: y }],
+    build: (inputs) => apply(conv3dWeightOp, inputs, { ...paramsOf(p), shape: w.shape }),
+    order: 2,
+    tolerance: 2e-5,
+  }
+}
+
+/** A small problem of odd sizes that has an output. */
+function randomProblem(pick: Pick): Problem {
+  const unusual = pick(0, 2) === 0
+  const convolution = unusual ? { kernel: pick(1, 4), stride: pick(1, 3), padding: pick(0, 2) } : same3
+  const size = [pick(1, 7), pick(1, 9), pick(1, 19)] as const
+  const problem: Problem = {
+    ...convolution,
+    mode: pick(0, 1) === 0 ? 'zero' : 'replicate',
+    batch: pick(1, 3),
+    size,
+    inputs: pick(1, 11),
+    outputs: pick(1, 18),
+  }
+  return elements(size.map((axis) => Math.max(0, outputSize(axis, problem)))) > 0
+    ? problem
+    : randomProblem(pick)
+}
+
+export const conv3dCases: OpCases = {
+  cases: [
+    ...problems.map((problem) => forward(problem, problem.batch === 2)),
+    ...problems.map(inputGradient),
+    ...problems.map(weightGradient),
+  ],
+  fuzz(pick) {
+    const problem = randomProblem(pick)
+    return [
+      () => forward(problem, pick(0, 1) === 1),
+      () => inputGradient(problem),
+      () => weightGradient(problem),
+    ][pick(0, 2)]!()
+  },
+}

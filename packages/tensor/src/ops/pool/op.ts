@@ -1,0 +1,83 @@
+import { ShapeError } from '../../errors.ts'
+import { elements, type Spec } from '../../graph/spec.ts'
+import { apply, type Tensor } from '../../graph/tensor.ts'
+import { linearGrid, type Op, type Program } from '../../op.ts'
+import source from './max-pool.wgsl'
+
+function pooledShape({ shape }: Spec): number[] {
+  if (shape.length !== 5) throw new ShapeError('maxPool', 'the input must be [N, D, H, W, C]')
+  const [n, d, h, w, c] = shape as [number, number, number, number, number]
+  if (Math.min(d, h, w) < 2)
+    throw new ShapeError('maxPool', `${d}×${h}×${w} voxels are too few for 2×2×2 windows`)
+  return [n, d >> 1, h >> 1, w >> 1, c]
+}
+
+/** Calls back for every window: the output's index and the index of the first largest voxel. */
+function forEachWindow(x: Float64Array, spec: Spec, visit: (output: number, largest: number) => void): void {
+  const [, depth, height, width, channels] = spec.shape as [number, number, number, number, number]
+  const [batch, halfDepth, halfHeight, halfWidth] = pooledShape(spec) as [number, number, number, number]
+  let output = 0
+  for (let n = 0; n < batch; n++) {
+    for (let d = 0; d < halfDepth; d++) {
+      for (let h = 0; h < halfHeight; h++) {
+        for (let w = 0; w < halfWidth; w++) {
+          for (let c = 0; c < channels; c++) {
+            let largest = -1
+            for (let k = 0; k < 8; k++) {
+              const row = ((n * depth + 2 * d + (k >> 2)) * height + 2 * h + ((k >> 1) & 1)) * width
+              const at = (row + 2 * w + (k & 1)) * channels + c
+              if (largest < 0 || x[at]! > x[largest]!) largest = at
+            }
+            visit(output++, largest)
+          }
+        }
+      }
+    }
+  }
+}
+
+function program(x: Spec, count: number, gradient: boolean): Program {
+  return {
+    stages: [
+      {
+        source,
+        file: gradient ? 'max-pool.wgsl:gradient' : 'max-pool.wgsl',
+        constants: { GRADIENT: gradient ? 1 : 0 },
+        bindings: ['input0', gradient ? 'input1' : 'input0', 'output'],
+        uniforms: { u32: [count, ...x.shape.slice(1)] },
+        grid: linearGrid(count, 64),
+      },
+    ],
+  }
+}
+
+export const maxPoolOp: Op<null> = {
+  name: 'maxPool',
+  infer: ([x]) => ({ shape: pooledShape(x!), dtype: 'f32' }),
+  reference([x], _, [spec], output) {
+    const y = new Float64Array(elements(output.shape))
+    forEachWindow(x!, spec!, (at, largest) => {
+      y[at] = x![largest]!
+    })
+    return y
+  },
+  vjp: (ct, [x]) => [() => apply(maxPoolGradientOp, [x!, ct], null)],
+  kernels: [{ name: 'direct', program: ([x], y) => program(x!, elements(y.shape), false) }],
+}
+
+/** `(x, dy) → dx`; the chain of derivatives ends here. */
+export const maxPoolGradientOp: Op<null> = {
+  name: 'maxPoolGradient',
+  infer: ([x]) => x!,
+  reference([x, dy], _, [spec]) {
+    const dx = new Float64Array(x!.length)
+    forEachWindow(x!, spec!, (at, largest) => {
+      dx[largest]! += dy![at]!
+    })
+    return dx
+  },
+  kernels: [{ name: 'direct', program: ([x]) => program(x!, elements(x!.shape), true) }],
+}
+
+/** Maximum over 2×2×2 windows with stride 2 of `x [N,D,H,W,C]`; an odd last voxel is left out. */
+export const maxPool = (x: Tensor): Tensor => apply(maxPoolOp, [x], null)

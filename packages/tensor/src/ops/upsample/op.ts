@@ -1,0 +1,79 @@
+import { ShapeError } from '../../errors.ts'
+import { elements, type Spec } from '../../graph/spec.ts'
+import { apply, type Tensor } from '../../graph/tensor.ts'
+import { linearGrid, type Op, type Program } from '../../op.ts'
+import source from './upsample.wgsl'
+
+/** Calls back for every voxel and channel of the larger tensor with the index it has in the smaller one. */
+function forEachPair(large: Spec, visit: (large: number, small: number) => void): void {
+  const [batch, depth, height, width, channels] = large.shape as [number, number, number, number, number]
+  let at = 0
+  for (let n = 0; n < batch; n++) {
+    for (let d = 0; d < depth; d++) {
+      for (let h = 0; h < height; h++) {
+        for (let w = 0; w < width; w++) {
+          const row = ((n * (depth >> 1) + (d >> 1)) * (height >> 1) + (h >> 1)) * (width >> 1)
+          for (let c = 0; c < channels; c++) visit(at++, (row + (w >> 1)) * channels + c)
+        }
+      }
+    }
+  }
+}
+
+function resized(op: string, { shape }: Spec, resize: (size: number) => number): Spec {
+  if (shape.length !== 5) throw new ShapeError(op, 'the input must be [N, D, H, W, C]')
+  const [n, d, h, w, c] = shape as [number, number, number, number, number]
+  if ([d, h, w].some((size) => !Number.isInteger(resize(size)))) {
+    throw new ShapeError(op, `${d}×${h}×${w} voxels are not even on every axis`)
+  }
+  return { shape: [n, resize(d), resize(h), resize(w), c], dtype: 'f32' }
+}
+
+function program(large: Spec, count: number, adjoint: boolean): Program {
+  return {
+    stages: [
+      {
+        source,
+        file: adjoint ? 'upsample.wgsl:adjoint' : 'upsample.wgsl',
+        constants: { ADJOINT: adjoint ? 1 : 0 },
+        bindings: ['input0', 'output'],
+        uniforms: { u32: [count, ...large.shape.slice(1)] },
+        grid: linearGrid(count, 64),
+      },
+    ],
+  }
+}
+
+export const upsampleOp: Op<null> = {
+  name: 'upsample',
+  infer: ([x]) => resized('upsample', x!, (size) => size * 2),
+  reference([x], _, _specs, output) {
+    const y = new Float64Array(elements(output.shape))
+    forEachPair(output, (large, small) => {
+      y[large] = x![small]!
+    })
+    return y
+  },
+  vjp: (ct) => [() => sumPool(ct)],
+  kernels: [{ name: 'direct', program: (_, y) => program(y, elements(y.shape), false) }],
+}
+
+/** The adjoint of upsampling: each voxel is the sum of 2×2×2. */
+export const sumPoolOp: Op<null> = {
+  name: 'sumPool',
+  infer: ([x]) => resized('sumPool', x!, (size) => size / 2),
+  reference([x], _, [spec], output) {
+    const y = new Float64Array(elements(output.shape))
+    forEachPair(spec!, (large, small) => {
+      y[small]! += x![large]!
+    })
+    return y
+  },
+  vjp: (ct) => [() => upsample(ct)],
+  kernels: [{ name: 'direct', program: ([x], y) => program(x!, elements(y.shape), true) }],
+}
+
+const sumPool = (x: Tensor): Tensor => apply(sumPoolOp, [x], null)
+
+/** Nearest-neighbour upsampling by 2 on D, H and W of `x [N,D,H,W,C]`. */
+export const upsample = (x: Tensor): Tensor => apply(upsampleOp, [x], null)

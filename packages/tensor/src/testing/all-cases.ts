@@ -1,0 +1,27 @@
+import { batchNormCases } from '../ops/batchnorm/cases.ts'
+import { channelsCases } from '../ops/channels/cases.ts'
+import { classesCases } from '../ops/classes/cases.ts'
+import { conv3dCases } from '../ops/conv3d/cases.ts'
+import { dropoutCases } from '../ops/dropout/cases.ts'
+import { matmulCases } from '../ops/matmul/cases.ts'
+import { pointwiseCases } from '../ops/pointwise/cases.ts'
+import { maxPoolCases } from '../ops/pool/cases.ts'
+import { reduceCases } from '../ops/reduce/cases.ts'
+import { softmaxCases } from '../ops/softmax/cases.ts'
+import { upsampleCases } from '../ops/upsample/cases.ts'
+import type { OpCases } from './cases.ts'
+
+/** The cases of every op, by the folder that holds it. */
+export const allCases: Readonly<Record<string, OpCases>> = {
+  batchnorm: batchNormCases,
+  channels: channelsCases,
+  classes: classesCases,
+  conv3d: conv3dCases,
+  dropout: dropoutCases,
+  matmul: matmulCases,
+  pointwise: pointwiseCases,
+  pool: maxPoolCases,
+  reduce: reduceCases,
+  softmax: softmaxCases,
+  upsample: upsampleCases,
+}

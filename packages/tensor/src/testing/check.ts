@@ -1,0 +1,85 @@
+import { KernelError } from '../errors.ts'
+import { collect, input, type Tensor } from '../graph/tensor.ts'
+import { compile } from '../plan/compile.ts'
+import { Guard } from '../plan/guard.ts'
+import { execute } from '../reference/execute.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import type { OpCase } from './cases.ts'
+import { fill } from './values.ts'
+
+/** How far a kernel's result was from the float64 reference. */
+export interface CheckResult {
+  readonly kernel: string
+  /** ‖got − expected‖₂ / ‖expected‖₂. */
+  readonly relativeError: number
+}
+
+/** A case's graph with its inputs and their values. */
+export function instantiate(
+  opCase: OpCase,
+  seed = 1,
+): { output: Tensor; feeds: Record<string, Float32Array | Uint32Array> } {
+  const inputs = opCase.inputs.map(({ spec }, index) => input(`x${index}`, spec))
+  const feeds = Object.fromEntries(
+    opCase.inputs.map((inputCase, index) => [`x${index}`, fill(inputCase, seed + index)]),
+  )
+  return { output: opCase.build(inputs), feeds }
+}
+
+/**
+ * Runs a case with every kernel of its op that fits the device, in guarded memory, and compares with the float64
+ * reference. Throws KernelError at the first kernel that is wrong.
+ */
+export async function checkCase(runtime: Runtime, opCase: OpCase, seed = 1): Promise<CheckResult[]> {
+  const { output, feeds } = instantiate(opCase, seed)
+  const [expected] = execute([output], { inputs: feeds })
+  const nodes = collect([output]).filter((tensor) => tensor.op === (opCase.op as unknown))
+  const fitting = opCase.op.kernels.filter((kernel) =>
+    nodes.every((node) => {
+      const specs = node.inputs.map(({ spec }) => spec)
+      return kernel.fits?.(runtime.capabilities, specs, node.spec, node.params as never) ?? true
+    }),
+  )
+  const results: CheckResult[] = []
+  for (const { name } of fitting) {
+    const label = `${opCase.op.name}.${name} (${opCase.name})`
+    const guard = new Guard()
+    const plan = await compile(
+      runtime,
+      { name: label, outputs: { y: output } },
+      { guard, kernels: { [opCase.op.name]: name } },
+    )
+    const { y } = await plan.run(feeds)
+    await guard.verify(runtime, label)
+    plan.dispose()
+    const relativeError = compare(label, y!, expected!, opCase.tolerance ?? 5e-6)
+    results.push({ kernel: name, relativeError })
+  }
+  return results
+}
+
+/** Relative L2 error; throws KernelError where it, or a single element, is too far off, or not a number. */
+export function compare(label: string, got: Float32Array, expected: Float64Array, tolerance: number): number {
+  let squares = 0
+  let errors = 0
+  let worst = 0
+  let worstAt = 0
+  expected.forEach((value, index) => {
+    const error = Math.abs(got[index]! - value)
+    squares += value * value
+    errors += error * error
+    // The comparison is written so that NaN fails.
+    if (!(error <= worst)) {
+      worst = error
+      worstAt = index
+    }
+  })
+  const rms = Math.sqrt(squares / expected.length)
+  const relative = Math.sqrt(errors / Math.max(squares, 1e-30))
+  if (!(relative <= tolerance) || !(worst <= Math.max(20 * tolerance * rms, 1e-30))) {
+    throw new KernelError(label, `element ${worstAt} is ${got[worstAt]}, should be ${expected[worstAt]}`, {
+      fix: `relative L2 error ${relative.toExponential(1)}, allowed ${tolerance.toExponential(1)}`,
+    })
+  }
+  return relative
+}
