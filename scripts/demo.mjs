@@ -19,7 +19,7 @@ voxnorm('train', config, '-o', model)
 voxnorm('predict', '-m', model, '-i', ...testImages(), '-o', predictions)
 voxnorm('evaluate', '-i', predictions, '--reference', table, '-o', join(folder, 'scores'))
 voxnorm('report', model, predictions)
-for (const page of [join(model, 'report.html'), join(predictions, 'report.html')].filter(existsSync)) {
+for (const page of [join(model, 'report.html'), join(predictions, 'group.html')].filter(existsSync)) {
   console.log(`open ${relative(process.cwd(), page)}`)
 }
 
