@@ -1,0 +1,275 @@
+import {
+  convolutionWeight,
+  filledWith,
+  GradientError,
+  grad,
+  gradcheck,
+  randomPoint,
+  stopGradient,
+} from '@voxnorm/autograd'
+import {
+  add,
+  apply,
+  constant,
+  conv3d,
+  div,
+  execute,
+  exp,
+  f32,
+  input,
+  leakyRelu,
+  log,
+  matmul,
+  mean,
+  mul,
+  type Op,
+  reshape,
+  sigmoid,
+  sqrt,
+  square,
+  sub,
+  sum,
+  type Tensor,
+} from '@voxnorm/tensor'
+import { describe, expect, it } from 'vitest'
+import { fromFile, toFile } from '../src/layout.ts'
+import { expectGolden, goldenCases, goldenTensor, hasGolden } from './golden.ts'
+
+function nodesOf(...roots: Tensor[]): Set<Tensor> {
+  const nodes = new Set(roots)
+  for (const node of nodes) for (const one of node.inputs) nodes.add(one)
+  return nodes
+}
+
+const opNames = (nodes: readonly Tensor[]) => nodes.map(({ op }) => op.name)
+const value = (node: Tensor, inputs: Record<string, number | number[]>) => [
+  ...execute([node], { inputs })[0]!,
+]
+
+describe('grad', () => {
+  it('gives derivatives of scalars', () => {
+    const x = input('x', f32())
+    const y = input('y', f32())
+    const [dx, dy] = grad(add(mul(square(x), y), log(y)), [x, y])
+    expect(value(dx!, { x: 3, y: 2 })).toEqual([12])
+    expect(value(dy!, { x: 3, y: 2 })).toEqual([9.5])
+  })
+
+  it('adds the shares of all uses of a node', () => {
+    const x = input('x', f32())
+    const s = add(x, x)
+    const [dx] = grad(add(mul(s, s), mul(s, x)), [x])
+    expect(value(dx!, { x: 5 })).toEqual([8 * 5 + 4 * 5])
+  })
+
+  it('differentiates with respect to nodes in the middle, and past them', () => {
+    const x = input('x', f32())
+    const middle = square(x)
+    const [dMiddle, dx] = grad(square(middle), [middle, x])
+    expect(value(dMiddle!, { x: 3 })).toEqual([18])
+    expect(value(dx!, { x: 3 })).toEqual([108])
+  })
+
+  it('of a loss with respect to itself is its cotangent', () => {
+    const x = input('x', f32())
+    expect(value(grad(x, [x])[0]!, { x: 3 })).toEqual([1])
+  })
+
+  it('begins with a cotangent where the loss is no scalar', () => {
+    const x = input('x', f32(3))
+    const [dx] = grad(square(x), [x], { ct: constant(f32(3), [1, 10, 100]) })
+    expect(value(dx!, { x: [1, 2, 3] })).toEqual([2, 40, 600])
+  })
+
+  it('can be applied again and again', () => {
+    const x = input('x', f32())
+    const derivative = (y: Tensor) => grad(y, [x])[0]!
+    const third = derivative(derivative(derivative(mul(square(x), square(x)))))
+    expect(value(third, { x: 2 })).toEqual([48])
+    expect(value(derivative(derivative(exp(mul(x, x)))), { x: 0.5 })[0]).toBeCloseTo(3 * Math.exp(0.25), 12)
+  })
+})
+
+describe('grad visits only what leads to a target', () => {
+  const x = input('x', f32(2, 4, 4, 4, 1))
+  const generatorWeight = input('generator', f32(3, 3, 3, 1, 1))
+  const discriminatorWeight = input('discriminator', f32(3, 3, 3, 1, 2))
+  const params = { stride: 1, padding: 1, mode: 'zero' } as const
+  const generated = sigmoid(conv3d(x, generatorWeight, null, params))
+  const loss = mean(square(conv3d(generated, discriminatorWeight, null, params)))
+  const forward = nodesOf(loss)
+  const added = (gradients: Tensor[]) => [...nodesOf(...gradients)].filter((node) => !forward.has(node))
+
+  it("leaves the generator alone in the discriminator's step", () => {
+    const forDiscriminator = added(grad(loss, [discriminatorWeight]))
+    const forBoth = added(grad(loss, [discriminatorWeight, generatorWeight]))
+    expect(opNames(forDiscriminator).filter((name) => name.startsWith('conv3d'))).toEqual(['conv3dWeight'])
+    expect(
+      opNames(forBoth)
+        .filter((name) => name.startsWith('conv3d'))
+        .sort(),
+    ).toEqual(['conv3dInput', 'conv3dWeight', 'conv3dWeight'])
+    expect(forBoth.length).toBeGreaterThan(forDiscriminator.length + 3)
+  })
+
+  it('calls no gradient rule and no thunk that is not needed', () => {
+    const calls: string[] = []
+    const spy: Op<string> = {
+      name: 'spy',
+      infer: ([a]) => a!,
+      reference: ([a]) => a!,
+      kernels: [],
+      vjp: (ct, [, b], _, name) => {
+        calls.push(name)
+        return [() => ct, () => mul(ct, b!)].map((thunk, index) => () => {
+          calls.push(`${name}.${index}`)
+          return thunk()
+        })
+      },
+    }
+    const [a, b, c] = ['a', 'b', 'c'].map((name) => input(name, f32()))
+    const first = apply(spy, [a!, b!], 'first')
+    const second = apply(spy, [first, c!], 'second')
+    grad(second, [c!])
+    expect(calls).toEqual(['second', 'second.1'])
+    calls.length = 0
+    grad(second, [b!])
+    expect(calls).toEqual(['second', 'second.0', 'first', 'first.1'])
+  })
+
+  it('stops at stopGradient', () => {
+    const a = input('a', f32())
+    const [da] = grad(mul(stopGradient(square(a)), a), [a])
+    expect(value(da!, { a: 3 })).toEqual([9])
+    expect(() => grad(stopGradient(a), [a])).toThrow(GradientError)
+  })
+})
+
+describe('grad says what is wrong', () => {
+  const x = input('x', f32(2, 3))
+
+  it('with a loss that is no scalar', () => {
+    expect(() => grad(square(x), [x])).toThrow(
+      'grad: the loss must be a scalar\n  f32[2,3]  square\n  fix: reduce it with sum or mean, or give a cotangent',
+    )
+    expect(() => grad(square(x), [x], { ct: constant(f32(), [1]) })).toThrow(
+      'the cotangent must have the shape',
+    )
+  })
+
+  it('with a target that the loss does not depend on', () => {
+    expect(() => grad(sum(x), [x, input('segmenter.out.weight', f32(4))])).toThrow(
+      'grad: the loss reshape does not depend on a target\n  f32[4]  segmenter.out.weight\n  fix: ',
+    )
+  })
+
+  it('with an op that has no gradient rule, only where it matters', () => {
+    const blunt: Op<null> = { name: 'argmax', infer: ([a]) => a!, reference: ([a]) => a!, kernels: [] }
+    const rounded = apply(blunt, [x], null, 'rounded labels')
+    expect(() => grad(sum(rounded), [x])).toThrow(
+      'grad: argmax has no gradient rule\n  f32[2,3]  rounded labels',
+    )
+    expect(grad(sum(mul(rounded, stopGradient(x))), [rounded])).toHaveLength(1)
+  })
+
+  it('with a gradient rule that gives the wrong shape', () => {
+    const wrong: Op<null> = {
+      name: 'wrong',
+      infer: () => f32(),
+      reference: () => new Float64Array(1),
+      vjp: (ct) => [() => ct],
+      kernels: [],
+    }
+    expect(() => grad(apply(wrong, [x], null), [x])).toThrow('wrong: its gradient rule gives another shape')
+  })
+})
+
+describe('gradients of compositions agree with finite differences', () => {
+  const convolution = (mode: 'zero' | 'replicate', stride: number) => ({ mode, stride, padding: 1 })
+  const linearNet = (x: Tensor, w0: Tensor, b0: Tensor, w1: Tensor) =>
+    matmul(leakyRelu(add(matmul(x, w0), b0), 0.2), w1)
+
+  it.each([1, 2] as const)('linear layers with leaky ReLU, order %i', (order) => {
+    const at = [f32(3, 4), f32(4, 5), f32(5), f32(5, 2)].map((spec, seed) => randomPoint(spec, seed))
+    gradcheck(linearNet, at, { order })
+  })
+
+  it.each([
+    ['zero', 1, 1],
+    ['zero', 2, 2],
+    ['replicate', 1, 2],
+    ['replicate', 2, 1],
+    ['replicate', 2, 2],
+  ] as const)('convolutions with %s padding and stride %i, order %i', (mode, stride, order) => {
+    const at = [f32(2, 4, 3, 5, 2), f32(3, 3, 3, 2, 3), f32(3), f32(3, 3, 3, 3, 2)].map((spec, seed) =>
+      randomPoint(spec, seed),
+    )
+    gradcheck(
+      (x, w0, bias, w1) => {
+        const hidden = sigmoid(conv3d(x, w0, bias, convolution(mode, stride)))
+        return mean(square(conv3d(hidden, w1, null, convolution(mode, 1))))
+      },
+      at,
+      { order },
+    )
+  })
+
+  it('a gradient penalty: the squared norm of an input gradient', () => {
+    const at = [f32(2, 3, 3, 3, 1), f32(3, 3, 3, 1, 2), f32(3, 3, 3, 2, 1)].map((spec, seed) =>
+      randomPoint(spec, seed),
+    )
+    gradcheck((x, w0, w1) => {
+      const score = sum(
+        sigmoid(
+          conv3d(sigmoid(conv3d(x, w0, null, convolution('zero', 1))), w1, null, convolution('zero', 2)),
+        ),
+      )
+      return square(sub(sqrt(sum(square(grad(score, [x])[0]!))), constant(f32(), [1])))
+    }, at)
+  })
+
+  it('broadcasting, division and views, order 2', () => {
+    const at = [
+      randomPoint(f32(2, 3), 1, 0.5, 1.5),
+      randomPoint(f32(3), 2, 1, 2),
+      randomPoint(f32(), 3, 1, 2),
+    ]
+    gradcheck((a, b, c) => div(mul(reshape(exp(div(a, b)), [3, 2]), c), sum(a)), at, { order: 2 })
+  })
+})
+
+describe.skipIf(!hasGolden)('gradients agree with PyTorch (needs ../shared)', () => {
+  it.each(goldenCases('conv3d').map((item) => [item.id, item]))('%s', (_, item) => {
+    const { kernel, stride, pad, pad_mode: mode } = item.attrs
+    const [n, inputs, ...space] = item.inputs.x.shape
+    const outputs = item.inputs.weight.shape[0]
+    const activation = ([batch, channels, ...sides]: number[]) => ({
+      shape: [batch!, channels!, ...sides],
+      engineAxes: [batch!, ...sides, channels!],
+      permutation: [0, 4, 1, 2, 3],
+    })
+    const { layout: weightLayout } = convolutionWeight(kernel, inputs, outputs, filledWith(0))
+    const floats = (reference: { tensor: string }) => goldenTensor(item, reference).values as Float32Array
+    const xLayout = activation(item.inputs.x.shape)
+    const yLayout = activation(item.inputs.dy.shape)
+    const x = input('x', f32(n, ...space, inputs))
+    const weight = input('weight', f32(...weightLayout.engineAxes))
+    const bias = item.inputs.bias ? input('bias', f32(outputs)) : null
+    const dy = input('dy', f32(...yLayout.engineAxes))
+    const y = conv3d(x, weight, bias, { stride, padding: pad, mode })
+    const targets = bias ? [x, weight, bias] : [x, weight]
+    const results = execute([y, ...grad(y, targets, { ct: dy })], {
+      inputs: {
+        x: fromFile(floats(item.inputs.x), xLayout),
+        weight: fromFile(floats(item.inputs.weight), weightLayout),
+        dy: fromFile(floats(item.inputs.dy), yLayout),
+        ...(bias ? { bias: floats(item.inputs.bias) } : {}),
+      },
+    }).map((values) => Float32Array.from(values))
+    const check = (got: Float32Array, reference: unknown) => expectGolden(got, item, reference)
+    check(toFile(results[0]!, yLayout), item.outputs.y)
+    if (item.grads.x) check(toFile(results[1]!, xLayout), item.grads.x)
+    check(toFile(results[2]!, weightLayout), item.grads.weight)
+    if (bias) check(results[3]!, item.grads.bias)
+  })
+})
