@@ -10,6 +10,10 @@ import {
 import {
   add,
   apply,
+  batchNorm,
+  channelDropout,
+  classSums,
+  concat,
   constant,
   conv3d,
   div,
@@ -19,17 +23,23 @@ import {
   input,
   leakyRelu,
   log,
+  logSoftmax,
   matmul,
+  maxPool,
   mean,
   mul,
   type Op,
   reshape,
   sigmoid,
+  sliceChannels,
+  softmax,
   sqrt,
   square,
   sub,
   sum,
   type Tensor,
+  u32,
+  upsample,
 } from '@voxnorm/tensor'
 import { describe, expect, it } from 'vitest'
 import { fromFile, toFile } from '../src/layout.ts'
@@ -225,6 +235,46 @@ describe('gradients of compositions agree with finite differences', () => {
         ),
       )
       return square(sub(sqrt(sum(square(grad(score, [x])[0]!))), constant(f32(), [1])))
+    }, at)
+  })
+
+  it('a small U-Net with batch norm, under a loss of class sums', () => {
+    const labels = {
+      spec: u32(2, 4, 4, 4),
+      values: Array.from({ length: 128 }, (_, i) => (i * i + (i >> 4)) % 3),
+    }
+    const at = [
+      randomPoint(f32(2, 4, 4, 4, 1), 1),
+      randomPoint(f32(3, 3, 3, 1, 3), 2),
+      randomPoint(f32(3), 3, 0.5, 1.5),
+      randomPoint(f32(3), 4),
+      randomPoint(f32(3, 3, 3, 3, 2), 5),
+      randomPoint(f32(1, 1, 1, 5, 3), 6),
+      labels,
+    ]
+    gradcheck((x, w0, scale, shift, w1, w2, classes) => {
+      const skip = batchNorm(conv3d(x, w0, null, convolution('replicate', 1)), scale, shift, {
+        epsilon: 1e-5,
+        slope: 0,
+      })
+      const deep = leakyRelu(conv3d(maxPool(skip), w1, null, convolution('replicate', 1)), 0.2)
+      const logits = conv3d(concat([skip, upsample(deep)]), w2, null, { stride: 1, padding: 0, mode: 'zero' })
+      const probabilities = softmax(logits)
+      return log(sum(square(classSums(probabilities, classes))))
+    }, at)
+  })
+
+  it('a discriminator with dropout, under cross-entropy', () => {
+    const at = [
+      randomPoint(f32(2, 4, 4, 4, 1), 1),
+      randomPoint(f32(3, 3, 3, 1, 4), 2),
+      randomPoint(f32(32, 3), 3),
+      { spec: u32(), values: [11] },
+    ]
+    gradcheck((x, w0, w1, seed) => {
+      const hidden = leakyRelu(conv3d(x, w0, null, convolution('replicate', 2)), 0.2)
+      const kept = channelDropout(hidden, 0.25, seed, 1)
+      return mean(sliceChannels(logSoftmax(matmul(reshape(kept, [2, 32]), w1)), 2, 1))
     }, at)
   })
 

@@ -230,13 +230,11 @@ describe.skipIf(!hasGolden)('golden files (needs ../shared)', () => {
     }
   })
 
-  it('has values that another program can confirm', () => {
+  it('has values that add up as they did elsewhere', () => {
     const [item] = goldenCases('sum')
-    const { values } = goldenTensor(item, item.inputs.x)
-    const axes: number[] | undefined = item.attrs.axes ?? item.attrs.dims
-    const total = (list: Iterable<number>) => [...list].reduce((a, b) => a + b, 0)
-    const expected = goldenTensor(item, item.outputs.y).values as Float32Array
-    expect(axes === undefined || axes.length > 0).toBe(true)
-    expect(total(values as Float32Array)).toBeCloseTo(total(expected), 3)
+    const total = (reference: { tensor: string }) =>
+      (goldenTensor(item, reference).values as Float32Array).reduce((a, b) => a + b, 0)
+    expect(Math.abs(total(item.outputs.y))).toBeGreaterThan(0.1)
+    expect(total(item.inputs.x)).toBeCloseTo(total(item.outputs.y), 3)
   })
 })
