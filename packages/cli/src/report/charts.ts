@@ -76,7 +76,8 @@ export function densityChart(curves: readonly Curve[], x: string): string {
     y: { axis: null },
     color: { domain: curves.map(({ name }) => name), range: curves.map(({ color }) => color) },
     marks: [
-      Plot.areaY(rows, { x: 'x', y: 'y', fill: 'name', fillOpacity: 0.18, curve: 'monotone-x' }),
+      // With a single `y`, Plot would stack the areas on each other.
+      Plot.areaY(rows, { x: 'x', y1: 0, y2: 'y', fill: 'name', fillOpacity: 0.18, curve: 'monotone-x' }),
       Plot.lineY(rows, { x: 'x', y: 'y', stroke: 'name', strokeWidth: 1.8, curve: 'monotone-x' }),
       Plot.ruleY([0], { stroke: 'currentColor', strokeOpacity: 0.4 }),
     ],
@@ -140,8 +141,10 @@ export function escapeHtml(text: string): string {
 
 function svg(options: Plot.PlotOptions): string {
   const { document } = parseHTML('<html><body></body></html>')
+  const width = options.width ?? 480
   const figure = Plot.plot({
-    width: 560,
+    width,
+    marginTop: 26,
     marginLeft: 44,
     marginRight: 16,
     marginBottom: 36,
@@ -151,6 +154,8 @@ function svg(options: Plot.PlotOptions): string {
       fontSize: '12px',
       fontFamily: 'inherit',
       overflow: 'visible',
+      // Enlarging a chart much further would make its lettering larger than the page's.
+      maxWidth: `${Math.round(1.25 * width)}px`,
     },
     ...options,
     document: document as unknown as Document,

@@ -64,7 +64,7 @@ export function table(columns: readonly string[], rows: readonly (readonly strin
 /** Charts and other figures side by side where there is room. */
 export function figureGrid(figures: readonly { readonly caption: string; readonly body: string }[]): string {
   const items = figures.map(
-    ({ caption, body }) => `<figure>${body}<figcaption>${escapeHtml(caption)}</figcaption></figure>`,
+    ({ caption, body }) => `<figure><figcaption>${escapeHtml(caption)}</figcaption>${body}</figure>`,
   )
   return `<div class="figures">${items.join('')}</div>`
 }
@@ -102,10 +102,10 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(130px, 1fr)); gap: 12px; margin-top: 18px; }
 .tile { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px 16px; }
 .tile b { display: block; font-size: 21px; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
-.tile span, figcaption, footer, .note { color: var(--soft); font-size: 13px; }
+figcaption { font-weight: 600; font-size: 14px; margin-bottom: 4px; }
+.tile span, footer, .note { color: var(--soft); font-size: 13px; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 24px; }
 figure { margin: 0; min-width: 0; }
-figcaption { margin-top: 4px; }
 .chart { width: 100%; height: auto; display: block; }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: 2px 16px; margin: 0 0 8px; padding: 0; font-size: 13px; }
 .swatch { display: inline-block; width: 11px; height: 11px; border-radius: 3px; margin-right: 6px; }
@@ -114,7 +114,7 @@ table { border-collapse: collapse; font-size: 14px; min-width: 50%; }
 th, td { text-align: left; padding: 5px 14px 5px 0; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th { color: var(--soft); font-weight: 600; }
 .number { text-align: right; font-variant-numeric: tabular-nums; padding: 5px 0 5px 14px; }
-.slices { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(46%, 210px), 1fr)); gap: 10px; margin-bottom: 10px; }
+.slices { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 8px; max-width: 760px; margin-bottom: 8px; }
 .stack { position: relative; background: #000; border-radius: 6px; overflow: hidden; }
 .stack img { display: block; width: 100%; height: 100%; object-fit: fill; }
 .stack img + img { position: absolute; inset: 0; }
@@ -124,5 +124,6 @@ th { color: var(--soft); font-weight: 600; }
 pre { overflow-x: auto; font: 13px/1.5 ui-monospace, monospace; margin: 8px 0 0; }
 summary { cursor: pointer; }
 footer { padding-bottom: 40px; }
+@media (max-width: 620px) { .slices { grid-template-columns: repeat(2, minmax(0, 1fr)); } section { padding: 14px; } }
 @media print { section { break-inside: avoid; } nav { display: none; } }
 `

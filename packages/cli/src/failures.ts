@@ -1,0 +1,57 @@
+import { formatTable } from '@voxnorm/data'
+import { errorBlock, exitCodeOf } from './exit-codes.ts'
+import type { Log } from './progress.ts'
+
+/** An input that could not be used while others could. */
+export interface Failure {
+  readonly participant_id: string
+  /** What the command would have ended with for this input alone. */
+  readonly code: number
+  readonly message: string
+}
+
+/** What became of a list of inputs. */
+export interface Outcome<R> {
+  readonly results: readonly R[]
+  readonly failures: readonly Failure[]
+}
+
+/**
+ * Does something with every input, one after the other, and goes on after an input that fails.
+ *
+ * Throws the error of the first input when not a single one succeeds, and at once what is no fault of an input: a lost
+ * device, a full disk, an output that cannot be created.
+ */
+export async function forEachInput<T, R>(
+  inputs: readonly T[],
+  nameOf: (input: T) => string,
+  action: (input: T) => Promise<R>,
+  log: Log,
+): Promise<Outcome<R>> {
+  const results: R[] = []
+  const failures: Failure[] = []
+  let first: unknown
+  for (const input of inputs) {
+    try {
+      results.push(await action(input))
+    } catch (error) {
+      const code = exitCodeOf(error)
+      if (code !== 65 && code !== 66) throw error
+      first ??= error
+      const message = errorBlock(error)
+        .trim()
+        .replace(/^error: /, '')
+        .replaceAll(/\s*\n\s*/g, ' ')
+      failures.push({ participant_id: nameOf(input), code, message })
+      log.warning('failed', `${nameOf(input)}: ${message}`, { code })
+    }
+  }
+  if (results.length === 0 && first !== undefined) throw first
+  return { results, failures }
+}
+
+/** The text of failures.tsv. */
+export function failuresTable(failures: readonly Failure[]): string {
+  const rows = failures.map((failure) => ({ ...failure, message: failure.message.replaceAll('\t', ' ') }))
+  return formatTable(['participant_id', 'code', 'message'], rows)
+}
