@@ -1,31 +1,4 @@
-import { afterAll, describe, expect, it } from 'vitest'
-import { type OpenedGpu, openGpu } from '../src/node/index.ts'
-import { Runtime } from '../src/runtime/runtime.ts'
-import { allCases, checkCase, picker } from '../src/testing/index.ts'
+import { testOps } from './op-suite.ts'
 
-const FUZZED = 12
-
-// One driver per process: Vulkan drivers can not be changed once Dawn has looked for them. The other driver and the
-// browser run the same cases from test/.
-const opened: OpenedGpu = await openGpu({ device: process.env['VOXNORM_TEST_DEVICE'] ?? 'software' })
-const runtime = await Runtime.open(opened.gpu)
-
-afterAll(() => {
-  runtime.dispose()
-  opened.release()
-})
-
-describe.each(Object.entries(allCases))(`%s on ${opened.name}`, (_folder, { cases, fuzz }) => {
-  it.each(cases.map((opCase) => [`${opCase.op.name} ${opCase.name}`, opCase] as const))(
-    '%s',
-    async (_, opCase) => {
-      expect((await checkCase(runtime, opCase)).length).toBeGreaterThan(0)
-    },
-  )
-
-  it.runIf(fuzz)(`survives ${FUZZED} random shapes`, async () => {
-    for (let seed = 1; seed <= FUZZED; seed++) {
-      expect((await checkCase(runtime, fuzz!(picker(seed)), seed)).length).toBeGreaterThan(0)
-    }
-  })
-})
+// The best software renderer of the machine; test/ runs the same cases on the other one and in a browser.
+await testOps(process.env['VOXNORM_TEST_DEVICE'] ?? 'software')

@@ -59,7 +59,7 @@ fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id)
   for (var g = 0; g < GATHERS; g++) {
     let wanted = w0 - 1 + lane + g * LANES;
     column[g] = clamp(wanted, 0, shape.width - 1) * inputs;
-    inside[g] = column[g] == wanted * inputs || shape.replicate == 1;
+    inside[g] = (column[g] == wanted * inputs) | (shape.replicate == 1);
   }
 
   for (var kd = 0; kd < 3; kd++) {
@@ -86,13 +86,13 @@ fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id)
       for (var r = 0; r < PATCH_H; r++) {
         let wantedRow = h0 + r - 1;
         let row = clamp(wantedRow, 0, shape.height - 1);
-        let rowInside = row == wantedRow || shape.replicate == 1;
+        let rowInside = (row == wantedRow) | (shape.replicate == 1);
         let rowBase = (planeBase + row) * shape.width * inputs + ci;
         // registers
         var gathered: array<f32, GATHERS>;
         // unroll
         for (var g = 0; g < GATHERS; g++) {
-          gathered[g] = select(0.0, x[rowBase + column[g]], inside[g] && rowInside);
+          gathered[g] = select(0.0, x[rowBase + column[g]], inside[g] & rowInside);
         }
         // unroll
         for (var c = 0; c < PATCH_W; c++) {
@@ -119,7 +119,7 @@ fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id)
     let rowBase = (((n * shape.depth + d) * shape.height + h0 + r) * shape.width + w0) * outputs;
     // unroll
     for (var c = 0; c < TILE_W; c++) {
-      if (h0 + r < shape.height && w0 + c < shape.width) {
+      if ((h0 + r < shape.height) & (w0 + c < shape.width)) {
         // unroll
         for (var v = 0; v < VECTORS; v++) {
           if (co + v * LANES < outputs) { y[rowBase + c * outputs + co + v * LANES] = sum[(r * TILE_W + c) * VECTORS + v]; }

@@ -33,6 +33,14 @@ function lanesTile(lanes: number, channels: number): { TILE_W: number; TILE_H: n
     : { TILE_W: 8, TILE_H: 4, VECTORS: 1 }
 }
 
+/** Tile of the weight-gradient lanes kernel; the values were measured, see docs/measuring.md. */
+function weightTile(lanes: number, g: Conv3dGeometry) {
+  const channels = (most: number) => Math.min(most, g.inputChannels)
+  return lanes <= 4
+    ? { TILE_W: 2, TILE_H: 2, CHANNELS: channels(2), VECTORS: g.outputChannels > lanes ? 2 : 1 }
+    : { TILE_W: 4, TILE_H: 2, CHANNELS: channels(4), VECTORS: 1 }
+}
+
 interface LanesOperands {
   readonly batch: number
   /** D, H, W: the same for input and output. */
@@ -162,9 +170,9 @@ export const weightGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
     program([x], dw, params, device): Program {
       const g = geometry('conv3dWeight', x!, f32(params.shape), params)
       const lanes = device.subgroupSize!
-      const channels = g.inputChannels >= 2 ? 2 : 1
-      const channelGroups = Math.ceil(g.inputChannels / channels)
-      const outputGroups = Math.ceil(g.outputChannels / lanes)
+      const tile = weightTile(lanes, g)
+      const channelGroups = Math.ceil(g.inputChannels / tile.CHANNELS)
+      const outputGroups = Math.ceil(g.outputChannels / (lanes * tile.VECTORS))
       const planes = g.batch * g.input[0]
       const wantedShares = Math.ceil(ENOUGH_WORKGROUPS / (3 * channelGroups * outputGroups))
       const planesPerShare = Math.ceil(planes / Math.min(planes, wantedShares))
@@ -173,7 +181,7 @@ export const weightGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
       const partial: Stage = {
         source: weightLanes,
         file: 'weight.lanes.wgsl',
-        constants: { LANES: lanes, CHANNELS: channels },
+        constants: { LANES: lanes, ...tile },
         bindings: ['input0', 'input1', shares > 1 ? 'scratch0' : 'output'],
         uniforms: { u32: [g.inputChannels, g.outputChannels, ...g.input, ...layout] },
         grid: [3 * channelGroups, outputGroups, shares],

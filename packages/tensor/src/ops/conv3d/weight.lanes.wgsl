@@ -8,6 +8,7 @@ const LANES = 8;
 const TILE_W = 8;
 const TILE_H = 2;
 const CHANNELS = 2;
+const VECTORS = 1;
 const PATCH_W = TILE_W + 2;
 const PATCH_H = TILE_H + 2;
 const GATHERS = (PATCH_W + LANES - 1) / LANES;
@@ -29,14 +30,18 @@ fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id)
   let kd = i32(group.x) / shape.channelGroups;
   let inputs = shape.inputChannels;
   let outputs = shape.outputChannels;
-  let co = i32(group.y) * LANES + lane;
-  let channel = min(co, outputs - 1);
+  let co = i32(group.y) * LANES * VECTORS + lane;
   let share = i32(group.z);
 
+  // Lanes past the last channel compute a copy of it and keep it to themselves.
   // registers
-  var sum: array<f32, 9 * CHANNELS>;
+  var channel: array<i32, VECTORS>;
   // unroll
-  for (var k = 0; k < 9 * CHANNELS; k++) { sum[k] = 0.0; }
+  for (var v = 0; v < VECTORS; v++) { channel[v] = min(co + v * LANES, outputs - 1); }
+  // registers
+  var sum: array<f32, 9 * CHANNELS * VECTORS>;
+  // unroll
+  for (var k = 0; k < 9 * CHANNELS * VECTORS; k++) { sum[k] = 0.0; }
 
   let lastPlane = min((share + 1) * shape.planesPerShare, shape.planes);
   for (var p = share * shape.planesPerShare; p < lastPlane; p++) {
@@ -49,14 +54,18 @@ fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id)
       for (var w0 = 0; w0 < shape.width; w0 += TILE_W) {
         // The tile's gradients; zero outside, so that their products vanish.
         // registers
-        var gradient: array<f32, TILE_H * TILE_W>;
+        var gradient: array<f32, TILE_H * TILE_W * VECTORS>;
         // unroll
         for (var r = 0; r < TILE_H; r++) {
-          let rowBase = ((p * shape.height + min(h0 + r, shape.height - 1)) * shape.width) * outputs + channel;
+          let row = (p * shape.height + min(h0 + r, shape.height - 1)) * shape.width;
           // unroll
           for (var c = 0; c < TILE_W; c++) {
-            let value = dy[rowBase + min(w0 + c, shape.width - 1) * outputs];
-            gradient[r * TILE_W + c] = select(0.0, value, h0 + r < shape.height && w0 + c < shape.width);
+            let base = (row + min(w0 + c, shape.width - 1)) * outputs;
+            let within = (h0 + r < shape.height) & (w0 + c < shape.width);
+            // unroll
+            for (var v = 0; v < VECTORS; v++) {
+              gradient[(r * TILE_W + c) * VECTORS + v] = select(0.0, dy[base + channel[v]], within);
+            }
           }
         }
         // registers
@@ -67,7 +76,7 @@ fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id)
         for (var g = 0; g < GATHERS; g++) {
           let wanted = w0 - 1 + lane + g * LANES;
           column[g] = clamp(wanted, 0, shape.width - 1) * inputs;
-          inside[g] = column[g] == wanted * inputs || shape.replicate == 1;
+          inside[g] = (column[g] == wanted * inputs) | (shape.replicate == 1);
         }
         // unroll
         for (var j = 0; j < CHANNELS; j++) {
@@ -76,13 +85,13 @@ fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id)
           for (var r = 0; r < PATCH_H; r++) {
             let wantedRow = h0 + r - 1;
             let row = clamp(wantedRow, 0, shape.height - 1);
-            let rowInside = row == wantedRow || shape.replicate == 1;
+            let rowInside = (row == wantedRow) | (shape.replicate == 1);
             let rowBase = (planeBase + row) * shape.width * inputs + ci;
             // registers
             var gathered: array<f32, GATHERS>;
             // unroll
             for (var g = 0; g < GATHERS; g++) {
-              gathered[g] = select(0.0, x[rowBase + column[g]], inside[g] && rowInside);
+              gathered[g] = select(0.0, x[rowBase + column[g]], inside[g] & rowInside);
             }
             // unroll
             for (var c = 0; c < PATCH_W; c++) {
@@ -92,7 +101,10 @@ fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id)
                 // unroll
                 for (var kw = 0; kw < 3; kw++) {
                   if (r - kh >= 0 && r - kh < TILE_H && c - kw >= 0 && c - kw < TILE_W) {
-                    sum[j * 9 + kh * 3 + kw] += value * gradient[(r - kh) * TILE_W + c - kw];
+                    // unroll
+                    for (var v = 0; v < VECTORS; v++) {
+                      sum[(j * 9 + kh * 3 + kw) * VECTORS + v] += value * gradient[((r - kh) * TILE_W + c - kw) * VECTORS + v];
+                    }
                   }
                 }
               }
@@ -103,13 +115,14 @@ fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id)
     }
   }
 
-  if (co < outputs) {
+  // unroll
+  for (var v = 0; v < VECTORS; v++) {
     // unroll
     for (var j = 0; j < CHANNELS; j++) {
-      if (ci0 + j < inputs) {
+      if ((co + v * LANES < outputs) & (ci0 + j < inputs)) {
         // unroll
         for (var k = 0; k < 9; k++) {
-          dw[((share * 27 + kd * 9 + k) * inputs + ci0 + j) * outputs + co] = sum[j * 9 + k];
+          dw[((share * 27 + kd * 9 + k) * inputs + ci0 + j) * outputs + co + v * LANES] = sum[(j * 9 + k) * VECTORS + v];
         }
       }
     }
