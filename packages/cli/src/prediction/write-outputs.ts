@@ -1,0 +1,162 @@
+import path from 'node:path'
+import {
+  CLASSES,
+  formatTable,
+  fromInternal,
+  type LabelConvention,
+  type LabelVolume,
+  segmentationRows,
+  voxelSizes,
+} from '@voxnorm/data'
+import { writeVolumeFile } from '@voxnorm/data/node'
+import { makeFolder, writeFileAtomically } from '../atomic-file.ts'
+import type { PredictionInput } from './inputs.ts'
+import type { SubjectPrediction } from './predict-subject.ts'
+
+/** What a sidecar says about how an output came about. */
+export interface Provenance {
+  readonly version: string
+  readonly modelFile: string
+  readonly modelSha256: string
+  readonly trainingSites: readonly string[]
+  readonly seed: number
+  readonly adapter: string
+  readonly grid: string
+  readonly window: number
+  readonly stride: number
+}
+
+/** How {@link writePrediction} writes. */
+export interface WriteChoices {
+  readonly convention: LabelConvention
+  readonly probabilities: boolean
+  readonly provenance: Provenance
+}
+
+/** Volumes of the tissues of one subject: a row of the volumes table. */
+export interface VolumeRow {
+  readonly index: number
+  readonly name: string
+  readonly n_voxels: number
+  readonly volume_mm3: number
+  /** Sum of the probabilities times the volume of a voxel. */
+  readonly volume_soft_mm3: number
+}
+
+/** Writes all files of one subject and returns their names, relative to `out`, and the volumes of the tissues. */
+export async function writePrediction(
+  out: string,
+  input: PredictionInput,
+  prediction: SubjectPrediction,
+  choices: WriteChoices,
+): Promise<{ readonly files: readonly string[]; readonly volumes: readonly VolumeRow[] }> {
+  const { names } = input
+  const { convention, provenance } = choices
+  const description = `voxnorm ${provenance.version} model@${provenance.modelSha256.slice(0, 12)}`
+  const files: string[] = []
+  const at = (name: string) => {
+    files.push(path.join(names.folder, name))
+    return path.join(out, names.folder, name)
+  }
+  makeFolder(path.join(out, names.folder))
+  for (const [channel, volume] of prediction.normalized.entries()) {
+    await writeVolumeFile(at(`${names.normalized[channel]}.nii.gz`), volume, { description })
+  }
+  const numbers: LabelVolume = {
+    ...prediction.labels,
+    data: fromInternal(prediction.labels.data, convention),
+  }
+  await writeVolumeFile(at(`${names.base}_dseg.nii.gz`), numbers, { description })
+  if (choices.probabilities) {
+    for (const [label, volume] of prediction.probabilities.entries()) {
+      await writeVolumeFile(at(`${names.base}_label-${CLASSES[label]}_probseg.nii.gz`), volume, {
+        description,
+        displayRange: [0, 1],
+      })
+    }
+  }
+  const volumes = volumeRows(prediction, convention)
+  const columns = ['index', 'name', 'n_voxels', 'volume_mm3', 'volume_soft_mm3']
+  writeFileAtomically(
+    at(`${names.base}_volumes.tsv`),
+    formatTable(
+      columns,
+      volumes.map((row) => ({ ...row })),
+    ),
+  )
+  const json = (name: string, fields: object) =>
+    writeFileAtomically(at(`${name}.json`), `${JSON.stringify(fields, null, 2)}\n`)
+  const common = sidecar(input, provenance)
+  if (!names.bids) {
+    json(names.base, { ...common, SkullStripped: true })
+    return { files, volumes }
+  }
+  for (const name of names.normalized) json(name, { ...common, SkullStripped: true })
+  json(`${names.base}_dseg`, common)
+  if (choices.probabilities) for (const label of CLASSES) json(`${names.base}_label-${label}_probseg`, common)
+  return { files, volumes }
+}
+
+/** Writes what belongs to the output folder as a whole: the description of a derivative and the table of labels. */
+export function writeFolderFiles(out: string, provenance: Provenance, convention: LabelConvention): void {
+  const description = {
+    Name: 'Normalised images and tissue maps',
+    BIDSVersion: '1.10.0',
+    DatasetType: 'derivative',
+    GeneratedBy: [{ Name: 'voxnorm', Version: provenance.version }],
+  }
+  writeFileAtomically(path.join(out, 'dataset_description.json'), `${JSON.stringify(description, null, 2)}\n`)
+  const columns = ['index', 'name', 'abbreviation', 'color', 'mapping']
+  const rows = segmentationRows(convention).map((row) => ({ ...row }))
+  writeFileAtomically(path.join(out, 'dseg.tsv'), formatTable(columns, rows))
+  writeFileAtomically(path.join(out, '.bidsignore'), '*.html\nfigures/\n*_volumes.tsv\nfailures.tsv\n')
+}
+
+function volumeRows({ labels, probabilities }: SubjectPrediction, convention: LabelConvention): VolumeRow[] {
+  const [x, y, z] = voxelSizes(labels.affine)
+  const voxel = x * y * z
+  return segmentationRows(convention)
+    .filter(({ abbreviation }) => abbreviation !== 'BG')
+    .map(({ index, abbreviation }) => {
+      const label = CLASSES.indexOf(abbreviation)
+      const hard = labels.data.reduce((sum, value) => (value === label ? sum + 1 : sum), 0)
+      const soft = probabilities[label]!.data.reduce((sum, value) => sum + value, 0)
+      return {
+        index,
+        name: abbreviation,
+        n_voxels: hard,
+        volume_mm3: round(hard * voxel),
+        volume_soft_mm3: round(soft * voxel),
+      }
+    })
+}
+
+/** Micrometre cubes are noise. */
+function round(volume: number): number {
+  return Number(volume.toFixed(3))
+}
+
+/** No absolute path gets into a sidecar, so that it can be shared. */
+function sidecar(
+  { images, mask }: PredictionInput,
+  provenance: Provenance,
+): Readonly<Record<string, unknown>> {
+  const { version, modelFile, modelSha256, trainingSites, seed, adapter, grid, window, stride } = provenance
+  return {
+    GeneratedBy: [{ Name: 'voxnorm', Version: version }],
+    Sources: [...images, ...(mask === undefined ? [] : [mask])].map((file) => path.basename(file)),
+    Normalization: {
+      Method: 'adversarial normalisation and segmentation',
+      ModelName: path.basename(modelFile),
+      ModelSHA256: modelSha256,
+      TrainingSites: trainingSites,
+      SiteLabelUsed: false,
+      Grid: grid,
+      Window: window,
+      Stride: stride,
+      Blend: 'mean',
+      Seed: seed,
+      Adapter: adapter,
+    },
+  }
+}
