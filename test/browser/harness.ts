@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { build } from 'esbuild'
 import { type Browser, chromium, type Page } from 'playwright-core'
+import { bundle } from '../bundle.js'
 import { unpackChromium } from './chromium.ts'
 
 const BLANK_PAGE = '<!doctype html><meta charset="utf-8"><title>voxnorm test</title>'
@@ -53,19 +53,9 @@ export class BrowserPage {
    * what that promises (JSON). Throws the page's error with what the console said.
    */
   async run<Result>(entry: string): Promise<Result> {
-    const { outputFiles } = await build({
-      entryPoints: [join(import.meta.dirname, entry)],
-      bundle: true,
-      write: false,
-      format: 'esm',
-      platform: 'browser',
-      target: 'es2023',
-      conditions: ['source'],
-      loader: { '.wgsl': 'text' },
-      logLevel: 'silent',
-    })
+    const script = await bundle(join(import.meta.dirname, entry), 'browser')
     const url = `/${this.scripts.size}-${entry.replace(/\.ts$/, '.js')}`
-    this.scripts.set(url, outputFiles[0]!.text)
+    this.scripts.set(url, script)
     this.complaints.length = 0
     try {
       return (await this.page.evaluate(
