@@ -1,0 +1,119 @@
+import type { BiasFieldOptions, Scaling } from '@voxnorm/data'
+
+/** What voxels outside a patch count as when a convolution reaches over the border. */
+export type Padding = 'replicate' | 'zero'
+
+/** Activation behind every normalization of generator and segmenter; leaky has slope 0.2. */
+export type Activation = 'relu' | 'leaky-relu'
+
+/** What the generator's last layer goes through. */
+export type GeneratorOutput = 'sigmoid' | 'relu' | 'none'
+
+/** The choices about D (method.md §2.3). */
+export interface DiscriminatorConfig {
+  /** Channels of the first block; each further block has twice as many. */
+  readonly base: number
+  /** Probability with which a whole channel is dropped in training. */
+  readonly dropout: number
+  /** As in the other networks unless given. */
+  readonly padding?: Padding
+  /** Normalize behind blocks 2 to 4, as the authors' code does. */
+  readonly bn?: boolean
+  /** Squeeze the logits through a sigmoid first, as the authors' code does: D can then never be certain. */
+  readonly legacySigmoid?: boolean
+}
+
+/** Everything that fixes the shapes and the meaning of the three networks; part of every model file. */
+export interface ModelConfig {
+  /** Input channels in their order. */
+  readonly modalities: readonly string[]
+  /** Domains in the order of their numbers; the discriminator has one class more, for generated patches. */
+  readonly sites: readonly string[]
+  readonly classes: readonly string[]
+  /** Channels of the first convolution: 32 in the paper. */
+  readonly base: number
+  readonly padding: Padding
+  readonly activation: Activation
+  readonly generatorOutput: GeneratorOutput
+  readonly scaling: Scaling
+  /** Side of the training patches in voxels. */
+  readonly patch: number
+  /** Edge of the voxels in mm that the networks were trained on. */
+  readonly voxelSize?: number
+  readonly discriminator: DiscriminatorConfig
+}
+
+/**
+ * What is trained: `adversarial` G, S and D; `preprocessor` G and S (λ = 0); `standardization` and `baseline` S alone,
+ * the former on z-scored images.
+ */
+export type Method = 'adversarial' | 'preprocessor' | 'standardization' | 'baseline'
+
+/** The generator's adversarial term (method.md §1.5). */
+export type AdversarialLoss = 'minimax' | 'non-saturating' | 'others' | 'isbi'
+
+/** Weight of each tissue class in the Dice loss. */
+export interface ClassWeights {
+  readonly BG: number
+  readonly CSF: number
+  readonly GM: number
+  readonly WM: number
+}
+
+/** Learning rate of G or S: multiplied by `gamma` at the end of each milestone epoch. */
+export interface StepRate {
+  readonly lr: number
+  readonly milestones: readonly number[]
+  readonly gamma: number
+}
+
+/** All that a training depends on besides its data; the names are those of the configuration file. */
+export interface TrainingConfig {
+  readonly seed: number
+  readonly data: {
+    readonly modalities: readonly string[]
+    readonly scaling: Scaling
+    readonly patch: number
+    readonly patchesPerSite: number
+    readonly validationPatchesPerSite: number
+    readonly voxelSize: number
+  }
+  readonly model: {
+    readonly base: number
+    readonly padding: Padding
+    readonly activation: Activation
+    readonly generatorOutput: GeneratorOutput
+    readonly discriminator: DiscriminatorConfig
+  }
+  readonly loss: {
+    /** Weight of the adversarial term; 0 trains without discriminator. */
+    readonly lambda: number
+    readonly classWeights: ClassWeights
+    readonly adversarial: AdversarialLoss
+    /** Eq. (1) of the paper, or the loss of the authors' code; `global` by default. */
+    readonly dice?: 'global' | 'per-class-code'
+  }
+  readonly optim: {
+    readonly generator: StepRate
+    readonly segmenter: StepRate
+    readonly discriminator: {
+      readonly lr: number
+      readonly plateau: { readonly factor: number; readonly patience: number }
+    }
+    readonly weightDecay: number
+  }
+  readonly train: {
+    readonly method: Method
+    readonly epochs: number
+    readonly batch: number
+    /** Patches that go through the device at once; batch norm sees no more than these. */
+    readonly microBatch: number | 'auto'
+    readonly discriminatorSteps: number
+    readonly iterationsPerEpoch: number | 'auto'
+    /** Seconds of training, over all resumptions; Infinity for none. */
+    readonly timeLimit: number
+    /** First iterations, in which G learns the identity and S learns on raw patches; 0 by default. */
+    readonly warmup?: number
+  }
+  readonly augment: { readonly biasField: BiasFieldOptions }
+}

@@ -1,0 +1,118 @@
+import {
+  add,
+  affine,
+  classSums,
+  constant,
+  div,
+  f32,
+  logSumExp,
+  mean,
+  mul,
+  negate,
+  oneHot,
+  reshape,
+  sliceChannels,
+  softmax,
+  sub,
+  sum,
+  type Tensor,
+} from '@voxnorm/tensor'
+import type { AdversarialLoss } from './config.ts'
+
+/** Added to both sides of the Dice ratio. */
+const EPSILON = 1e-5
+
+/**
+ * Eq. (1) of the paper: one minus a single ratio over all classes, weighted inside its sums, per sample; averaged over
+ * the samples. `probabilities [N,…,C]`, `labels [N,…]` of dtype u32.
+ */
+export function weightedDice(probabilities: Tensor, labels: Tensor, weights: readonly number[]): Tensor {
+  const { overlap, size } = overlapAndSize(probabilities, labels)
+  const w = constant(f32(weights.length), weights)
+  const total = (perClass: Tensor): Tensor => sum(mul(perClass, w), [1])
+  const ratio = div(affine(total(overlap), 2, EPSILON), affine(total(size), 1, EPSILON))
+  return affine(mean(ratio), -1, 1)
+}
+
+/**
+ * The loss that the authors' code minimizes (method.md §1.2): per class over the whole batch, its weight on the
+ * intersection only, averaged over the classes. Its minimum is one minus a quarter of the sum of the weights.
+ */
+export function dicePerClass(probabilities: Tensor, labels: Tensor, weights: readonly number[]): Tensor {
+  const { overlap, size } = overlapAndSize(probabilities, labels)
+  const w = constant(f32(weights.length), weights)
+  const dice = div(mul(sum(overlap, [0]), affine(w, 2, 0)), affine(sum(size, [0]), 1, 1e-15))
+  return affine(mean(dice), -1, 1)
+}
+
+/** `[N, C]` each: Σ s·y, and Σ s + Σ y. */
+function overlapAndSize(probabilities: Tensor, labels: Tensor): { overlap: Tensor; size: Tensor } {
+  const classes = probabilities.shape.at(-1)!
+  const column = (sums: Tensor, index: number): Tensor =>
+    reshape(sliceChannels(sums, index, 1), [probabilities.shape[0]!, classes])
+  const sums = classSums(probabilities, labels)
+  const reference = classSums(oneHot(labels, classes), labels)
+  return { overlap: column(sums, 0), size: add(column(sums, 1), column(reference, 1)) }
+}
+
+/** Mean over the rows of −log of the target's probability. `logits [N, C]`, `targets [N]` of dtype u32. */
+export const crossEntropy = (logits: Tensor, targets: Tensor): Tensor =>
+  negate(mean(logProbability(logits, maskAllBut(targets, logits.shape[1]!))))
+
+/** Cross-entropy against one class for all rows, numbered `target`. */
+export const crossEntropyOf = (logits: Tensor, target: number): Tensor =>
+  negate(
+    mean(
+      logProbability(
+        logits,
+        maskOf(logits, (index) => index === target),
+      ),
+    ),
+  )
+
+/**
+ * What the generator minimizes besides the segmentation loss, before it is multiplied by λ (method.md §1.5). `logits
+ * [N, K+1]` are the discriminator's for generated patches; class K, the last, means "generated". `sites [N]` (u32) are
+ * the domains of the patches, looked at by `others` only. With K = 2, `others` is the authors' swap loss.
+ */
+export function adversarialLoss(kind: AdversarialLoss, logits: Tensor, sites: Tensor): Tensor {
+  const generated = logits.shape[1]! - 1
+  switch (kind) {
+    case 'minimax':
+      return negate(crossEntropyOf(logits, generated))
+    case 'non-saturating':
+      return negate(
+        mean(
+          logProbability(
+            logits,
+            maskOf(logits, (index) => index !== generated),
+          ),
+        ),
+      )
+    case 'others': {
+      const others = add(
+        maskOf(logits, (index) => index !== generated),
+        affine(oneHot(sites, generated + 1), -EXCLUDED, 0),
+      )
+      return negate(mean(logProbability(logits, others)))
+    }
+    case 'isbi':
+      return crossEntropyOf(affine(softmax(logits), -1, 1), generated)
+  }
+}
+
+/** Enough to make any logit's exponential zero, and far from the largest float. */
+const EXCLUDED = 1e30
+
+/** `[N]`: log of the summed probability of the classes whose mask is 0; the others' is −EXCLUDED. */
+const logProbability = (logits: Tensor, mask: Tensor): Tensor =>
+  sub(logSumExp(add(logits, mask)), logSumExp(logits))
+
+const maskAllBut = (targets: Tensor, classes: number): Tensor =>
+  affine(oneHot(targets, classes), EXCLUDED, -EXCLUDED)
+
+function maskOf(logits: Tensor, included: (index: number) => boolean): Tensor {
+  const classes = logits.shape[1]!
+  const values = Array.from({ length: classes }, (_, index) => (included(index) ? 0 : -EXCLUDED))
+  return constant(f32(classes), values)
+}

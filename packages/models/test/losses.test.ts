@@ -1,0 +1,136 @@
+import { grad } from '@voxnorm/autograd'
+import { adversarialLoss, crossEntropy, dicePerClass, weightedDice } from '@voxnorm/models'
+import { compile, execute, f32, input, Runtime, softmax, type Tensor, u32 } from '@voxnorm/tensor'
+import { type OpenedGpu, openGpu } from '@voxnorm/tensor/node'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  expectGolden,
+  type GoldenCase,
+  goldenCases,
+  goldenTensor,
+  hasGolden,
+} from '../../autograd/test/golden.ts'
+import { channelsFirst, channelsLast } from './golden-layout.ts'
+
+const WEIGHTS = [0.22, 0.3, 0.2, 0.28]
+const VOXELS = 64
+
+describe('the segmentation loss', () => {
+  const labels = input('labels', u32(1, VOXELS))
+  const s = input('s', f32(1, VOXELS, 4))
+  const value = (loss: Tensor, classes: number[], probabilities: number[]) =>
+    execute([loss], { inputs: { labels: classes, s: probabilities } })[0]![0]!
+  const mixed = Array.from({ length: VOXELS }, (_, index) => index % 4)
+  const perfect = mixed.flatMap((label) => [0, 1, 2, 3].map((c) => (c === label ? 1 : 0)))
+
+  it('is 0 for a perfect prediction; the variant of the code then is 0.75', () => {
+    expect(value(weightedDice(s, labels, WEIGHTS), mixed, perfect)).toBeCloseTo(0, 12)
+    expect(value(dicePerClass(s, labels, WEIGHTS), mixed, perfect)).toBeCloseTo(0.75, 12)
+  })
+
+  it('has the known value for a uniform prediction of one class', () => {
+    const uniform = new Array<number>(VOXELS * 4).fill(0.25)
+    const expected = 1 - (0.5 * 0.2) / (0.25 + 0.2)
+    const onlyGrey = new Array<number>(VOXELS).fill(2)
+    expect(value(weightedDice(s, labels, WEIGHTS), onlyGrey, uniform)).toBeCloseTo(expected, 5)
+    expect(expected).toBeCloseTo(0.7778, 4)
+  })
+
+  it('averages over samples, each with a ratio of its own', () => {
+    const two = { labels: input('l2', u32(2, 1)), s: input('s2', f32(2, 1, 4)) }
+    const loss = weightedDice(two.s, two.labels, WEIGHTS)
+    const inputs = { l2: [1, 2], s2: [0, 1, 0, 0, 0, 1, 0, 0] }
+    expect(execute([loss], { inputs })[0]![0]).toBeCloseTo(0.5, 4)
+  })
+})
+
+describe('the adversarial terms', () => {
+  const logits = [0.3, -1.2, 0.9, 2, 0.1, -0.5]
+  const x = input('logits', f32(2, 3))
+  const sites = input('sites', u32(2))
+  const gradient = (kind: Parameters<typeof adversarialLoss>[0]) => {
+    const [derivative] = grad(adversarialLoss(kind, x, sites), [x])
+    return [...execute([derivative!], { inputs: { logits, sites: [0, 1] } })[0]!]
+  }
+  const p = [logits.slice(0, 3), logits.slice(3)].map((row) => {
+    const sum = row.reduce((total, value) => total + Math.exp(value), 0)
+    return row.map((value) => Math.exp(value) / sum)
+  })
+  const close = (got: number[], expected: number[]) =>
+    got.forEach((value, index) => {
+      expect(value).toBeCloseTo(expected[index]! / 2, 12)
+    })
+
+  it('have the gradients of method.md §1.5', () => {
+    close(
+      gradient('minimax'),
+      p.flatMap(([a, b, f]) => [-a!, -b!, 1 - f!]),
+    )
+    const avoid = ([a, b, f]: number[]) => [(-f! * a!) / (1 - f!), (-f! * b!) / (1 - f!), f!]
+    close(gradient('non-saturating'), p.flatMap(avoid))
+    // With K = 2 a patch of site 0 shall be taken for site 1, and the other way round.
+    const swap = ([a, b, f]: number[], site: number) => [
+      a! - (site === 1 ? 1 : 0),
+      b! - (site === 0 ? 1 : 0),
+      f!,
+    ]
+    close(gradient('others'), p.flatMap(swap))
+  })
+
+  it('stay finite where the discriminator is certain', () => {
+    for (const kind of ['minimax', 'non-saturating', 'others', 'isbi'] as const) {
+      const loss = adversarialLoss(kind, x, sites)
+      const values = execute([loss, ...grad(loss, [x])], {
+        inputs: { logits: [-60, -50, 60, 80, -90, -80], sites: [0, 1] },
+      })
+      expect(values.flatMap((value) => [...value]).every(Number.isFinite)).toBe(true)
+    }
+  })
+})
+
+describe.skipIf(!hasGolden)('losses against PyTorch (needs ../shared)', () => {
+  let gpu: OpenedGpu
+  let runtime: Runtime
+  beforeAll(async () => {
+    gpu = await openGpu({ device: 'software' })
+    runtime = await Runtime.open(gpu.gpu, { software: gpu.software })
+  })
+  afterAll(() => {
+    runtime?.dispose()
+    gpu?.release()
+  })
+
+  const losses: Record<string, (item: GoldenCase, x: Tensor, targets: Tensor) => Tensor> = {
+    cross_entropy: (_, x, targets) => crossEntropy(x, targets),
+    generator_adversarial: ({ attrs }, x, targets) =>
+      adversarialLoss(attrs.kind === 'nonsaturating' ? 'non-saturating' : attrs.kind, x, targets),
+    weighted_dice: ({ attrs }, x, targets) => weightedDice(x, targets, attrs.class_weights),
+    softmax_weighted_dice: ({ attrs }, x, targets) => weightedDice(softmax(x), targets, attrs.class_weights),
+    dice_per_class_code: ({ attrs }, x, targets) => dicePerClass(x, targets, attrs.class_weights),
+  }
+  const cases = Object.keys(losses).flatMap((op) => goldenCases(op).map((item) => [item.id, item] as const))
+
+  it.each(cases)('%s on the float64 reference and on a device', async (_, item) => {
+    const name = 's' in item.inputs ? 's' : 'logits'
+    const stored = goldenTensor(item, item.inputs[name])
+    const { shape, values } = channelsLast(stored)
+    const targetsOf = item.inputs.labels ?? item.inputs.target
+    const targets = targetsOf
+      ? Uint32Array.from(goldenTensor(item, targetsOf).values as never, Number)
+      : new Uint32Array(shape[0]!)
+    const x = input('x', f32(...shape))
+    const t = input('t', u32(...(targetsOf?.shape ?? [shape[0]])))
+    const loss = losses[item.op]!(item, x, t)
+    const gradient = grad(loss, [x])[0]!
+    const fed = { x: values, ...(targetsOf && { t: targets }) }
+
+    const reference = execute([loss, gradient], { inputs: { x: values, t: targets } })
+    expectGolden(Float32Array.from(reference[0]!), item, item.outputs.loss)
+    expectGolden(channelsFirst(Float32Array.from(reference[1]!), shape), item, item.grads[name])
+    const plan = await compile(runtime, { name: item.id, outputs: { loss, gradient } })
+    const got = await plan.run(fed)
+    expectGolden(got['loss']!, item, item.outputs.loss)
+    expectGolden(channelsFirst(got['gradient']!, shape), item, item.grads[name])
+    plan.dispose()
+  })
+})
