@@ -29,6 +29,7 @@ describe('presets', () => {
       lambda: 1.5,
       classWeights: { BG: 0.22, CSF: 0.3, GM: 0.2, WM: 0.28 },
       adversarial: 'minimax',
+      dice: 'global',
     })
     expect(config.train).toMatchObject({
       method: 'adversarial',

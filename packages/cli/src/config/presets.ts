@@ -19,12 +19,13 @@ const paper: Config = {
     padding: 'replicate',
     activation: 'relu',
     generatorOutput: 'sigmoid',
-    discriminator: { base: 16, dropout: 0.25 },
+    discriminator: { base: 16, dropout: 0.25, bn: false, legacySigmoid: false },
   },
   loss: {
     lambda: 1.5,
     classWeights: { BG: 0.22, CSF: 0.3, GM: 0.2, WM: 0.28 },
     adversarial: 'minimax',
+    dice: 'global',
   },
   optim: {
     generator: { lr: 1e-3, milestones: [50, 75], gamma: 0.1 },
@@ -39,6 +40,7 @@ const paper: Config = {
     microBatch: 'auto',
     discriminatorSteps: 3,
     iterationsPerEpoch: 'auto',
+    warmup: 0,
     timeLimit: 'none',
   },
   augment: { biasField: { probability: 0, alpha: [0, 1] } },
@@ -48,24 +50,33 @@ const paper: Config = {
 /**
  * Complete sets of settings by name.
  *
- * `paper` is the article; `authors-code` moves towards the authors' repository as far as the settings reach (class
- * weights of CSF and WM exchanged, 150 epochs, leaky body activation, augmentation of half of the patches off as in
- * their final runs); `tiny` is small enough for a CPU, tests and demonstrations.
+ * `paper` is the article. `authors-code` follows the authors' repository as far as the settings reach: their Dice loss
+ * and adversarial term, class weights of CSF and WM exchanged, leaky activations, a discriminator with batch norm and
+ * squeezed logits, 150 epochs; its U-Net stays the paper's. `tiny` is small enough for a CPU, tests and demonstrations.
  */
 export const PRESETS: Readonly<Record<Config['preset'], Config>> = {
   paper,
   'authors-code': {
     ...paper,
     preset: 'authors-code',
-    model: { ...paper.model, activation: 'leaky-relu' },
-    loss: { ...paper.loss, classWeights: { BG: 0.22, CSF: 0.28, GM: 0.2, WM: 0.3 } },
+    model: {
+      ...paper.model,
+      activation: 'leaky-relu',
+      discriminator: { ...paper.model.discriminator, bn: true, legacySigmoid: true },
+    },
+    loss: {
+      ...paper.loss,
+      classWeights: { BG: 0.22, CSF: 0.28, GM: 0.2, WM: 0.3 },
+      adversarial: 'others',
+      dice: 'per-class-code',
+    },
     train: { ...paper.train, epochs: 150 },
   },
   tiny: {
     ...paper,
     preset: 'tiny',
     data: { ...paper.data, patch: 16, patchesPerSite: 2000, validationPatchesPerSite: 200 },
-    model: { ...paper.model, base: 4, discriminator: { base: 4, dropout: 0.25 } },
+    model: { ...paper.model, base: 4, discriminator: { ...paper.model.discriminator, base: 4 } },
     loss: { ...paper.loss, lambda: 0.5 },
     optim: {
       ...paper.optim,

@@ -59,12 +59,15 @@ export const configSchema = z.strictObject({
     discriminator: z.strictObject({
       base: count,
       dropout: z.number().min(0).lt(1).describe('a number from 0 to less than 1'),
+      bn: z.boolean().describe('true or false'),
+      legacySigmoid: z.boolean().describe('true or false'),
     }),
   }),
   loss: z.strictObject({
     lambda: nonNegative,
     classWeights: z.strictObject({ BG: nonNegative, CSF: nonNegative, GM: nonNegative, WM: nonNegative }),
-    adversarial: oneOf('minimax', 'non-saturating'),
+    adversarial: oneOf('minimax', 'non-saturating', 'others', 'isbi'),
+    dice: oneOf('global', 'per-class-code'),
   }),
   optim: z.strictObject({
     generator: adamWithMilestones,
@@ -85,6 +88,7 @@ export const configSchema = z.strictObject({
     microBatch: countOrAuto,
     discriminatorSteps: count,
     iterationsPerEpoch: countOrAuto,
+    warmup: z.int().nonnegative().describe('a whole number of iterations'),
     timeLimit: z
       .string()
       .refine((text) => parseDuration(text) !== undefined)

@@ -1,0 +1,59 @@
+import { ConfigError } from '@voxnorm/data'
+import { parseDuration } from './duration.ts'
+import type { Config } from './schema.ts'
+
+/** The part of a configuration that training depends on, in the form that the models package takes: times in seconds. */
+export function toTraining(config: Config) {
+  const { seed, data, model, loss, optim, train, augment } = config
+  return {
+    seed,
+    data,
+    model,
+    loss,
+    optim,
+    train: { ...train, timeLimit: parseDuration(train.timeLimit)! },
+    augment,
+  }
+}
+
+/**
+ * Checks what only the data can tell. Throws ConfigError when the method needs more sites than there are.
+ *
+ * `sites` are those of the training subjects.
+ */
+export function assertFitsSites(config: Config, sites: readonly string[]): void {
+  if (config.train.method !== 'adversarial' || sites.length >= 2) return
+  throw new ConfigError(
+    `train.method adversarial needs training subjects of two sites or more, but ${config.data.table} has ${sites.length === 1 ? `only ${sites[0]}` : 'none'}.`,
+    { fix: 'add a site, or use train.method: preprocessor, which needs one' },
+  )
+}
+
+/**
+ * Checks that a run can be resumed with a configuration: only how long to train may differ from what the run began with.
+ *
+ * Throws ConfigError that names the first other key.
+ */
+export function assertResumable(begun: Config, wanted: Config, folder: string): void {
+  const changed = firstDifference(withoutLength(begun), withoutLength(wanted), [])
+  if (changed === undefined) return
+  throw new ConfigError(`${changed.join('.')} differs from what this run began with.`, {
+    file: folder,
+    fix: 'resume with the same settings (only train.epochs and train.timeLimit may change), or start a new run',
+  })
+}
+
+function withoutLength(config: Config): unknown {
+  const { epochs: _epochs, timeLimit: _timeLimit, ...train } = config.train
+  return { ...config, train }
+}
+
+function firstDifference(a: unknown, b: unknown, keys: readonly string[]): readonly string[] | undefined {
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null)
+    return a === b ? undefined : keys
+  for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
+    const difference = firstDifference((a as never)[key], (b as never)[key], [...keys, key])
+    if (difference !== undefined) return difference
+  }
+  return undefined
+}

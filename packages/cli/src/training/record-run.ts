@@ -1,0 +1,83 @@
+import { type StoredTensor, writeSafetensors } from '@voxnorm/autograd'
+import type { Log } from '../progress.ts'
+import type { MetricsLine, RunDirectory } from '../run-directory.ts'
+
+/** What a training tells about itself, in order. */
+export type TrainingEvent =
+  | {
+      readonly kind: 'step' | 'epoch' | 'validation'
+      readonly epoch: number
+      readonly iteration: number
+      readonly time: number
+      readonly values: Readonly<Record<string, number>>
+    }
+  | {
+      readonly kind: 'checkpoint'
+      readonly which: 'latest' | 'best'
+      readonly tensors: ReadonlyMap<string, StoredTensor>
+      readonly metadata: Readonly<Record<string, string>>
+    }
+  | { readonly kind: 'stopped'; readonly reason: string }
+
+/** How a training ended. */
+export interface Recorded {
+  /** The reason given by the last event, or `finished`. */
+  readonly reason: string
+  /** The line of the last event that had numbers. */
+  readonly last: MetricsLine | undefined
+  /** Whether a checkpoint was saved, by this process. */
+  readonly saved: boolean
+}
+
+/** How much work there is, for the progress line. */
+export interface RunLength {
+  readonly iterations: number
+}
+
+/**
+ * Writes what a training tells into its run folder and shows it: numbers to metrics.jsonl, checkpoints to their files.
+ *
+ * Errors of the training pass through; everything told before them is on disk.
+ */
+export async function recordRun(
+  events: AsyncIterable<TrainingEvent>,
+  directory: RunDirectory,
+  log: Log,
+  length: RunLength,
+): Promise<Recorded> {
+  let last: MetricsLine | undefined
+  let reason = 'finished'
+  let saved = false
+  for await (const event of events) {
+    if (event.kind === 'checkpoint') {
+      directory.writeCheckpoint(event.which, writeSafetensors(event))
+      saved = true
+    } else if (event.kind === 'stopped') {
+      reason = event.reason
+    } else {
+      const { kind, epoch, iteration, time, values } = event
+      last = { kind, epoch, iteration, time, ...values }
+      directory.appendMetrics(last)
+      if (kind === 'step') {
+        log.progress({
+          what: 'train',
+          done: iteration,
+          total: length.iterations,
+          unit: 'iterations',
+          detail: shorten(values, ['loss.seg', 'loss.dis.real', 'loss.dis.fake']),
+        })
+      } else {
+        const words = shorten(values, ['loss.seg', 'dice.mean', 'dis.accuracy', 'jsd.generated'])
+        log.info(kind, `${kind} ${epoch}, iteration ${iteration}: ${words}`, { ...last })
+      }
+    }
+  }
+  log.endProgress()
+  return { reason, last, saved }
+}
+
+function shorten(values: Readonly<Record<string, number>>, names: readonly string[]): string {
+  return names
+    .flatMap((name) => (values[name] === undefined ? [] : [`${name} ${values[name].toPrecision(3)}`]))
+    .join('  ')
+}

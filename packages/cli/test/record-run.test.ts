@@ -1,0 +1,160 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { readSafetensors } from '@voxnorm/autograd'
+import { ConfigError } from '@voxnorm/data'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { PRESETS } from '../src/config/presets.ts'
+import { assertFitsSites, assertResumable, toTraining } from '../src/config/to-training.ts'
+import { openLog } from '../src/progress.ts'
+import { openRunDirectory, readMetrics } from '../src/run-directory.ts'
+import { writeModelFolder } from '../src/training/model-folder.ts'
+import { recordRun, type TrainingEvent } from '../src/training/record-run.ts'
+import { listenForStop } from '../src/training/stop-request.ts'
+
+const log = openLog({ write: () => {}, terminal: false, format: 'text', quiet: true, now: Date.now })
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'voxnorm-record-'))
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+const tensor = (value: number) => ({ shape: [1], values: Float32Array.of(value) })
+const checkpoint = (which: 'latest' | 'best', value: number): TrainingEvent => ({
+  kind: 'checkpoint',
+  which,
+  tensors: new Map([
+    ['generator.out.bias', tensor(value)],
+    ['optimizer.generator.exp_avg.out.bias', tensor(9)],
+  ]),
+  metadata: { format: 'voxnorm', version: '1', config: '{"base":4}', iteration: String(value) },
+})
+const step = (iteration: number): TrainingEvent => ({
+  kind: 'step',
+  epoch: 1,
+  iteration,
+  time: iteration,
+  values: { 'loss.seg': 1 / iteration },
+})
+
+describe('recordRun', () => {
+  it('writes numbers and checkpoints, and returns how it ended', async () => {
+    async function* events(): AsyncGenerator<TrainingEvent> {
+      yield step(1)
+      yield step(2)
+      yield { kind: 'validation', epoch: 1, iteration: 2, time: 2, values: { 'dice.mean': 0.5 } }
+      yield checkpoint('best', 2)
+      yield checkpoint('latest', 2)
+      yield { kind: 'stopped', reason: 'time limit' }
+    }
+    const directory = openRunDirectory(folder, { resume: false })
+    const { reason, last, saved } = await recordRun(events(), directory, log, { iterations: 2 })
+    directory.close()
+    expect({ reason, saved, dice: last!['dice.mean'] }).toEqual({
+      reason: 'time limit',
+      saved: true,
+      dice: 0.5,
+    })
+    expect(
+      readMetrics(path.join(folder, 'metrics.jsonl')).map(({ kind, iteration }) => [kind, iteration]),
+    ).toEqual([
+      ['step', 1],
+      ['step', 2],
+      ['validation', 2],
+    ])
+    const stored = readSafetensors(readFileSync(path.join(folder, 'checkpoints', 'latest.safetensors')))
+    expect(stored.metadata.iteration).toBe('2')
+  })
+
+  it('keeps what was told before an error', async () => {
+    async function* events(): AsyncGenerator<TrainingEvent> {
+      yield step(1)
+      throw new Error('the device was lost')
+    }
+    const directory = openRunDirectory(folder, { resume: false })
+    await expect(recordRun(events(), directory, log, { iterations: 2 })).rejects.toThrow(
+      'the device was lost',
+    )
+    directory.close()
+    expect(readMetrics(path.join(folder, 'metrics.jsonl'))).toHaveLength(1)
+  })
+})
+
+describe('writeModelFolder', () => {
+  it('keeps the weights and leaves the optimizer out', async () => {
+    const directory = openRunDirectory(folder, { resume: false })
+    async function* events(): AsyncGenerator<TrainingEvent> {
+      yield checkpoint('best', 3)
+    }
+    await recordRun(events(), directory, log, { iterations: 1 })
+    writeModelFolder(directory, directory.readCheckpoint('best')!, {
+      version: '0.1.0',
+      dataset: {
+        sites: ['a'],
+        modalities: ['T1w'],
+        rows: [{ participant_id: 's', site: 'a', split: 'train', images: {} }],
+      },
+      method: 'preprocessor',
+      seed: 1,
+      adapter: 'SwiftShader',
+      best: { kind: 'validation', epoch: 1, iteration: 3, time: 1, 'dice.mean': 0.8125 },
+    })
+    directory.close()
+    const { tensors, metadata } = readSafetensors(
+      readFileSync(path.join(folder, 'model', 'model.safetensors')),
+    )
+    expect([...tensors.keys()]).toEqual(['generator.out.bias'])
+    expect(metadata).toEqual({ format: 'voxnorm', version: '1', config: '{"base":4}' })
+    const record = JSON.parse(readFileSync(path.join(folder, 'model', 'model.json'), 'utf8'))
+    expect(record).toMatchObject({
+      config: { base: 4 },
+      training: { subjects: { a: { train: 1, test: 0 } } },
+    })
+    const card = readFileSync(path.join(folder, 'model', 'README.md'), 'utf8')
+    expect(card).toContain('Not for clinical use')
+    expect(card).toContain('0.813')
+    expect(card).toContain(record.sha256)
+  })
+})
+
+describe('listenForStop', () => {
+  it('turns the first signal into a request and gives signals back', async () => {
+    const seen: string[] = []
+    const stop = listenForStop((signal) => seen.push(signal))
+    process.kill(process.pid, 'SIGTERM')
+    await new Promise((resolve) => stop.signal.addEventListener('abort', resolve))
+    process.kill(process.pid, 'SIGUSR1')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(stop.received()).toBe('SIGTERM')
+    expect(seen).toEqual(['SIGTERM'])
+    const before = process.listenerCount('SIGTERM')
+    stop.release()
+    expect(process.listenerCount('SIGTERM')).toBe(before - 1)
+  })
+})
+
+describe('configuration for training', () => {
+  it('gives times in seconds', () => {
+    expect(toTraining(PRESETS.paper).train.timeLimit).toBe(Number.POSITIVE_INFINITY)
+    const limited = { ...PRESETS.paper, train: { ...PRESETS.paper.train, timeLimit: '10m' } }
+    expect(toTraining(limited).train.timeLimit).toBe(600)
+  })
+
+  it('needs two sites for a discriminator', () => {
+    expect(() => assertFitsSites(PRESETS.tiny, ['a', 'b'])).not.toThrow()
+    expect(() => assertFitsSites(PRESETS.tiny, ['a'])).toThrow(
+      'train.method adversarial needs training subjects of two sites or more, but dataset.tsv has only a.\n' +
+        '  fix: add a site, or use train.method: preprocessor, which needs one',
+    )
+    const single = { ...PRESETS.tiny, train: { ...PRESETS.tiny.train, method: 'preprocessor' as const } }
+    expect(() => assertFitsSites(single, ['a'])).not.toThrow()
+  })
+
+  it('resumes with other lengths only', () => {
+    const longer = { ...PRESETS.tiny, train: { ...PRESETS.tiny.train, epochs: 99, timeLimit: '1h' } }
+    expect(() => assertResumable(PRESETS.tiny, longer, 'run')).not.toThrow()
+    const other = { ...PRESETS.tiny, loss: { ...PRESETS.tiny.loss, lambda: 3 } }
+    expect(() => assertResumable(PRESETS.tiny, other, 'run')).toThrow(ConfigError)
+    expect(() => assertResumable(PRESETS.tiny, other, 'run')).toThrow(/^run: loss\.lambda differs from/)
+  })
+})
