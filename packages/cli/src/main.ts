@@ -20,16 +20,6 @@ const VERBS: readonly Verb[] = [
     load: async () => (await import('./commands/synth.ts')).synth,
   },
   {
-    name: 'train',
-    summary: 'train generator, segmenter and discriminator',
-    load: async () => (await import('./commands/train.ts')).train,
-  },
-  {
-    name: 'predict',
-    summary: 'normalise and segment volumes',
-    load: async () => (await import('./commands/predict.ts')).predict,
-  },
-  {
     name: 'evaluate',
     summary: 'score predictions and harmonisation',
     load: async () => (await import('./commands/evaluate.ts')).evaluate,

@@ -15,7 +15,7 @@ interface Diagnosis extends AdapterSurvey {
 /** `voxnorm doctor`: which GPUs there are, whether they compute correctly, how fast, and how to get a better one. */
 export const doctor: Command = {
   name: 'doctor',
-  summary: 'Shows the GPUs, tests the one that would be used, and says how to get a better one.',
+  summary: 'Shows the GPUs, tests the one to be used, and says how to get a better one.',
   usage: 'doctor [flags]',
   positionals: { name: 'ARGUMENT', minimum: 0, maximum: 0 },
   flags: [],

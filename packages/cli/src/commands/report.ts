@@ -10,7 +10,7 @@ import { runReport } from '../report/run-report.ts'
 /** `voxnorm report`: writes the HTML pages of run and prediction folders into these folders. */
 export const report: Command = {
   name: 'report',
-  summary: 'Writes one self-contained HTML page per run, or per subject and group of predictions.',
+  summary: 'Writes a self-contained HTML page per run, or per predicted subject and group.',
   usage: 'report RUN_OR_OUT… [flags]',
   positionals: { name: 'RUN_OR_OUT', minimum: 1, maximum: Number.POSITIVE_INFINITY },
   flags: [],
