@@ -1,3 +1,4 @@
+export { type Conv3dProblem, conv3dCase } from '../ops/conv3d/cases.ts'
 export { allCases } from './all-cases.ts'
 export type { InputCase, OpCase, OpCases, Pick } from './cases.ts'
 export { type CheckResult, checkCase, compare, instantiate } from './check.ts'

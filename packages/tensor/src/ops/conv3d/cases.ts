@@ -4,7 +4,8 @@ import type { OpCase, OpCases, Pick } from '../../testing/cases.ts'
 import { type Conv3dParams, outputSize } from './geometry.ts'
 import { conv3dInputOp, conv3dOp, conv3dWeightOp } from './op.ts'
 
-interface Problem extends Conv3dParams {
+/** Sizes of one convolution. */
+export interface Conv3dProblem extends Conv3dParams {
   readonly batch: number
   readonly size: readonly [number, number, number]
   readonly inputs: number
@@ -13,11 +14,15 @@ interface Problem extends Conv3dParams {
 
 const same3 = { kernel: 3, stride: 1, padding: 1 } as const
 
-const problems: readonly Problem[] = [
+const problems: readonly Conv3dProblem[] = [
   { ...same3, mode: 'replicate', batch: 1, size: [5, 6, 7], inputs: 1, outputs: 4 },
   { ...same3, mode: 'zero', batch: 2, size: [4, 4, 4], inputs: 5, outputs: 9 },
   { ...same3, mode: 'replicate', batch: 2, size: [1, 2, 1], inputs: 3, outputs: 2 },
   { ...same3, mode: 'replicate', batch: 1, size: [3, 9, 17], inputs: 2, outputs: 17 },
+  { ...same3, mode: 'replicate', batch: 1, size: [2, 2, 2], inputs: 17, outputs: 3 },
+  { ...same3, mode: 'replicate', batch: 2, size: [1, 4, 4], inputs: 9, outputs: 2 },
+  { ...same3, mode: 'replicate', batch: 1, size: [3, 8, 8], inputs: 3, outputs: 4 },
+  { ...same3, mode: 'replicate', batch: 1, size: [2, 8, 16], inputs: 10, outputs: 3 },
   { kernel: 1, stride: 1, padding: 0, mode: 'zero', batch: 2, size: [3, 2, 5], inputs: 6, outputs: 3 },
   { kernel: 3, stride: 2, padding: 1, mode: 'replicate', batch: 2, size: [5, 8, 6], inputs: 2, outputs: 3 },
   { kernel: 3, stride: 2, padding: 1, mode: 'zero', batch: 1, size: [7, 4, 5], inputs: 3, outputs: 2 },
@@ -26,10 +31,10 @@ const problems: readonly Problem[] = [
   { kernel: 5, stride: 3, padding: 2, mode: 'replicate', batch: 1, size: [7, 6, 9], inputs: 2, outputs: 2 },
 ]
 
-const describe = (p: Problem): string =>
+const describe = (p: Conv3dProblem): string =>
   `x[${[p.batch, ...p.size, p.inputs]}]→${p.outputs} k${p.kernel} s${p.stride} p${p.padding} ${p.mode}`
 
-function shapes(p: Problem) {
+function shapes(p: Conv3dProblem) {
   const output = p.size.map((size) => outputSize(size, p))
   return {
     x: f32(p.batch, ...p.size, p.inputs),
@@ -38,14 +43,14 @@ function shapes(p: Problem) {
   }
 }
 
-const paramsOf = ({ kernel, stride, padding, mode }: Problem): Conv3dParams => ({
+const paramsOf = ({ kernel, stride, padding, mode }: Conv3dProblem): Conv3dParams => ({
   kernel,
   stride,
   padding,
   mode,
 })
 
-function forward(p: Problem, bias: boolean): OpCase {
+function forward(p: Conv3dProblem, bias: boolean): OpCase {
   const { x, w } = shapes(p)
   return {
     op: conv3dOp,
@@ -56,7 +61,7 @@ function forward(p: Problem, bias: boolean): OpCase {
   }
 }
 
-function inputGradient(p: Problem): OpCase {
+function inputGradient(p: Conv3dProblem): OpCase {
   const { x, w, y } = shapes(p)
   return {
     op: conv3dInputOp,
@@ -67,7 +72,7 @@ function inputGradient(p: Problem): OpCase {
   }
 }
 
-function weightGradient(p: Problem): OpCase {
+function weightGradient(p: Conv3dProblem): OpCase {
   const { x, w, y } = shapes(p)
   return {
     op: conv3dWeightOp,
@@ -79,12 +84,18 @@ function weightGradient(p: Problem): OpCase {
   }
 }
 
+/** A case for one member of the family, for benches of chosen sizes. */
+export function conv3dCase(op: 'conv3d' | 'conv3dInput' | 'conv3dWeight', problem: Conv3dProblem): OpCase {
+  if (op === 'conv3d') return forward(problem, false)
+  return op === 'conv3dInput' ? inputGradient(problem) : weightGradient(problem)
+}
+
 /** A small problem of odd sizes that has an output. */
-function randomProblem(pick: Pick): Problem {
+function randomProblem(pick: Pick): Conv3dProblem {
   const unusual = pick(0, 2) === 0
   const convolution = unusual ? { kernel: pick(1, 4), stride: pick(1, 3), padding: pick(0, 2) } : same3
   const size = [pick(1, 7), pick(1, 9), pick(1, 19)] as const
-  const problem: Problem = {
+  const problem: Conv3dProblem = {
     ...convolution,
     mode: pick(0, 1) === 0 ? 'zero' : 'replicate',
     batch: pick(1, 3),

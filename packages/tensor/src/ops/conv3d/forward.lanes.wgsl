@@ -1,8 +1,12 @@
 // y = bias + 3x3x3 convolution of stride 1, padding 1, for devices where a load costs far more than a multiply-add.
 // A workgroup is one subgroup and its lanes are neighbouring output channels. It makes a tile of TILE_H x TILE_W
 // positions of one plane: for every input channel and plane of the kernel, the lanes gather the tile's input patch
-// once along the width, and subgroupBroadcast hands every value to all lanes. Weights are [tap][ci][co]; with
-// MIRROR, taps are reversed and channels exchanged, which makes the same text the gradient of the input.
+// once along the width, and subgroupBroadcast hands every value to all lanes. Weights are [tap][ci][co].
+//
+// With MIRROR, taps are reversed and channels exchanged, which makes the same text the gradient of the input. If the
+// padding was replicated, a border voxel also collects what clamped taps read from it: the output at the same place,
+// through the outer tap. So on every axis the middle tap of a border voxel is the middle tap plus the outer one. With
+// BORDER the text does that; tiles must then divide the plane, so that a border is the first or last row of a tile.
 enable subgroups;
 
 const LANES = 8;
@@ -10,6 +14,7 @@ const TILE_W = 8;
 const TILE_H = 4;
 const VECTORS = 1;
 const MIRROR = 0;
+const BORDER = 0;
 const PATCH_W = TILE_W + 2;
 const PATCH_H = TILE_H + 2;
 const GATHERS = (PATCH_W + LANES - 1) / LANES;
@@ -62,6 +67,11 @@ fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id)
     inside[g] = (column[g] == wanted * inputs) | (shape.replicate == 1);
   }
 
+  let firstColumn = select(0.0, 1.0, w0 == 0);
+  let lastColumn = select(0.0, 1.0, w0 + TILE_W == shape.width);
+  let firstRow = select(0.0, 1.0, h0 == 0);
+  let lastRow = select(0.0, 1.0, h0 + TILE_H == shape.height);
+
   for (var kd = 0; kd < 3; kd++) {
     let wanted = d + kd - 1;
     let plane = clamp(wanted, 0, shape.depth - 1);
@@ -79,6 +89,35 @@ fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id)
           if (MIRROR == 0) {
             weight[k * VECTORS + v] = w[((kd * 9 + k) * inputs + ci) * outputs + channel[v]];
           }
+        }
+      }
+      // registers
+      var top: array<f32, 3 * VECTORS>;
+      // registers
+      var bottom: array<f32, 3 * VECTORS>;
+      if (BORDER == 1) {
+        if ((kd == 1) & (d == 0)) {
+          // unroll
+          for (var k = 0; k < 9; k++) {
+            // unroll
+            for (var v = 0; v < VECTORS; v++) {
+              weight[k * VECTORS + v] += w[((8 - k) * outputs + channel[v]) * inputs + ci];
+            }
+          }
+        }
+        if ((kd == 1) & (d == shape.depth - 1)) {
+          // unroll
+          for (var k = 0; k < 9; k++) {
+            // unroll
+            for (var v = 0; v < VECTORS; v++) {
+              weight[k * VECTORS + v] += w[((26 - k) * outputs + channel[v]) * inputs + ci];
+            }
+          }
+        }
+        // unroll
+        for (var k = 0; k < 3 * VECTORS; k++) {
+          top[k] = weight[3 * VECTORS + k] + firstRow * weight[6 * VECTORS + k];
+          bottom[k] = weight[3 * VECTORS + k] + lastRow * weight[k];
         }
       }
       let planeBase = (n * shape.depth + plane) * shape.height;
@@ -104,7 +143,37 @@ fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id)
               if (r - kh >= 0 && r - kh < TILE_H && c - kw >= 0 && c - kw < TILE_W) {
                 // unroll
                 for (var v = 0; v < VECTORS; v++) {
-                  sum[((r - kh) * TILE_W + c - kw) * VECTORS + v] += value * weight[(kh * 3 + kw) * VECTORS + v];
+                  if (BORDER == 1 && kh == 1 && r == 1) {
+                    sum[(c - kw) * VECTORS + v] += value * top[kw * VECTORS + v];
+                  }
+                  if (BORDER == 1 && kh == 1 && r == TILE_H) {
+                    sum[((TILE_H - 1) * TILE_W + c - kw) * VECTORS + v] += value * bottom[kw * VECTORS + v];
+                  }
+                  if (BORDER == 0 || kh != 1 || (r != 1 && r != TILE_H)) {
+                    sum[((r - kh) * TILE_W + c - kw) * VECTORS + v] += value * weight[(kh * 3 + kw) * VECTORS + v];
+                  }
+                }
+              }
+            }
+            if (BORDER == 1 && (c == 1 || c == TILE_W) && r - kh >= 0 && r - kh < TILE_H) {
+              // The outer taps that fall on the first or the last column of the plane.
+              // unroll
+              for (var v = 0; v < VECTORS; v++) {
+                // registers
+                var outer: array<f32, 2>;
+                outer[0] = weight[kh * 3 * VECTORS + v];
+                outer[1] = weight[(kh * 3 + 2) * VECTORS + v];
+                if (kh == 1 && r == 1) {
+                  outer[0] = top[v];
+                  outer[1] = top[2 * VECTORS + v];
+                }
+                if (kh == 1 && r == TILE_H) {
+                  outer[0] = bottom[v];
+                  outer[1] = bottom[2 * VECTORS + v];
+                }
+                if (c == 1) { sum[(r - kh) * TILE_W * VECTORS + v] += value * firstColumn * outer[1]; }
+                if (c == TILE_W) {
+                  sum[((r - kh) * TILE_W + TILE_W - 1) * VECTORS + v] += value * lastColumn * outer[0];
                 }
               }
             }

@@ -26,11 +26,21 @@ function lanesFit(device: Capabilities, { kernel, stride, padding }: Conv3dParam
   )
 }
 
-/** Tile of the forward lanes kernel: as many sums as the device's registers hold. */
-function lanesTile(lanes: number, channels: number): { TILE_W: number; TILE_H: number; VECTORS: number } {
-  return lanes <= 4
-    ? { TILE_W: 16, TILE_H: 4, VECTORS: channels > lanes ? 2 : 1 }
-    : { TILE_W: 8, TILE_H: 4, VECTORS: 1 }
+/**
+ * Tile of the forward lanes kernel: as many sums as the device's registers hold, not wider than the plane. Narrow tiles
+ * make room for more channels.
+ */
+function lanesTile(
+  lanes: number,
+  width: number,
+  channels: number,
+): { TILE_W: number; TILE_H: number; VECTORS: number } {
+  const widest = lanes <= 4 ? 16 : 8
+  const TILE_W = [2, 4, 8].find((size) => width <= size && size < widest) ?? widest
+  const TILE_H = TILE_W === 2 ? 2 : 4
+  const mostVectors = lanes <= 4 ? { 2: 4, 4: 4, 8: 2, 16: 2 }[TILE_W]! : { 2: 2, 4: 2, 8: 1 }[TILE_W]!
+  const wanted = Math.ceil(channels / lanes)
+  return { TILE_W, TILE_H, VECTORS: wanted >= mostVectors ? mostVectors : wanted >= 2 ? 2 : 1 }
 }
 
 /** Tile of the weight-gradient lanes kernel; the values were measured, see docs/measuring.md. */
@@ -49,20 +59,21 @@ interface LanesOperands {
   readonly outputChannels: number
   readonly replicate: boolean
   readonly hasBias: boolean
-  readonly mirror: boolean
+  /** For the gradient of the input: `separate` leaves the border voxels of a replicated padding to another stage. */
+  readonly mirror?: { readonly border: 'none' | 'inside' | 'separate' }
 }
 
 function lanesStage(lanes: number, operands: LanesOperands): Stage {
   const { batch, inputChannels, outputChannels, replicate, hasBias, mirror } = operands
   const [depth, height, width] = operands.size
-  const tile = lanesTile(lanes, outputChannels)
+  const tile = lanesTile(lanes, width, outputChannels)
   const tilesW = Math.ceil(width / tile.TILE_W)
   const tilesH = Math.ceil(height / tile.TILE_H)
   const flags = [replicate ? 1 : 0, hasBias ? 1 : 0]
   return {
     source: forwardLanes,
     file: mirror ? 'forward.lanes.wgsl:mirror' : 'forward.lanes.wgsl',
-    constants: { LANES: lanes, ...tile, MIRROR: mirror ? 1 : 0 },
+    constants: { LANES: lanes, ...tile, MIRROR: mirror ? 1 : 0, BORDER: mirror?.border === 'inside' ? 1 : 0 },
     // Without a bias the weights stand in for it: a binding must exist, its values are not used.
     bindings: ['input0', 'input1', hasBias ? 'input2' : 'input1', 'output'],
     uniforms: { u32: [inputChannels, outputChannels, depth, height, width, tilesW, tilesH, ...flags] },
@@ -84,7 +95,6 @@ export const forwardKernels: readonly Kernel<Conv3dParams>[] = [
             size: g.input,
             replicate,
             hasBias: bias !== undefined,
-            mirror: false,
           }),
         ],
       }
@@ -118,25 +128,29 @@ export const inputGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
     program([, w], dx, params, device): Program {
       const g = geometry('conv3dInput', dx, w!, params)
       const [depth, height, width] = g.input
+      const lanes = device.subgroupSize!
+      const tile = lanesTile(lanes, width, g.inputChannels)
+      const divides = width % tile.TILE_W === 0 && height % tile.TILE_H === 0
+      const border = g.mode === 'zero' ? 'none' : divides ? 'inside' : 'separate'
       // The same convolution backwards: taps mirrored, channels exchanged, zeros beyond the border.
-      const mirrored = lanesStage(device.subgroupSize!, {
+      const mirrored = lanesStage(lanes, {
         batch: g.batch,
         size: g.input,
         inputChannels: g.outputChannels,
         outputChannels: g.inputChannels,
         replicate: false,
         hasBias: false,
-        mirror: true,
+        mirror: { border },
       })
-      if (g.mode === 'zero') return { stages: [mirrored] }
-      const border: Stage = {
+      if (border !== 'separate') return { stages: [mirrored] }
+      const borderStage: Stage = {
         source: inputBorder,
         file: 'input.border.wgsl',
         bindings: ['input0', 'input1', 'output'],
         uniforms: { u32: [g.inputChannels, g.outputChannels, depth, height, width, g.batch] },
         grid: linearGrid(elements(dx.shape), 64),
       }
-      return { stages: [mirrored, border] }
+      return { stages: [mirrored, borderStage] }
     },
     cost: ([, w], dx, params) => convolutionCost(geometry('conv3dInput', dx, w!, params)),
   },
