@@ -16,6 +16,7 @@ const modelConfigSchema = z.looseObject({
   generatorOutput: z.enum(['sigmoid', 'relu', 'none']),
   scaling: z.enum(['max', 'zscore']),
   patch: z.int().positive(),
+  voxelSize: z.number().positive().default(1),
 })
 
 /** The networks' settings as stored with the weights. */

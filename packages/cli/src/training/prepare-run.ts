@@ -1,0 +1,98 @@
+import path from 'node:path'
+import { type AssignedSubject, assignSplits, DataError, type PreparedSubject, sitesOf } from '@voxnorm/data'
+import { loadSubject, openDataset } from '@voxnorm/data/node'
+import type { Config } from '../config/schema.ts'
+import { assertFitsSites } from '../config/to-training.ts'
+import type { Log } from '../progress.ts'
+import type { DatasetRecord } from '../run-directory.ts'
+
+/** The subjects of a run before their images are read. */
+export interface RunPlan {
+  /** Domain names; the position is the number of the domain. */
+  readonly sites: readonly string[]
+  readonly subjects: readonly AssignedSubject[]
+  readonly warnings: readonly string[]
+}
+
+/** The images of a run, ready for the networks. */
+export interface RunData {
+  readonly train: readonly PreparedSubject[]
+  readonly validation: readonly PreparedSubject[]
+}
+
+/**
+ * Opens the data of a configuration and decides who trains, validates and tests.
+ *
+ * Sites are those of the training subjects; validation subjects of other sites become test subjects, as the
+ * discriminator knows no number for them. Throws ConfigError when the method does not fit the sites and DataError for
+ * training or validation subjects without labels.
+ */
+export async function planRun(config: Config): Promise<RunPlan> {
+  const { table, modalities } = config.data
+  const dataset = await openDataset(table, { modalities })
+  const assigned = assignSplits(dataset.subjects, { seed: config.seed })
+  const sites = sitesOf(assigned.filter(({ split }) => split === 'train'))
+  assertFitsSites(config, sites)
+  if (sites.length === 0) {
+    throw new DataError('no subject is for training.', {
+      file: table,
+      fix: 'mark some subjects with the split train',
+    })
+  }
+  const warnings = [...dataset.warnings]
+  const subjects = assigned.map((subject): AssignedSubject => {
+    if (subject.split !== 'validation' || sites.includes(subject.site)) return subject
+    warnings.push(
+      `${subject.id} validates for ${subject.site}, which has no training subject: it is left for testing.`,
+    )
+    return { ...subject, split: 'test' }
+  })
+  const unlabelled = subjects.find(({ split, label }) => split !== 'test' && label === undefined)
+  if (unlabelled !== undefined) {
+    throw new DataError(
+      `the ${unlabelled.split} subject ${unlabelled.id} of site ${unlabelled.site} has no label map.`,
+      {
+        file: table,
+        fix: 'add the label map, or mark the subject with the split test',
+      },
+    )
+  }
+  if (!subjects.some(({ split }) => split === 'validation')) {
+    warnings.push('No subject validates: the best checkpoint cannot be told from the latest.')
+  }
+  return { sites, subjects, warnings }
+}
+
+/** Reads and prepares the training and validation subjects, one after the other. */
+export async function loadRun(config: Config, plan: RunPlan, log: Log): Promise<RunData> {
+  const { scaling, voxelSize, modalities, labels } = config.data
+  const wanted = plan.subjects.filter(({ split }) => split !== 'test')
+  const prepared: PreparedSubject[] = []
+  for (const [index, subject] of wanted.entries()) {
+    log.progress({ what: 'load', done: index, total: wanted.length, unit: 'subjects' })
+    // Patches reach beyond the volume into zeros, so the brain alone is enough.
+    prepared.push(await loadSubject(subject, { scaling, voxelSize, modalities, labels, margin: 0 }))
+  }
+  log.endProgress()
+  const of = (split: string) => prepared.filter((_, index) => wanted[index]!.split === split)
+  return { train: of('train'), validation: of('validation') }
+}
+
+/** dataset.json of a run; files are named relative to the data's own folder, so that the record can be shared. */
+export function datasetRecord(config: Config, plan: RunPlan): DatasetRecord {
+  const { table, modalities } = config.data
+  const root = /\.tsv$/i.test(table) ? path.dirname(table) : table
+  const relative = (file: string) => path.relative(root, file)
+  return {
+    sites: plan.sites,
+    modalities,
+    rows: plan.subjects.map(({ id, site, split, images, label, mask }) => ({
+      participant_id: id,
+      site,
+      split,
+      images: Object.fromEntries(modalities.map((modality) => [modality, relative(images[modality]!)])),
+      ...(label === undefined ? {} : { label: relative(label) }),
+      ...(mask === undefined ? {} : { mask: relative(mask) }),
+    })),
+  }
+}

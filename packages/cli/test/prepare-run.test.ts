@@ -1,0 +1,86 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { makeLabelVolume, makeVolume, type Shape3 } from '@voxnorm/data'
+import { writeVolumeFile } from '@voxnorm/data/node'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parseConfig } from '../src/config/read-config.ts'
+import { openLog } from '../src/progress.ts'
+import { datasetRecord, loadRun, planRun } from '../src/training/prepare-run.ts'
+
+const log = openLog({ write: () => {}, terminal: false, format: 'text', quiet: true, now: Date.now })
+const SHAPE: Shape3 = [4, 4, 4]
+let folder: string
+
+beforeAll(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'voxnorm-prepare-'))
+  mkdirSync(path.join(folder, 'images'))
+  const data = Float32Array.from({ length: 64 }, (_, index) => (index < 16 ? 0 : index))
+  const labels = Uint8Array.from({ length: 64 }, (_, index) => (index < 16 ? 0 : 10 * (1 + (index % 2))))
+  await writeVolumeFile(path.join(folder, 'images', 'i.nii'), makeVolume(SHAPE, data))
+  await writeVolumeFile(path.join(folder, 'images', 'l.nii'), makeLabelVolume(SHAPE, labels))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const config = (rows: readonly string[], extra = '') => {
+  const table = path.join(folder, 'dataset.tsv')
+  writeFileSync(table, ['participant_id\tsite\tT1w\tlabel\tsplit', ...rows, ''].join('\n'))
+  return parseConfig(
+    `preset: tiny\ndata: {table: ${table}, labels: {CSF: 10, GM: 20, WM: 30}}\n${extra}`,
+    'run.yaml',
+  )
+}
+const row = (id: string, site: string, split: string, label = 'images/l.nii') =>
+  [id, site, 'images/i.nii', label, split].join('\t')
+
+describe('planRun and loadRun', () => {
+  it('reads the labelled subjects in the convention of the configuration', async () => {
+    const rows = [
+      row('p1', 'b', 'train'),
+      row('p2', 'a', 'train'),
+      row('p3', 'a', 'validation'),
+      row('p4', 'a', 'test', 'n/a'),
+    ]
+    const settings = config(rows)
+    const plan = await planRun(settings)
+    expect(plan.sites).toEqual(['a', 'b'])
+    const data = await loadRun(settings, plan, log)
+    expect(data.train.map(({ id }) => id)).toEqual(['p1', 'p2'])
+    expect(data.validation.map(({ id }) => id)).toEqual(['p3'])
+    // The empty first slice is cut off.
+    expect(data.train[0]!.shape).toEqual([3, 4, 4])
+    expect([...data.train[0]!.label!.slice(0, 4)]).toEqual([1, 2, 1, 2])
+    expect(Math.max(...data.train[0]!.image)).toBe(1)
+    expect(datasetRecord(settings, plan)).toEqual({
+      sites: ['a', 'b'],
+      modalities: ['T1w'],
+      rows: ['p1', 'p2', 'p3', 'p4'].map((id, index) => ({
+        participant_id: id,
+        site: index === 0 ? 'b' : 'a',
+        split: ['train', 'train', 'validation', 'test'][index],
+        images: { T1w: path.join('images', 'i.nii') },
+        ...(index === 3 ? {} : { label: path.join('images', 'l.nii') }),
+      })),
+    })
+  })
+
+  it('leaves validation subjects of unknown sites for testing, and says so', async () => {
+    const { subjects, warnings, sites } = await planRun(
+      config([row('p1', 'a', 'train'), row('p2', 'b', 'train'), row('p3', 'c', 'validation')]),
+    )
+    expect(sites).toEqual(['a', 'b'])
+    expect(subjects.map(({ split }) => split)).toEqual(['train', 'train', 'test'])
+    expect(warnings.join(' ')).toMatch(/p3 validates for c.*No subject validates/)
+  })
+
+  it('refuses one site for the adversarial method, and takes it for others', async () => {
+    const rows = [row('p1', 'a', 'train'), row('p2', 'a', 'validation')]
+    await expect(planRun(config(rows))).rejects.toMatchObject({ exitCode: 64 })
+    expect((await planRun(config(rows, 'train: {method: baseline}'))).sites).toEqual(['a'])
+  })
+
+  it('refuses training subjects without labels', async () => {
+    const rows = [row('p1', 'a', 'train', 'n/a'), row('p2', 'b', 'train')]
+    await expect(planRun(config(rows))).rejects.toThrow(/the train subject p1 of site a has no label map/)
+  })
+})
