@@ -31,6 +31,7 @@ export class Runtime {
   private readonly gpu: GPU
   private readonly pause: ((milliseconds: number) => void) | undefined
   private readonly compiled = new Map<string, Promise<CompiledKernel>>()
+  private readonly specialized = new Map<string, string>()
   private readonly buffers = new Set<GPUBuffer>()
   private failure: DeviceError | undefined
   private expectedWait = 0
@@ -137,7 +138,10 @@ export class Runtime {
     file: string,
     constants?: Readonly<Record<string, number | string>>,
   ): Promise<CompiledKernel> {
-    const text = specialize(source, file, constants)
+    // Specialising can take longer than looking up what it led to the last time.
+    const request = `${JSON.stringify(constants ?? {})}${source}`
+    const text = this.specialized.get(request) ?? specialize(source, file, constants)
+    this.specialized.set(request, text)
     let pending = this.compiled.get(text)
     if (!pending) {
       pending = this.compile(text, file)

@@ -124,9 +124,14 @@ function closing(text: string, open: number, file: string): number {
 
 const UNROLLED = /\/\/ unroll\s+for \(var (\w+) = ([^;]+); \w+ < ([^;]+); \w+\+\+\) \{/
 
+/**
+ * Unrolls the marked loops, inner ones after outer ones, so that an inner loop's bounds may name an outer variable.
+ * Work is done on pieces and joined at the end: the text grows to a hundred times the file's length.
+ */
 function unrollLoops(source: string, known: ReadonlyMap<string, number>, file: string): string {
-  let text = source
-  for (let match = UNROLLED.exec(text); match; match = UNROLLED.exec(text)) {
+  const parts: string[] = []
+  let rest = source
+  for (let match = UNROLLED.exec(rest); match; match = UNROLLED.exec(rest)) {
     const [header, name, from, to] = match as unknown as [string, string, string, string]
     const start = evaluate(from, known)
     const end = evaluate(to, known)
@@ -134,15 +139,17 @@ function unrollLoops(source: string, known: ReadonlyMap<string, number>, file: s
       throw new KernelError(file, `cannot unroll "for ${name} from ${from} to ${to}": not constants`)
     }
     const open = match.index + header.length - 1
-    const close = closing(text, open, file)
-    const body = text.slice(open + 1, close)
-    const copies: string[] = []
+    const close = closing(rest, open, file)
+    const body = rest.slice(open + 1, close)
+    const uses = new RegExp(`\\b${name}\\b`, 'g')
+    parts.push(rest.slice(0, match.index))
     for (let value = start; value < end; value++) {
-      copies.push(`{${body.replace(new RegExp(`\\b${name}\\b`, 'g'), String(value))}}`)
+      const copy = decideConditions(body.replace(uses, String(value)), known, file)
+      parts.push(`{${unrollLoops(copy, known, file)}}\n`)
     }
-    text = text.slice(0, match.index) + copies.join('\n') + text.slice(close + 1)
+    rest = rest.slice(close + 1)
   }
-  return decideConditions(text, known, file)
+  return decideConditions(parts.join('') + rest, known, file)
 }
 
 /** `if (3 < 2) {…}` disappears, `if (1 < 2) {…}` becomes its body. */
@@ -168,24 +175,25 @@ function decideConditions(source: string, known: ReadonlyMap<string, number>, fi
 
 const REGISTERS = /\/\/ registers\s+var (\w+): array<(\w+), ([^>]+)>;/
 
+/** Gives every element of a register array a name of its own. Arrays of the same name in different blocks may differ. */
 function splitRegisters(source: string, known: ReadonlyMap<string, number>, file: string): string {
-  let text = source
-  for (let match = REGISTERS.exec(text); match; match = REGISTERS.exec(text)) {
-    const [declaration, name, type, length] = match as unknown as [string, string, string, string]
-    const count = evaluate(length, known)
-    if (count === undefined) throw new KernelError(file, `registers ${name}: "${length}" is not a constant`)
-    const names = Array.from({ length: count }, (_, index) => `var ${name}_${index}: ${type};`)
-    text = text.replace(declaration, names.join(' '))
-    const use = new RegExp(`\\b${name}\\[`)
-    for (let found = use.exec(text); found; found = use.exec(text)) {
-      const open = found.index + found[0].length - 1
-      const close = closing(text, open, file)
-      const index = evaluate(text.slice(open + 1, close), known)
-      if (index === undefined || index < 0 || index >= count) {
-        throw new KernelError(file, `registers ${name}[${text.slice(open + 1, close)}]: no such register`)
-      }
-      text = `${text.slice(0, found.index)}${name}_${index}${text.slice(close + 1)}`
+  const counts = new Map<string, number>()
+  const declared = source.replace(
+    new RegExp(REGISTERS, 'g'),
+    (_, name: string, type: string, length: string) => {
+      const count = evaluate(length, known)
+      if (count === undefined) throw new KernelError(file, `registers ${name}: "${length}" is not a constant`)
+      counts.set(name, Math.max(count, counts.get(name) ?? 0))
+      return Array.from({ length: count }, (_element, index) => `var ${name}_${index}: ${type};`).join(' ')
+    },
+  )
+  if (counts.size === 0) return declared
+  const uses = new RegExp(`\\b(${[...counts.keys()].join('|')})\\[([^\\]]*)\\]`, 'g')
+  return declared.replace(uses, (_, name: string, expression: string) => {
+    const index = evaluate(expression, known)
+    if (index === undefined || index < 0 || index >= counts.get(name)!) {
+      throw new KernelError(file, `registers ${name}[${expression}]: no such register`)
     }
-  }
-  return text
+    return `${name}_${index}`
+  })
 }

@@ -44,8 +44,11 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   var sum = 0.0;
   for (var kd = 0; kd < kernel; kd++) {
     let rd = readers(d0, kd, i32(shape.inputDepth), outDepth);
+    // With a stride, most taps of a voxel have no reader: leave before the inner loops start.
+    if (rd.x > rd.y) { continue; }
     for (var kh = 0; kh < kernel; kh++) {
       let rh = readers(h0, kh, i32(shape.inputHeight), outHeight);
+      if (rh.x > rh.y) { continue; }
       for (var kw = 0; kw < kernel; kw++) {
         let rw = readers(w0, kw, i32(shape.inputWidth), outWidth);
         let wBase = (u32((kd * kernel + kh) * kernel + kw) * shape.inputChannels + ci) * shape.outputChannels;
