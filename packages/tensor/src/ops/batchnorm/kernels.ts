@@ -53,7 +53,7 @@ export function momentsProgram(x: Spec): Program {
         file: 'moments.combine.wgsl',
         bindings: ['scratch0', 'output'],
         uniforms: { u32: [rows, channels, shares] },
-        grid: linearGrid(channels, 64),
+        grid: [channels, 1, 1],
       },
     ],
   }

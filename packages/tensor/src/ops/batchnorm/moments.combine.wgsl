@@ -1,25 +1,45 @@
-// Joins the shares of `moments.wgsl` in their order by the parallel formula of Chan, Golub and LeVeque (1979).
-// moments is [2, C]: means, then biased variances.
+// Joins the shares of `moments.wgsl`: the mean of their means, then the squared deviations from it (Chan, Golub and
+// LeVeque 1979). A workgroup takes one channel; its lanes add up strided shares and then join in a tree, so that
+// rounding grows with the logarithm of the shares. moments is [2, C]: means, then biased variances.
 struct Shape { rows: u32, channels: u32, shares: u32 }
 @group(0) @binding(0) var<storage, read> partials: array<f32>;
 @group(0) @binding(1) var<storage, read_write> moments: array<f32>;
 @group(0) @binding(2) var<uniform> shape: Shape;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  let c = id.x;
-  if (c >= shape.channels) { return; }
-  var count = 0.0;
-  var mean = 0.0;
-  var squares = 0.0;
-  for (var share = 0u; share < shape.shares; share++) {
-    let at = 2u * (share * shape.channels + c);
-    let more = f32((shape.rows - share + shape.shares - 1u) / shape.shares);
-    let delta = partials[at] - mean;
-    mean += delta * more / (count + more);
-    squares += partials[at + 1u] + delta * delta * count * more / (count + more);
-    count += more;
+var<workgroup> lanes: array<f32, 64>;
+
+fn total(lane: u32, value: f32) -> f32 {
+  lanes[lane] = value;
+  for (var half = 32u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (lane < half) { lanes[lane] += lanes[lane + half]; }
   }
-  moments[c] = mean;
-  moments[shape.channels + c] = max(squares / count, 0.0);
+  workgroupBarrier();
+  let sum = lanes[0];
+  workgroupBarrier();
+  return sum;
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let c = group.x;
+  let origin = partials[2u * c];
+  var sum = 0.0;
+  for (var share = lane; share < shape.shares; share += 64u) {
+    let rows = f32((shape.rows - share + shape.shares - 1u) / shape.shares);
+    sum += rows * (partials[2u * (share * shape.channels + c)] - origin);
+  }
+  let mean = origin + total(lane, sum) / f32(shape.rows);
+  var squares = 0.0;
+  for (var share = lane; share < shape.shares; share += 64u) {
+    let at = 2u * (share * shape.channels + c);
+    let rows = f32((shape.rows - share + shape.shares - 1u) / shape.shares);
+    let delta = partials[at] - mean;
+    squares += partials[at + 1u] + rows * delta * delta;
+  }
+  let variance = total(lane, squares) / f32(shape.rows);
+  if (lane == 0u) {
+    moments[c] = mean;
+    moments[shape.channels + c] = max(variance, 0.0);
+  }
 }
