@@ -1,3 +1,19 @@
+export {
+  classWeightList,
+  type DiscriminatorGraph,
+  discriminatorGraph,
+  type StepSetup,
+  type SystemGraph,
+  systemGraph,
+  type WarmupGraph,
+  warmupGraph,
+} from './adversarial.ts'
+export {
+  restoreCheckpoint,
+  type TrainingIdentity,
+  type TrainingProgress,
+  writeCheckpoint,
+} from './checkpoint.ts'
 export type {
   Activation,
   AdversarialLoss,
@@ -18,6 +34,7 @@ export {
   runDiscriminator,
 } from './discriminator.ts'
 export { adversarialLoss, crossEntropy, crossEntropyOf, dicePerClass, weightedDice } from './losses.ts'
+export { modelMetadata, modelOf, readModel, type StoredModel, writeModel } from './model-file.ts'
 export {
   allocateNetworks,
   discriminate,
@@ -33,6 +50,15 @@ export {
   readNetworks,
   segment,
 } from './networks.ts'
+export { type TrainingData, type TrainingEvent, type TrainOptions, train } from './train.ts'
+export {
+  createTrainer,
+  type PatchBatch,
+  type StepScalars,
+  type Trainer,
+  type TrainerOptions,
+} from './trainer.ts'
+export { modelOfTraining } from './training-setup.ts'
 export {
   followStatistics,
   type Mode,

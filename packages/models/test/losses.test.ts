@@ -1,7 +1,6 @@
 import { grad } from '@voxnorm/autograd'
 import { adversarialLoss, crossEntropy, dicePerClass, weightedDice } from '@voxnorm/models'
-import { compile, execute, f32, input, Runtime, softmax, type Tensor, u32 } from '@voxnorm/tensor'
-import { type OpenedGpu, openGpu } from '@voxnorm/tensor/node'
+import { compile, execute, f32, input, type Runtime, softmax, type Tensor, u32 } from '@voxnorm/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   expectGolden,
@@ -10,6 +9,7 @@ import {
   goldenTensor,
   hasGolden,
 } from '../../autograd/test/golden.ts'
+import { openTestDevice } from './device.ts'
 import { channelsFirst, channelsLast } from './golden-layout.ts'
 
 const WEIGHTS = [0.22, 0.3, 0.2, 0.28]
@@ -89,16 +89,14 @@ describe('the adversarial terms', () => {
 })
 
 describe.skipIf(!hasGolden)('losses against PyTorch (needs ../shared)', () => {
-  let gpu: OpenedGpu
   let runtime: Runtime
+  let close: () => void
   beforeAll(async () => {
-    gpu = await openGpu({ device: 'software' })
-    runtime = await Runtime.open(gpu.gpu, { software: gpu.software })
+    const device = await openTestDevice()
+    runtime = device.runtime
+    close = device.close
   })
-  afterAll(() => {
-    runtime?.dispose()
-    gpu?.release()
-  })
+  afterAll(() => close?.())
 
   const losses: Record<string, (item: GoldenCase, x: Tensor, targets: Tensor) => Tensor> = {
     cross_entropy: (_, x, targets) => crossEntropy(x, targets),

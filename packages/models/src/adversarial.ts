@@ -1,0 +1,135 @@
+import { stopGradient } from '@voxnorm/autograd'
+import { add, f32, input, mean, mul, square, sub, type Tensor, u32 } from '@voxnorm/tensor'
+import type { ModelConfig, TrainingConfig } from './config.ts'
+import { adversarialLoss, crossEntropy, crossEntropyOf, dicePerClass, weightedDice } from './losses.ts'
+import { discriminate, generate, type Networks, segment } from './networks.ts'
+import type { NormMoments, UNetPass } from './unet3d.ts'
+
+/** What the graphs of a training step are made from. */
+export interface StepSetup {
+  readonly networks: Networks
+  readonly config: ModelConfig
+  readonly loss: TrainingConfig['loss']
+  /** Patches that go through the graph at once. */
+  readonly batch: number
+  /** Whether G sees degraded patches (input `patches`) while D's real branch sees clean ones (input `clean`). */
+  readonly augmented: boolean
+}
+
+/** D's step of Algorithm 1 (method.md §3.1): both cross-entropies, of real patches and of G's output. */
+export interface DiscriminatorGraph {
+  readonly loss: Tensor
+  readonly real: Tensor
+  readonly fake: Tensor
+  /** `[N, K+1]` each. */
+  readonly realLogits: Tensor
+  readonly fakeLogits: Tensor
+  readonly generatorNorms: readonly NormMoments[]
+  readonly discriminatorNorms: readonly NormMoments[]
+}
+
+/**
+ * Inputs: `patches` (and `clean` with augmentation), `sites`, `seed`. G runs in training mode and gets no gradient:
+ * nothing asks for it.
+ */
+export function discriminatorGraph(setup: StepSetup): DiscriminatorGraph {
+  const { networks, config } = setup
+  const patches = patchInput('patches', setup)
+  const clean = setup.augmented ? patchInput('clean', setup) : patches
+  const sites = input('sites', u32(setup.batch))
+  const seed = input('seed', u32())
+  const generated = generate(networks, config, patches, 'training')
+  const onReal = discriminate(networks, config, clean, { mode: 'training', seed, pass: 0 })
+  const onFake = discriminate(networks, config, generated.image, { mode: 'training', seed, pass: 1 })
+  const real = crossEntropy(onReal.logits, sites)
+  const fake = crossEntropyOf(onFake.logits, config.sites.length)
+  return {
+    loss: add(real, fake),
+    real,
+    fake,
+    realLogits: onReal.logits,
+    fakeLogits: onFake.logits,
+    generatorNorms: generated.norms,
+    discriminatorNorms: [...onReal.norms, ...onFake.norms],
+  }
+}
+
+/** The step of S and, where there is one, G (method.md §3.1): one pass, one loss, D held fixed. */
+export interface SystemGraph {
+  readonly total: Tensor
+  readonly segmentation: Tensor
+  /** Not yet multiplied by λ. */
+  readonly adversarial: Tensor | undefined
+  readonly generated: (UNetPass & { readonly image: Tensor }) | undefined
+  readonly segmented: UNetPass & { readonly probabilities: Tensor }
+  /** D's logits for the generated patches. */
+  readonly fakeLogits: Tensor | undefined
+  readonly norms: readonly NormMoments[]
+}
+
+/** Inputs: `patches`, `labels`; with a discriminator also `lambda` and `seed`, and `sites` where the term asks for it. */
+export function systemGraph(setup: StepSetup): SystemGraph {
+  const { networks, config, loss, batch } = setup
+  const patches = patchInput('patches', setup)
+  const generated = networks.generator && generate(networks, config, patches, 'training')
+  const image = generated?.image ?? patches
+  const segmented = segment(networks, config, image, 'training')
+  const segmentation = segmentationLoss(segmented.probabilities, labelInput(setup), loss)
+  const norms = [...(generated?.norms ?? []), ...segmented.norms]
+  const partial = { segmentation, generated, segmented, norms }
+  if (!networks.discriminator) {
+    return { ...partial, total: segmentation, adversarial: undefined, fakeLogits: undefined }
+  }
+  const seed = input('seed', u32())
+  const { logits } = discriminate(networks, config, image, { mode: 'training', seed, pass: 2 })
+  const adversarial = adversarialLoss(loss.adversarial, logits, input('sites', u32(batch)))
+  const total = add(segmentation, mul(input('lambda', f32()), adversarial))
+  return { ...partial, total, adversarial, fakeLogits: logits }
+}
+
+/** Warm-up as in the authors' code (method.md §3.2): G learns the identity, S learns on patches that skip G. */
+export interface WarmupGraph {
+  readonly total: Tensor
+  readonly segmentation: Tensor
+  /** Mean squared difference of G's input and output. */
+  readonly identity: Tensor
+  readonly norms: readonly NormMoments[]
+}
+
+/** Inputs: `patches`, `labels`. Needs a generator. */
+export function warmupGraph(setup: StepSetup): WarmupGraph {
+  const { networks, config, loss } = setup
+  const patches = patchInput('patches', setup)
+  const generated = generate(networks, config, patches, 'training')
+  const segmented = segment(networks, config, patches, 'training')
+  const segmentation = segmentationLoss(segmented.probabilities, labelInput(setup), loss)
+  const identity = mean(square(sub(generated.image, stopGradient(patches))))
+  return {
+    total: add(segmentation, identity),
+    segmentation,
+    identity,
+    norms: [...generated.norms, ...segmented.norms],
+  }
+}
+
+/** Weights of the classes in the order of their numbers. */
+export const classWeightList = ({ BG, CSF, GM, WM }: TrainingConfig['loss']['classWeights']): number[] => [
+  BG,
+  CSF,
+  GM,
+  WM,
+]
+
+function segmentationLoss(probabilities: Tensor, labels: Tensor, loss: TrainingConfig['loss']): Tensor {
+  const dice = loss.dice === 'per-class-code' ? dicePerClass : weightedDice
+  return dice(probabilities, labels, classWeightList(loss.classWeights))
+}
+
+function patchInput(name: string, { config, batch }: Pick<StepSetup, 'config' | 'batch'>): Tensor {
+  const { patch, modalities } = config
+  return input(name, f32(batch, patch, patch, patch, modalities.length))
+}
+
+function labelInput({ config: { patch }, batch }: StepSetup): Tensor {
+  return input('labels', u32(batch, patch, patch, patch))
+}

@@ -1,0 +1,113 @@
+import { arenaToTensors, type SafetensorsFile, type ScheduleState, tensorsToArena } from '@voxnorm/autograd'
+import { ConfigError, DataError } from '@voxnorm/data'
+import type { ModelConfig, TrainingConfig } from './config.ts'
+import { modelMetadata, modelOf, OPTIMIZER_PREFIX } from './model-file.ts'
+import { loadNetworks, NETWORK_NAMES, type NetworkName, readNetworks } from './networks.ts'
+import type { Trainer } from './trainer.ts'
+
+/** Where a training stands, besides weights and moments. Plain data. */
+export interface TrainingProgress {
+  /** The epoch and the iteration in it that come next, counted from 0. */
+  readonly epoch: number
+  readonly iteration: number
+  /** Seconds of training so far, over all resumptions. */
+  readonly elapsed: number
+  /** Highest mean validation Dice so far, `null` before the first. */
+  readonly bestScore: number | null
+  /** Steps that each network's optimizer has taken. */
+  readonly steps: Readonly<Record<NetworkName, number>>
+  readonly schedules: Readonly<Record<NetworkName, ScheduleState>>
+}
+
+/** What a resumed training must have in common with the one that it goes on with. */
+export interface TrainingIdentity {
+  readonly config: TrainingConfig
+  /** `site/id` of the training subjects. */
+  readonly subjects: readonly string[]
+}
+
+/** The full state of a training: a model file with more in it, enough for a resumption that is equal to the bit. */
+export async function writeCheckpoint(
+  trainer: Trainer,
+  model: ModelConfig,
+  identity: TrainingIdentity,
+  progress: TrainingProgress,
+): Promise<SafetensorsFile> {
+  const tensors = await readNetworks(trainer.networks)
+  for (const [name, state] of momentsOf(trainer)) {
+    for (const [purpose, arena] of Object.entries(state)) {
+      const { trained } = trainer.networks[name]!
+      const prefix = `${OPTIMIZER_PREFIX}${purpose}.`
+      for (const [key, tensor] of arenaToTensors(await arena.readAll(), trained, prefix))
+        tensors.set(key, tensor)
+    }
+  }
+  const metadata = {
+    ...modelMetadata(model),
+    progress: JSON.stringify(progress),
+    training: JSON.stringify(plain(identity)),
+  }
+  return { metadata, tensors }
+}
+
+/**
+ * Puts a training back to where its checkpoint was made. Throws DataError when the file is no checkpoint, ConfigError
+ * that names the first key that differs when it belongs to another training. Epochs and time limit may differ.
+ */
+export function restoreCheckpoint(
+  file: SafetensorsFile,
+  trainer: Trainer,
+  identity: TrainingIdentity,
+): TrainingProgress {
+  const { progress, training } = file.metadata
+  if (progress === undefined || training === undefined) {
+    throw new DataError('The file is a model but no checkpoint, so no training can go on from it.', {
+      fix: 'resume from checkpoints/latest.safetensors of a run folder',
+    })
+  }
+  const difference = firstDifference(JSON.parse(training), plain(identity), '')
+  if (difference !== undefined) {
+    throw new ConfigError(`The training cannot be resumed with other settings: ${difference}.`, {
+      fix: 'use the settings that it began with, or begin a new run',
+    })
+  }
+  const { tensors } = modelOf(file)
+  const moments = momentsOf(trainer).flatMap(([name, state]) =>
+    Object.entries(state).map(([purpose, arena]) => {
+      const prefix = `${OPTIMIZER_PREFIX}${purpose}.`
+      return [arena, tensorsToArena(file.tensors, arena, trainer.networks[name]!.trained, prefix)] as const
+    }),
+  )
+  loadNetworks(trainer.networks, tensors)
+  for (const [arena, words] of moments) arena.writeAll(words)
+  return JSON.parse(progress)
+}
+
+const momentsOf = ({ optimizers }: Trainer) =>
+  NETWORK_NAMES.flatMap((name) => {
+    const optimizer = optimizers[name]
+    return optimizer ? [[name, optimizer.state] as const] : []
+  })
+
+/** The identity without what may change, as JSON would give it back. */
+function plain({ config, subjects }: TrainingIdentity): unknown {
+  const { seed, data, model, loss, optim, augment, train } = config
+  const { epochs: _epochs, timeLimit: _timeLimit, ...kept } = train
+  return JSON.parse(JSON.stringify({ seed, data, model, loss, optim, augment, train: kept, subjects }))
+}
+
+/** The first key in which two JSON values differ, with both values; undefined when they are equal. */
+function firstDifference(was: unknown, is: unknown, path: string): string | undefined {
+  if (isObject(was) && isObject(is)) {
+    for (const key of new Set([...Object.keys(was), ...Object.keys(is)])) {
+      const difference = firstDifference(was[key], is[key], path === '' ? key : `${path}.${key}`)
+      if (difference !== undefined) return difference
+    }
+    return undefined
+  }
+  const [before, now] = [JSON.stringify(was), JSON.stringify(is)]
+  return before === now ? undefined : `${path} was ${before ?? 'not set'} and is ${now ?? 'not set'}`
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null

@@ -1,0 +1,24 @@
+import { elements, type Tensor } from '@voxnorm/tensor'
+
+/** Everything that tensors are made from, themselves included. */
+export function ancestors(roots: readonly Tensor[]): ReadonlySet<Tensor> {
+  const found = new Set(roots)
+  // A set may grow while it is iterated; the loop then visits what was added.
+  for (const tensor of found) {
+    for (const input of tensor.inputs) found.add(input)
+  }
+  return found
+}
+
+/** Bytes of the largest tensor of a graph: no smaller binding can hold it. */
+export function largestBytes(roots: readonly Tensor[]): number {
+  let largest = 0
+  for (const { shape } of ancestors(roots)) largest = Math.max(largest, 4 * elements(shape))
+  return largest
+}
+
+/** Names of the inputs that a graph must be fed. */
+export function inputNames(roots: readonly Tensor[]): ReadonlySet<string> {
+  const inputs = [...ancestors(roots)].filter(({ op }) => op.name === 'input')
+  return new Set(inputs.map(({ label }) => label!))
+}

@@ -1,0 +1,151 @@
+import { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from '@voxnorm/autograd'
+import { DataError } from '@voxnorm/data'
+import { elements, sameShape } from '@voxnorm/tensor'
+import type { DiscriminatorConfig, ModelConfig } from './config.ts'
+import { listNetworks, makeNetworks, NETWORK_NAMES, type NetworkName, type Networks } from './networks.ts'
+
+/** A model as a file holds it: what it is, and the weights and running statistics of its networks. */
+export interface StoredModel {
+  readonly config: ModelConfig
+  /** The networks that the file has; all have a segmenter. */
+  readonly names: readonly NetworkName[]
+  readonly tensors: ReadonlyMap<string, StoredTensor>
+}
+
+/** Tensors of a training's checkpoint that are no part of the model begin with this. */
+export const OPTIMIZER_PREFIX = 'optimizer.'
+
+/** Metadata of a model file, and the part of a checkpoint's metadata that makes it a model file too. */
+export const modelMetadata = (config: ModelConfig): Record<string, string> => ({
+  format: 'voxnorm',
+  version: '1',
+  config: JSON.stringify(config),
+})
+
+/** The bytes of a model file: equal models give equal bytes. */
+export const writeModel = ({
+  config,
+  tensors,
+}: Pick<StoredModel, 'config' | 'tensors'>): Uint8Array<ArrayBuffer> =>
+  writeSafetensors({ metadata: modelMetadata(config), tensors })
+
+/**
+ * Reads a model file or a checkpoint, and checks that every tensor that its networks need is there, has its shape and
+ * holds finite numbers, and that there is no other. Throws DataError that names the tensor and `file`.
+ */
+export function readModel(bytes: Uint8Array, file?: string): StoredModel {
+  return modelOf(
+    attempt(() => readSafetensors(bytes), file),
+    file,
+  )
+}
+
+/** As `readModel`, for a file that was taken apart already. */
+export function modelOf({ metadata, tensors }: SafetensorsFile, file?: string): StoredModel {
+  const details = file === undefined ? {} : { file }
+  if (metadata['format'] !== 'voxnorm' || metadata['config'] === undefined) {
+    throw new DataError('The file has tensors but is no voxnorm model.', {
+      ...details,
+      fix: 'give a model.safetensors, a model folder or a run folder that voxnorm wrote',
+    })
+  }
+  if (metadata['version'] !== '1') {
+    throw new DataError(
+      `The model has version ${metadata['version']}, this program reads version 1.`,
+      details,
+    )
+  }
+  const config = readConfig(metadata['config'], tensors, file)
+  const names = NETWORK_NAMES.filter((name) => [...tensors.keys()].some((key) => key.startsWith(`${name}.`)))
+  const wanted = names.includes('segmenter') ? names : [...names, 'segmenter' as const]
+  checkTensors(makeNetworks(config, wanted), tensors, file)
+  const own = [...tensors].filter(([name]) => !name.startsWith(OPTIMIZER_PREFIX))
+  return { config, names, tensors: new Map(own) }
+}
+
+/** Names and shapes of all tensors of networks, as files hold them. */
+const expectedTensors = (networks: Networks): Map<string, readonly number[]> =>
+  new Map(
+    listNetworks(networks).flatMap(({ trained, statistics }) =>
+      [...trained, ...statistics].map(({ name, layout }) => [name, layout.shape] as const),
+    ),
+  )
+
+function checkTensors(
+  networks: Networks,
+  tensors: SafetensorsFile['tensors'],
+  file: string | undefined,
+): void {
+  const details = file === undefined ? {} : { file }
+  const expected = expectedTensors(networks)
+  for (const [name, shape] of expected) {
+    const stored = tensors.get(name)
+    const right = `float32 [${shape.join(', ')}]`
+    if (!stored) throw new DataError(`The model has no tensor "${name}", which should be ${right}.`, details)
+    if (!(stored.values instanceof Float32Array) || !sameShape(stored.shape, shape)) {
+      const type = stored.values instanceof Float32Array ? 'float32' : stored.values.constructor.name
+      const found = `${type} [${stored.shape.join(', ')}]`
+      throw new DataError(`The model's tensor "${name}" is ${found} but should be ${right}.`, {
+        ...details,
+        fix: 'the weights do not belong to the config in the file; write the file again',
+      })
+    }
+    if (stored.values.length !== elements(shape) || !stored.values.every(Number.isFinite)) {
+      throw new DataError(`The model's tensor "${name}" holds values that are not finite.`, details)
+    }
+  }
+  for (const name of tensors.keys()) {
+    if (expected.has(name) || name.startsWith(OPTIMIZER_PREFIX)) continue
+    throw new DataError(`The model has a tensor "${name}" that none of its networks knows.`, details)
+  }
+}
+
+const CHOICES = {
+  padding: ['replicate', 'zero'],
+  activation: ['relu', 'leaky-relu'],
+  generatorOutput: ['sigmoid', 'relu', 'none'],
+  scaling: ['max', 'zscore'],
+} as const
+
+function readConfig(
+  text: string,
+  tensors: SafetensorsFile['tensors'],
+  file: string | undefined,
+): ModelConfig {
+  const details = file === undefined ? {} : { file }
+  const wrong = (key: string, expected: string) =>
+    new DataError(`The model's config has no proper "${key}": it must be ${expected}.`, details)
+  const parsed: unknown = attempt(() => JSON.parse(text), file)
+  if (typeof parsed !== 'object' || parsed === null) throw wrong('config', 'a JSON object')
+  const config = parsed as Record<string, unknown>
+  for (const key of ['modalities', 'sites', 'classes']) {
+    const list = config[key]
+    const texts = Array.isArray(list) && list.length > 0 && list.every((item) => typeof item === 'string')
+    if (!texts) throw wrong(key, 'a list of names')
+  }
+  for (const key of ['base', 'patch']) {
+    if (!(Number.isInteger(config[key]) && (config[key] as number) > 0))
+      throw wrong(key, 'a whole number above 0')
+  }
+  for (const [key, choices] of Object.entries<readonly string[]>(CHOICES)) {
+    if (!choices.includes(config[key] as string)) throw wrong(key, `one of ${choices.join(', ')}`)
+  }
+  const discriminator = config['discriminator'] ?? guessDiscriminator(tensors)
+  return { ...config, discriminator } as ModelConfig
+}
+
+/** The config of a model file need not speak of D: its tensors tell its width. */
+function guessDiscriminator(tensors: SafetensorsFile['tensors']): DiscriminatorConfig {
+  const base = tensors.get('discriminator.conv1.weight')?.shape[0] ?? 16
+  return { base, dropout: 0.25, ...(tensors.has('discriminator.norm2.weight') && { bn: true }) }
+}
+
+/** Runs a reader of text or bytes; what it throws becomes a DataError. */
+function attempt<T>(read: () => T, file: string | undefined): T {
+  try {
+    return read()
+  } catch (error) {
+    const sentence = `The model file cannot be read: ${error instanceof Error ? error.message : error}.`
+    throw new DataError(sentence, { ...(file !== undefined && { file }), cause: error })
+  }
+}

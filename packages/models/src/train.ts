@@ -1,0 +1,263 @@
+import type { SafetensorsFile } from '@voxnorm/autograd'
+import { ConfigError, type PreparedSubject } from '@voxnorm/data'
+import type { PlanSummary, Runtime } from '@voxnorm/tensor'
+import { restoreCheckpoint, type TrainingProgress, writeCheckpoint } from './checkpoint.ts'
+import type { ModelConfig, TrainingConfig } from './config.ts'
+import {
+  allocateNetworks,
+  disposeNetworks,
+  initializeNetworks,
+  makeNetworks,
+  type NetworkName,
+  networksOfMethod,
+} from './networks.ts'
+import { trainingBatches } from './patch-batches.ts'
+import { createTrainer } from './trainer.ts'
+import {
+  checkNormalization,
+  checkTraining,
+  identityOf,
+  modelOfTraining,
+  schedulesOf,
+  startOf,
+  stepSchedules,
+} from './training-setup.ts'
+import { type PendingStep, submitIteration } from './training-steps.ts'
+import { createValidator } from './validation.ts'
+
+/** Subjects to train with and to choose the best weights by. */
+export interface TrainingData {
+  readonly training: readonly PreparedSubject[]
+  readonly validation: readonly PreparedSubject[]
+}
+
+/** What a training may be told besides its config. */
+export interface TrainOptions {
+  /** The checkpoint to go on from. */
+  readonly resume?: SafetensorsFile
+  /** Stops the training at the end of the current iteration, with a checkpoint. */
+  readonly signal?: AbortSignal
+  /** A clock in milliseconds. */
+  readonly now?: () => number
+}
+
+/** Where in the training something happened; `time` is seconds of training, over all resumptions. */
+interface When {
+  readonly epoch: number
+  readonly iteration: number
+  readonly time: number
+}
+
+/** Flat numbers, named as in `metrics.jsonl`. */
+type Measured<Kind extends string> = When & {
+  readonly kind: Kind
+  readonly values: Readonly<Record<string, number>>
+}
+
+/** What a training tells while it runs. */
+export type TrainingEvent =
+  | {
+      readonly kind: 'plan'
+      readonly model: ModelConfig
+      readonly networks: readonly NetworkName[]
+      readonly batch: number
+      /** Patches at once; batch norm takes its statistics over these. */
+      readonly microBatch: number
+      readonly iterationsPerEpoch: number
+      /** Bytes on the device: weights, gradients, moments, intermediate results. */
+      readonly allocatedBytes: number
+      readonly plans: readonly { readonly name: string; readonly summary: PlanSummary }[]
+      readonly resumedAt: { readonly epoch: number; readonly iteration: number } | undefined
+    }
+  | (When & {
+      readonly kind: 'step' | 'validation' | 'epoch'
+      readonly values: Readonly<Record<string, number>>
+    })
+  | (When & SafetensorsFile & { readonly kind: 'checkpoint'; readonly which: 'latest' | 'best' })
+  | (When & { readonly kind: 'stopped'; readonly reason: 'finished' | 'time-limit' | 'signal' })
+
+/** Seconds between checkpoints within an epoch. */
+const CHECKPOINT_SECONDS = 600
+/** Patches per site, in batches, of the validation that a training without any so far ends with. */
+const LAST_VALIDATION_BATCHES = 4
+
+/**
+ * Trains by Algorithm 1 (method.md §3.1) and tells what happens. Every batch and every random number is a function of
+ * the seed and of counters, so that a resumed training gives the same bits as one that was never interrupted. The
+ * learning rate of D falls when its loss on the validation patches stays; `best` is the highest mean validation Dice.
+ *
+ * Throws ConfigError and DataError before the first step when settings or subjects do not fit, ConfigError when the
+ * loss becomes NaN, and DeviceError when the device fails.
+ */
+export async function* train(
+  runtime: Runtime,
+  config: TrainingConfig,
+  data: TrainingData,
+  options: TrainOptions = {},
+): AsyncGenerator<TrainingEvent, void, void> {
+  const model = modelOfTraining(config, data.training)
+  const names = networksOfMethod(config.train.method, config.loss.lambda)
+  checkTraining(config, model, names, data)
+  const batches = trainingBatches(config, data.training, model.sites)
+  const identity = identityOf(config, data.training)
+  const networks = makeNetworks(model, names)
+  const now = options.now ?? (() => performance.now())
+  const release: (() => void)[] = [() => disposeNetworks(networks)]
+  try {
+    await allocateNetworks(runtime, networks)
+    const trainer = await createTrainer(runtime, {
+      networks,
+      config: model,
+      loss: config.loss,
+      batch: config.train.batch,
+      microBatch: config.train.microBatch,
+      weightDecay: config.optim.weightDecay,
+      augmented: config.augment.biasField.probability > 0,
+      warmup: (config.train.warmup ?? 0) > 0,
+    })
+    release.unshift(() => trainer.dispose())
+    checkNormalization(config.data.patch, trainer.microBatch)
+    const { pool, microBatch } = trainer
+    const subjects = data.validation.filter(({ site }) => model.sites.includes(site))
+    const validator = await createValidator(runtime, {
+      networks,
+      model,
+      config,
+      subjects,
+      batch: microBatch,
+      pool,
+    })
+    release.unshift(() => validator.dispose())
+
+    const schedules = schedulesOf(config)
+    if (!options.resume) initializeNetworks(networks, config.seed)
+    let progress: TrainingProgress = options.resume
+      ? restoreCheckpoint(options.resume, trainer, identity)
+      : startOf(schedules)
+    const { iterationsPerEpoch } = batches
+    yield {
+      kind: 'plan',
+      model,
+      networks: names,
+      batch: config.train.batch,
+      microBatch,
+      iterationsPerEpoch,
+      allocatedBytes: runtime.allocatedBytes,
+      plans: trainer.plans,
+      resumedAt: options.resume && { epoch: progress.epoch, iteration: progress.iteration },
+    }
+
+    const began = now() - progress.elapsed * 1000
+    const when = (): When => {
+      const { epoch, iteration } = progress
+      return { epoch, iteration, time: (now() - began) / 1000 }
+    }
+    const checkpoint = async (which: 'latest' | 'best'): Promise<TrainingEvent> => {
+      progress = { ...progress, elapsed: when().time }
+      return {
+        kind: 'checkpoint',
+        which,
+        ...when(),
+        ...(await writeCheckpoint(trainer, model, identity, progress)),
+      }
+    }
+    const stopReason = (): 'time-limit' | 'signal' | undefined => {
+      if (options.signal?.aborted) return 'signal'
+      return when().time >= config.train.timeLimit ? 'time-limit' : undefined
+    }
+
+    let saved = when().time
+    let hasBest = progress.bestScore !== null
+    let reason: 'finished' | 'time-limit' | 'signal' = 'finished'
+    training: while (progress.epoch < config.train.epochs) {
+      const losses = new Averages()
+      let pending: PendingStep | undefined
+      while (progress.iteration < iterationsPerEpoch) {
+        // The step before is awaited only after this one is submitted: the device never waits for the host.
+        const submitted = submitIteration({ trainer, batches, config, progress })
+        if (pending) yield await stepEvent(pending, when().time, losses)
+        pending = submitted
+        progress = { ...progress, iteration: progress.iteration + 1, steps: submitted.steps }
+        const stop = stopReason()
+        if (stop === undefined && when().time - saved < CHECKPOINT_SECONDS) continue
+        yield await stepEvent(pending, when().time, losses)
+        pending = undefined
+        if (stop !== undefined && progress.iteration < iterationsPerEpoch) {
+          reason = stop
+          break training
+        }
+        if (stop === undefined) yield await checkpoint('latest')
+        saved = when().time
+      }
+      if (pending) yield await stepEvent(pending, when().time, losses)
+
+      const measured = await validator.run()
+      const ended = { ...when(), iteration: iterationsPerEpoch - 1 }
+      if (Object.keys(measured).length > 0) yield { kind: 'validation', ...ended, values: measured }
+      yield { kind: 'epoch', ...ended, values: losses.values() }
+      const score = measured['dice.mean'] ?? null
+      // Without validation subjects the latest weights count as the best.
+      const better = score === null || progress.bestScore === null || score > progress.bestScore
+      const disLoss = measured['loss.dis'] ?? losses.values()['loss.dis'] ?? Number.NaN
+      progress = {
+        ...progress,
+        epoch: progress.epoch + 1,
+        iteration: 0,
+        bestScore: better ? score : progress.bestScore,
+        schedules: stepSchedules(schedules, progress.schedules, disLoss),
+      }
+      if (better) yield await checkpoint('best')
+      hasBest ||= better
+      yield await checkpoint('latest')
+      saved = when().time
+      const stop = stopReason()
+      if (stop === undefined || progress.epoch >= config.train.epochs) continue
+      reason = stop
+      break
+    }
+
+    if (reason !== 'finished') {
+      if (!hasBest) {
+        // No epoch has ended yet. What there is becomes the best so far, but no later epoch has to beat it.
+        const values = await validator.run(
+          Math.min(LAST_VALIDATION_BATCHES * microBatch, config.data.validationPatchesPerSite),
+        )
+        if (Object.keys(values).length > 0) yield { kind: 'validation', ...when(), values }
+        yield await checkpoint('best')
+      }
+      yield await checkpoint('latest')
+    }
+    yield { kind: 'stopped', ...when(), reason }
+  } finally {
+    for (const free of release) free()
+  }
+}
+
+/** Means of the values of an epoch's steps. */
+class Averages {
+  private readonly sums = new Map<string, [sum: number, count: number]>()
+
+  add(values: Readonly<Record<string, number>>): void {
+    for (const [name, value] of Object.entries(values)) {
+      const [sum, count] = this.sums.get(name) ?? [0, 0]
+      this.sums.set(name, [sum + value, count + 1])
+    }
+  }
+
+  values(): Record<string, number> {
+    return Object.fromEntries([...this.sums].map(([name, [sum, count]]) => [name, sum / count]))
+  }
+}
+
+async function stepEvent(step: PendingStep, time: number, losses: Averages): Promise<TrainingEvent> {
+  const values = await step.values
+  const { epoch, iteration } = step
+  const broken = Object.entries(values).find(([, value]) => !Number.isFinite(value))
+  if (broken) {
+    throw new ConfigError(`${broken[0]} became ${broken[1]} in iteration ${iteration} of epoch ${epoch}.`, {
+      fix: 'lower the learning rates or loss.lambda, and check the intensities of the images',
+    })
+  }
+  losses.add(values)
+  return { kind: 'step', epoch, iteration, time, values }
+}

@@ -1,0 +1,192 @@
+import { adam, type Optimizer } from '@voxnorm/autograd'
+import { ConfigError } from '@voxnorm/data'
+import { type Arena, DeviceError, type PlanSummary, type Runtime, SlotPool } from '@voxnorm/tensor'
+import { discriminatorGraph, type StepSetup, systemGraph, warmupGraph } from './adversarial.ts'
+import { largestBytes } from './graph.ts'
+import { NETWORK_NAMES, type NetworkName, type Networks } from './networks.ts'
+import { compileStep, type GradientStep, type StepDefinition, type TrainedNetwork } from './step.ts'
+import { followStatistics } from './unet3d.ts'
+
+/** What a trainer is made for. */
+export interface TrainerOptions extends StepSetup {
+  /** `batch` is split into micro-batches of this size; `auto` takes the largest that the device can hold. */
+  readonly microBatch: number | 'auto'
+  /** L2 decay, added to the gradient of every weight. */
+  readonly weightDecay: number
+  /** Adds the warm-up step. */
+  readonly warmup: boolean
+  /** Keeps G's running statistics still in the steps of D. PyTorch's training mode moves them, and so does the default. */
+  readonly frozenStatistics?: boolean
+}
+
+/** A batch of patches. Without augmentation `clean` is the same array as `patches`. */
+export interface PatchBatch {
+  /** `[N, P, P, P, C]`, what G sees. */
+  readonly patches: Float32Array
+  /** What the real branch of D sees. */
+  readonly clean: Float32Array
+  /** `[N, P, P, P]`, internal classes. */
+  readonly labels: Uint32Array
+  /** `[N]`, domain numbers. */
+  readonly sites: Uint32Array
+}
+
+/** What moves from step to step besides the weights. */
+export interface StepScalars {
+  readonly lambda: number
+  /** For dropout; another one for every step. */
+  readonly seed: number
+  readonly rates: Readonly<Record<NetworkName, number>>
+  /** Optimizer steps so far, this one included. */
+  readonly steps: Readonly<Record<NetworkName, number>>
+}
+
+/** Algorithm 1 made ready for a device: the networks, their optimizers and the compiled steps. */
+export interface Trainer {
+  readonly networks: Networks
+  readonly optimizers: Readonly<Partial<Record<NetworkName, Optimizer>>>
+  readonly microBatch: number
+  /** Memory that the plans share; other plans of the same training may use it too. */
+  readonly pool: SlotPool
+  readonly plans: readonly { readonly name: string; readonly summary: PlanSummary }[]
+  /** Outputs: `real`, `fake` (losses), `realLogits`, `fakeLogits`. Only with a discriminator. */
+  discriminatorStep(batch: PatchBatch, scalars: StepScalars): Promise<Record<string, Float32Array>>
+  /** Outputs: `segmentation`, `total`, and with a discriminator `adversarial`. */
+  systemStep(batch: PatchBatch, scalars: StepScalars): Promise<Record<string, Float32Array>>
+  /** Outputs: `segmentation`, `identity`. Only with `warmup`. Looks at the clean patches. */
+  warmupStep(batch: PatchBatch, scalars: StepScalars): Promise<Record<string, Float32Array>>
+  /** Frees plans and optimizers; the networks stay. */
+  dispose(): void
+}
+
+/**
+ * Compiles the steps. The networks must have memory. Throws ConfigError for a micro-batch that does not divide the
+ * batch, DeviceError when not even a single patch fits the device.
+ */
+export async function createTrainer(runtime: Runtime, options: TrainerOptions): Promise<Trainer> {
+  const { networks } = options
+  const trained: Partial<Record<NetworkName, TrainedNetwork>> = {}
+  for (const name of NETWORK_NAMES) {
+    const network = networks[name]
+    if (!network) continue
+    const optimizer = adam(network.parameterArena, { decay: options.weightDecay })
+    for (const arena of arenasOf(optimizer)) await arena.allocate(runtime)
+    trained[name] = { network, optimizer }
+  }
+
+  const { steps, microBatch, pool } = await compileSteps(runtime, options, trained)
+  const run = (step: GradientStep, batch: PatchBatch, scalars: StepScalars, patches: Float32Array) => {
+    const moved = (step === steps.discriminator ? DISCRIMINATOR : SYSTEM).filter((name) => trained[name])
+    const rates = moved.map((name) =>
+      trained[name]!.optimizer.feeds(scalars.rates[name], scalars.steps[name]),
+    )
+    return step.run({
+      batch: { ...batch, patches },
+      scalars: { lambda: scalars.lambda, seed: scalars.seed },
+      rates: Object.assign({}, ...rates),
+    })
+  }
+  const compiled = Object.values(steps)
+  const optimizers = Object.entries(trained).map(([name, { optimizer }]) => [name, optimizer] as const)
+  return {
+    networks,
+    optimizers: Object.fromEntries(optimizers),
+    microBatch,
+    pool,
+    plans: compiled.map(({ name, summary }) => ({ name, summary })),
+    discriminatorStep: (batch, scalars) => run(steps.discriminator!, batch, scalars, batch.patches),
+    systemStep: (batch, scalars) => run(steps.system, batch, scalars, batch.patches),
+    warmupStep: (batch, scalars) => run(steps.warmup!, batch, scalars, batch.clean),
+    dispose: () => {
+      for (const step of compiled) step.dispose()
+      pool.dispose()
+      for (const arena of optimizers.flatMap(([, optimizer]) => arenasOf(optimizer))) arena.dispose()
+    },
+  }
+}
+
+const DISCRIMINATOR: readonly NetworkName[] = ['discriminator']
+const SYSTEM: readonly NetworkName[] = ['generator', 'segmenter']
+
+const arenasOf = ({ gradients, state }: Optimizer): Arena[] => [gradients, ...Object.values(state)]
+
+type StepName = 'system' | 'discriminator' | 'warmup'
+type PerStep<T> = { readonly system: T } & { readonly [Name in Exclude<StepName, 'system'>]?: T }
+
+/** Takes the largest micro-batch that the device can hold, or the one that is asked for. */
+async function compileSteps(
+  runtime: Runtime,
+  options: TrainerOptions,
+  trained: Partial<Record<NetworkName, TrainedNetwork>>,
+): Promise<{ steps: PerStep<GradientStep>; microBatch: number; pool: SlotPool }> {
+  const { maxStorageBufferBindingSize, maxBufferSize } = runtime.capabilities.limits
+  const room = Math.min(maxStorageBufferBindingSize, maxBufferSize)
+  for (const microBatch of candidates(options)) {
+    const last = microBatch === 1 || options.microBatch !== 'auto'
+    const definitions = defineSteps({ ...options, batch: microBatch }, trained)
+    const roots = Object.values(definitions).flatMap(({ loss, outputs }) => [loss, ...Object.values(outputs)])
+    if (!last && largestBytes(roots) > room) continue
+    const pool = new SlotPool(runtime)
+    const steps: Partial<Record<StepName, GradientStep>> = {}
+    try {
+      for (const [name, definition] of Object.entries(definitions) as [StepName, StepDefinition][]) {
+        steps[name] = await compileStep(runtime, definition, { parts: options.batch / microBatch, pool })
+      }
+      return { steps: steps as PerStep<GradientStep>, microBatch, pool }
+    } catch (error) {
+      for (const step of Object.values(steps)) step.dispose()
+      pool.dispose()
+      if (last || !(error instanceof DeviceError && error.kind === 'out-of-memory')) throw error
+    }
+  }
+  throw new RangeError('A batch needs at least one patch.')
+}
+
+/** Micro-batches to try, largest first. */
+function candidates({ batch, microBatch }: TrainerOptions): number[] {
+  const divisors = Array.from({ length: batch }, (_, index) => batch - index).filter(
+    (size) => batch % size === 0,
+  )
+  if (microBatch === 'auto') return divisors
+  if (divisors.includes(microBatch)) return [microBatch]
+  throw new ConfigError(
+    `train.microBatch is ${microBatch}, but a batch of ${batch} does not divide into those.`,
+    {
+      fix: `use auto or one of ${divisors.join(', ')}`,
+    },
+  )
+}
+
+function defineSteps(
+  setup: TrainerOptions,
+  trained: Partial<Record<NetworkName, TrainedNetwork>>,
+): PerStep<StepDefinition> {
+  const moving = (names: readonly NetworkName[]) => names.flatMap((name) => trained[name] ?? [])
+  return {
+    system: systemDefinition(setup, moving(SYSTEM)),
+    ...(setup.networks.discriminator && {
+      discriminator: discriminatorDefinition(setup, moving(DISCRIMINATOR)),
+    }),
+    ...(setup.warmup && setup.networks.generator && { warmup: warmupDefinition(setup, moving(SYSTEM)) }),
+  }
+}
+
+function systemDefinition(setup: TrainerOptions, trained: readonly TrainedNetwork[]): StepDefinition {
+  const { total, segmentation, adversarial, norms } = systemGraph(setup)
+  const outputs = { segmentation, total, ...(adversarial && { adversarial }) }
+  return { name: 'system', loss: total, outputs, trained, statistics: followStatistics(norms) }
+}
+
+function discriminatorDefinition(setup: TrainerOptions, trained: readonly TrainedNetwork[]): StepDefinition {
+  const { loss, real, fake, realLogits, fakeLogits, generatorNorms, discriminatorNorms } =
+    discriminatorGraph(setup)
+  const norms = setup.frozenStatistics ? discriminatorNorms : [...generatorNorms, ...discriminatorNorms]
+  const outputs = { real, fake, realLogits, fakeLogits }
+  return { name: 'discriminator', loss, outputs, trained, statistics: followStatistics(norms) }
+}
+
+function warmupDefinition(setup: TrainerOptions, trained: readonly TrainedNetwork[]): StepDefinition {
+  const { total, segmentation, identity, norms } = warmupGraph(setup)
+  const outputs = { segmentation, identity }
+  return { name: 'warm-up', loss: total, outputs, trained, statistics: followStatistics(norms) }
+}

@@ -1,0 +1,104 @@
+import { randomStream } from '@voxnorm/data'
+import type { TrainingProgress } from './checkpoint.ts'
+import type { TrainingConfig } from './config.ts'
+import { NETWORK_NAMES, type NetworkName } from './networks.ts'
+import type { PatchBatches } from './patch-batches.ts'
+import type { StepScalars, Trainer } from './trainer.ts'
+
+/** An iteration that the device works on. */
+export interface PendingStep {
+  readonly epoch: number
+  readonly iteration: number
+  /** Optimizer steps after it. */
+  readonly steps: Readonly<Record<NetworkName, number>>
+  /** Its losses, rates and D's accuracy, named as in `metrics.jsonl`. */
+  readonly values: Promise<Record<string, number>>
+}
+
+/** Submits one iteration of Algorithm 1: D's steps on fresh batches, then the step of G and S on another. */
+export function submitIteration(task: {
+  readonly trainer: Trainer
+  readonly batches: PatchBatches
+  readonly config: TrainingConfig
+  readonly progress: TrainingProgress
+}): PendingStep {
+  const { trainer, batches, config, progress } = task
+  const { epoch, iteration, schedules } = progress
+  const steps = { ...progress.steps }
+  const rates = ratesOf(schedules)
+  const scalars = (index: number): StepScalars => ({
+    lambda: config.loss.lambda,
+    seed: randomStream(config.seed, 'dropout', epoch, iteration, index).integer(2 ** 32),
+    rates,
+    steps: { ...steps },
+  })
+  const warm = epoch * batches.iterationsPerEpoch + iteration < (config.train.warmup ?? 0)
+  const moves = trainer.networks.discriminator && !warm ? config.train.discriminatorSteps : 0
+  const judged: Promise<Record<string, Float32Array>>[] = []
+  const judgedSites: Uint32Array[] = []
+  for (let index = 0; index < moves; index++) {
+    const batch = batches.at(epoch, iteration, index)
+    steps.discriminator++
+    judged.push(trainer.discriminatorStep(batch, scalars(index)))
+    judgedSites.push(batch.sites)
+  }
+  const batch = batches.at(epoch, iteration, config.train.discriminatorSteps)
+  steps.segmenter++
+  if (trainer.networks.generator) steps.generator++
+  const last = scalars(config.train.discriminatorSteps)
+  const system =
+    warm && trainer.networks.generator ? trainer.warmupStep(batch, last) : trainer.systemStep(batch, last)
+  const values = Promise.all([system, Promise.all(judged)]).then(([moved, judgements]) => ({
+    ...systemValues(moved),
+    ...discriminatorValues(judgements, judgedSites),
+    ...Object.fromEntries(
+      NETWORK_NAMES.filter((name) => trainer.networks[name]).map((name) => [`lr.${name}`, rates[name]]),
+    ),
+  }))
+  // When the training is given up, nobody awaits the last step any more; then its failure does not matter.
+  values.catch(() => undefined)
+  return { epoch, iteration, steps, values }
+}
+
+const ratesOf = (schedules: TrainingProgress['schedules']): Record<NetworkName, number> => ({
+  generator: schedules.generator.rate,
+  segmenter: schedules.segmenter.rate,
+  discriminator: schedules.discriminator.rate,
+})
+
+const SYSTEM_NAMES: Readonly<Record<string, string>> = {
+  segmentation: 'loss.seg',
+  adversarial: 'loss.adv',
+  total: 'loss.total',
+  identity: 'loss.identity',
+}
+
+const systemValues = (outputs: Record<string, Float32Array>): Record<string, number> =>
+  Object.fromEntries(Object.entries(outputs).map(([name, values]) => [SYSTEM_NAMES[name]!, values[0]!]))
+
+/** Means over D's steps; its accuracy is over real and generated patches alike, in training mode. */
+function discriminatorValues(
+  steps: readonly Record<string, Float32Array>[],
+  sites: readonly Uint32Array[],
+): Record<string, number> {
+  if (steps.length === 0) return {}
+  const mean = (name: string) => steps.reduce((sum, step) => sum + step[name]![0]!, 0) / steps.length
+  const [real, fake] = [mean('real'), mean('fake')]
+  let right = 0
+  let total = 0
+  steps.forEach(({ realLogits, fakeLogits }, index) => {
+    const kinds = realLogits!.length / sites[index]!.length
+    sites[index]!.forEach((site, place) => {
+      right += predicted(realLogits!, place, kinds) === site ? 1 : 0
+      right += predicted(fakeLogits!, place, kinds) === kinds - 1 ? 1 : 0
+      total += 2
+    })
+  })
+  const loss = { 'loss.dis': real + fake, 'loss.dis.real': real, 'loss.dis.fake': fake }
+  return { ...loss, 'dis.accuracy': right / total }
+}
+
+function predicted(logits: Float32Array, row: number, classes: number): number {
+  const values = logits.subarray(row * classes, (row + 1) * classes)
+  return values.indexOf(Math.max(...values))
+}

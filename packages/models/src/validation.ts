@@ -1,0 +1,243 @@
+import {
+  accuracy,
+  CLASSES,
+  confusionFractions,
+  intensityHistogram,
+  jensenShannon,
+  type PatchDraw,
+  type PreparedSubject,
+} from '@voxnorm/data'
+import {
+  affine,
+  classSums,
+  compile,
+  f32,
+  input,
+  oneHot,
+  type Plan,
+  type Runtime,
+  type SlotPool,
+  softmax,
+  type Tensor,
+  u32,
+} from '@voxnorm/tensor'
+import { classWeightList } from './adversarial.ts'
+import type { ModelConfig, TrainingConfig } from './config.ts'
+import { discriminate, generate, type Networks, segment } from './networks.ts'
+import { cutPatches, validationBatches } from './patch-batches.ts'
+
+/** Flat numbers of a validation, named as in `metrics.jsonl`. */
+export type ValidationValues = Readonly<Record<string, number>>
+
+/** Measures the networks in evaluation mode. */
+export interface Validator {
+  /** `patchesPerSite` limits the patches; all by default. Resolves with no values when there are no subjects. */
+  run(patchesPerSite?: number): Promise<ValidationValues>
+  dispose(): void
+}
+
+/** What a validator looks at. */
+export interface ValidatorOptions {
+  readonly networks: Networks
+  readonly model: ModelConfig
+  readonly config: TrainingConfig
+  readonly subjects: readonly PreparedSubject[]
+  /** Patches at once. */
+  readonly batch: number
+  readonly pool: SlotPool
+}
+
+/** Bins of the histograms behind the Jensen-Shannon divergence. */
+const BINS = 256
+/**
+ * A softmax of logits that are this much farther apart is 1 at the largest and 0 elsewhere: the argmax, without a
+ * download of all probabilities.
+ */
+const SHARPEN = 1e6
+
+/**
+ * Compiles the validation: Dice of patches per site and class (pooled over the patches), the loss of S, the losses and
+ * the confusion of D on real and generated patches, and how far the sites' intensities are apart before and after G.
+ */
+export async function createValidator(runtime: Runtime, options: ValidatorOptions): Promise<Validator> {
+  const plan = await compileValidation(runtime, options)
+  return {
+    run: (patchesPerSite = options.config.data.validationPatchesPerSite) =>
+      options.subjects.length === 0 ? Promise.resolve({}) : validate(plan, options, patchesPerSite),
+    dispose: () => plan.dispose(),
+  }
+}
+
+async function compileValidation(runtime: Runtime, options: ValidatorOptions): Promise<Plan> {
+  const { networks, model, batch, pool } = options
+  const { patch, modalities } = model
+  const x = input('patches', f32(batch, patch, patch, patch, modalities.length))
+  const labels = input('labels', u32(batch, patch, patch, patch))
+  const image = networks.generator ? generate(networks, model, x, 'evaluation').image : x
+  const { output, probabilities } = segment(networks, model, image, 'evaluation')
+  const outputs: Record<string, Tensor> = {
+    soft: classSums(probabilities, labels),
+    hard: classSums(softmax(affine(output, SHARPEN, 0)), labels),
+    reference: classSums(oneHot(labels, model.classes.length), labels),
+  }
+  if (networks.generator) outputs['image'] = image
+  if (networks.discriminator) {
+    outputs['realLogits'] = discriminate(networks, model, x, { mode: 'evaluation' }).logits
+    outputs['fakeLogits'] = discriminate(networks, model, image, { mode: 'evaluation' }).logits
+  }
+  return compile(runtime, { name: 'validation', outputs }, { pool })
+}
+
+/** Sums over patches, by the number of the site. */
+interface Sums {
+  /** `[site][class]`: overlap, and voxels of prediction and reference. */
+  readonly overlap: Float64Array[]
+  readonly size: Float64Array[]
+  readonly inputs: Float64Array[]
+  readonly generated: Float64Array[]
+  readonly confusion: number[][]
+  loss: number
+  real: number
+  fake: number
+  patches: number
+}
+
+async function validate(
+  plan: Plan,
+  options: ValidatorOptions,
+  patchesPerSite: number,
+): Promise<ValidationValues> {
+  const { model, config, subjects, batch } = options
+  const { sites, draws } = validationBatches(config, subjects, model.sites, { batch, patchesPerSite })
+  const count = model.sites.length
+  const perSite = (length: number) => Array.from({ length: count }, () => new Float64Array(length))
+  const sums: Sums = {
+    overlap: perSite(CLASSES.length),
+    size: perSite(CLASSES.length),
+    inputs: perSite(BINS),
+    generated: perSite(BINS),
+    confusion: Array.from({ length: count + 1 }, () => new Array<number>(count + 1).fill(0)),
+    loss: 0,
+    real: 0,
+    fake: 0,
+    patches: 0,
+  }
+  // One batch ahead: the device computes while the host counts the batch before.
+  let before: (() => Promise<void>) | undefined
+  for (const drawn of draws()) {
+    // A short last batch is filled up with repetitions that are not counted.
+    const filled = Array.from({ length: batch }, (_, place) => drawn[place % drawn.length]!)
+    const { images, labels } = cutPatches(filled, model.patch)
+    const running = plan.run({ patches: images, labels })
+    await before?.()
+    before = async () => addBatch(sums, await running, { drawn, images, labels }, options)
+  }
+  await before?.()
+  return valuesOf(sums, sites, options)
+}
+
+interface MeasuredBatch {
+  readonly drawn: readonly PatchDraw[]
+  readonly images: Float32Array
+  readonly labels: Uint32Array
+}
+
+function addBatch(
+  sums: Sums,
+  results: Record<string, Float32Array>,
+  { drawn, images, labels }: MeasuredBatch,
+  { model, config }: ValidatorOptions,
+): void {
+  const classes = CLASSES.length
+  const weights = classWeightList(config.loss.classWeights)
+  const voxels = model.patch ** 3
+  const channels = model.modalities.length
+  const { soft, hard, reference, image, realLogits, fakeLogits } = results
+  drawn.forEach(({ site }, place) => {
+    let overlap = 0
+    let size = 0
+    for (let c = 0; c < classes; c++) {
+      const at = (place * classes + c) * 2
+      const voxelsOfClass = reference![at + 1]!
+      sums.overlap[site]![c]! += hard![at]!
+      sums.size[site]![c]! += hard![at + 1]! + voxelsOfClass
+      overlap += weights[c]! * soft![at]!
+      size += weights[c]! * (soft![at + 1]! + voxelsOfClass)
+    }
+    sums.loss += 1 - (2 * overlap + 1e-5) / (size + 1e-5)
+    sums.patches++
+    const tissue = labels.subarray(place * voxels, (place + 1) * voxels)
+    const first = (values: Float32Array) => firstChannel(values, place * voxels, voxels, channels)
+    addCounts(sums.inputs[site]!, first(images), tissue)
+    if (image) addCounts(sums.generated[site]!, first(image), tissue)
+    if (!realLogits || !fakeLogits) return
+    const kinds = model.sites.length + 1
+    const rowOf = (logits: Float32Array) => logits.subarray(place * kinds, (place + 1) * kinds)
+    sums.real -= judge(rowOf(realLogits), site, sums.confusion)
+    sums.fake -= judge(rowOf(fakeLogits), kinds - 1, sums.confusion)
+  })
+}
+
+/** Counts a judgement of D, and returns the log of the probability that it gave to the truth. */
+function judge(logits: Float32Array, actual: number, confusion: number[][]): number {
+  const largest = Math.max(...logits)
+  confusion[actual]![logits.indexOf(largest)]!++
+  const total = logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0)
+  return logits[actual]! - largest - Math.log(total)
+}
+
+function firstChannel(values: Float32Array, from: number, voxels: number, channels: number): Float32Array {
+  if (channels === 1) return values.subarray(from, from + voxels)
+  return Float32Array.from({ length: voxels }, (_, voxel) => values[(from + voxel) * channels]!)
+}
+
+function addCounts(total: Float64Array, values: Float32Array, mask: ArrayLike<number>): void {
+  const counts = intensityHistogram(values, { bins: BINS, range: [0, 1], mask })
+  for (let bin = 0; bin < BINS; bin++) total[bin]! += counts[bin]!
+}
+
+function valuesOf(
+  sums: Sums,
+  sites: readonly string[],
+  { networks, model }: ValidatorOptions,
+): ValidationValues {
+  const values: Record<string, number> = { 'loss.val': sums.loss / sums.patches }
+  const present = sites.map((site) => model.sites.indexOf(site))
+  const dice = present.map((site) =>
+    CLASSES.map((_, c) => {
+      const size = sums.size[site]![c]!
+      return size === 0 ? 1 : (2 * sums.overlap[site]![c]!) / size
+    }),
+  )
+  const tissues = [1, 2, 3]
+  const average = (numbers: readonly number[]) =>
+    numbers.reduce((sum, value) => sum + value, 0) / numbers.length
+  for (const c of tissues) values[`dice.${CLASSES[c]}`] = average(dice.map((row) => row[c]!))
+  values['dice.mean'] = average(tissues.map((c) => values[`dice.${CLASSES[c]}`]!))
+  sites.forEach((site, index) => {
+    values[`dice.site.${site}`] = average(tissues.map((c) => dice[index]![c]!))
+  })
+  const divergence = (rows: readonly Float64Array[]) => {
+    const counted = present.map((site) => rows[site]!).filter((row) => row.some((n) => n > 0))
+    return counted.length === present.length ? jensenShannon(counted) : undefined
+  }
+  if (networks.generator) {
+    const [before, after] = [divergence(sums.inputs), divergence(sums.generated)]
+    if (before !== undefined) values['jsd.input'] = before
+    if (after !== undefined) values['jsd.generated'] = after
+  }
+  if (!networks.discriminator) return values
+
+  const matrix = { classes: sums.confusion.length, counts: sums.confusion, total: 2 * sums.patches }
+  const names = [...model.sites, 'generated']
+  confusionFractions(matrix).forEach((row, actual) => {
+    row.forEach((share, predicted) => {
+      values[`dis.confusion.${names[actual]}.${names[predicted]}`] = share
+    })
+  })
+  values['dis.accuracy'] = accuracy(matrix)
+  values['loss.dis.real'] = sums.real / sums.patches
+  values['loss.dis.fake'] = sums.fake / sums.patches
+  values['loss.dis'] = values['loss.dis.real'] + values['loss.dis.fake']
+  return values
+}

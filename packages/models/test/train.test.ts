@@ -1,0 +1,244 @@
+import { readSafetensors, type SafetensorsFile, writeSafetensors } from '@voxnorm/autograd'
+import { readModel, type TrainingConfig, type TrainingEvent, type TrainOptions, train } from '@voxnorm/models'
+import type { Runtime } from '@voxnorm/tensor'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openTestDevice } from './device.ts'
+import { ball, tinyTraining, twoSites } from './subjects.ts'
+
+let runtime: Runtime
+let close: () => void
+beforeAll(async () => {
+  const device = await openTestDevice()
+  runtime = device.runtime
+  close = device.close
+})
+afterAll(() => close?.())
+
+async function events(config: TrainingConfig, options: TrainOptions = {}, data = twoSites()) {
+  const all: TrainingEvent[] = []
+  for await (const event of train(runtime, config, data, options)) all.push(event)
+  return all
+}
+
+const ofKind = <K extends TrainingEvent['kind']>(all: readonly TrainingEvent[], kind: K) =>
+  all.filter((event): event is Extract<TrainingEvent, { kind: K }> => event.kind === kind)
+
+/** Through the bytes of a file, as a resumption gets it. */
+const stored = (file: SafetensorsFile): SafetensorsFile => readSafetensors(writeSafetensors(file))
+
+const last = (all: readonly TrainingEvent[], which: 'latest' | 'best') =>
+  ofKind(all, 'checkpoint').findLast((event) => event.which === which)!
+
+function expectSameTensors(a: SafetensorsFile, b: SafetensorsFile): void {
+  expect([...a.tensors.keys()].sort()).toEqual([...b.tensors.keys()].sort())
+  for (const [name, { values }] of a.tensors) {
+    expect(Buffer.compare(bytesOf(values), bytesOf(b.tensors.get(name)!.values)), name).toBe(0)
+  }
+}
+const bytesOf = (values: ArrayBufferView) => Buffer.from(values.buffer, values.byteOffset, values.byteLength)
+
+describe('train', () => {
+  let whole: TrainingEvent[]
+  beforeAll(async () => {
+    whole = await events(tinyTraining())
+  })
+
+  it('tells its plan first and its end last, and what happens between', () => {
+    expect(whole[0]).toMatchObject({
+      kind: 'plan',
+      networks: ['generator', 'segmenter', 'discriminator'],
+      batch: 4,
+      microBatch: 4,
+      iterationsPerEpoch: 3,
+    })
+    expect(whole.at(-1)).toMatchObject({ kind: 'stopped', reason: 'finished', epoch: 2 })
+    const steps = ofKind(whole, 'step')
+    expect(steps.map(({ epoch, iteration }) => `${epoch}.${iteration}`)).toEqual([
+      '0.0',
+      '0.1',
+      '0.2',
+      '1.0',
+      '1.1',
+      '1.2',
+    ])
+    expect(Object.keys(steps[0]!.values).sort()).toEqual([
+      'dis.accuracy',
+      'loss.adv',
+      'loss.dis',
+      'loss.dis.fake',
+      'loss.dis.real',
+      'loss.seg',
+      'loss.total',
+      'lr.discriminator',
+      'lr.generator',
+      'lr.segmenter',
+    ])
+    const { values } = steps[0]!
+    expect(values['loss.total']).toBeCloseTo(values['loss.seg']! + 0.5 * values['loss.adv']!, 5)
+    expect(ofKind(whole, 'epoch')).toHaveLength(2)
+  })
+
+  it('measures the validation subjects', () => {
+    const [{ values }] = ofKind(whole, 'validation') as never as [{ values: Record<string, number> }]
+    expect(values['dice.mean']).toBeCloseTo(
+      (values['dice.CSF']! + values['dice.GM']! + values['dice.WM']!) / 3,
+      12,
+    )
+    expect(values['dice.mean']).toBeCloseTo((values['dice.site.a']! + values['dice.site.b']!) / 2, 12)
+    expect(values['jsd.input']).toBeGreaterThan(0.1)
+    expect(values['jsd.generated']).toBeLessThanOrEqual(Math.log(2))
+    const confusion = Object.entries(values).filter(([name]) => name.startsWith('dis.confusion.'))
+    expect(confusion).toHaveLength(9)
+    expect(confusion.reduce((sum, [, share]) => sum + share, 0)).toBeCloseTo(1, 12)
+    const diagonal = ['a', 'b', 'generated'].map((name) => values[`dis.confusion.${name}.${name}`]!)
+    expect(values['dis.accuracy']).toBeCloseTo(
+      diagonal.reduce((a, b) => a + b),
+      12,
+    )
+    expect(values['loss.dis']).toBeCloseTo(values['loss.dis.real']! + values['loss.dis.fake']!, 12)
+  })
+
+  it('lowers the rates: at milestones, and where the loss of D stays', () => {
+    const rates = ofKind(whole, 'step').map(({ values }) => values['lr.segmenter'])
+    expect(rates).toEqual([3e-3, 3e-3, 3e-3, 3e-3, 3e-3, 3e-3])
+    const { metadata } = last(whole, 'latest')
+    expect(JSON.parse(metadata['progress']!).schedules.segmenter.rate).toBeCloseTo(3e-4, 12)
+  })
+
+  it('keeps the best by mean validation Dice', () => {
+    const scores = ofKind(whole, 'validation').map(({ values }) => values['dice.mean']!)
+    const best = last(whole, 'best')
+    expect(JSON.parse(best.metadata['progress']!).bestScore).toBe(Math.max(...scores))
+    expect(readModel(writeSafetensors(best)).config.sites).toEqual(['a', 'b'])
+  })
+
+  it('is the same again, and another one with another seed', async () => {
+    const one = tinyTraining({ epochs: 1, iterationsPerEpoch: 1 })
+    const [first, again, other] = [await events(one), await events(one), await events({ ...one, seed: 6 })]
+    expectSameTensors(last(first, 'latest'), last(again, 'latest'))
+    const weight = (all: TrainingEvent[]) =>
+      last(all, 'latest').tensors.get('generator.enc1.conv0.weight')!.values
+    expect(weight(first)).not.toEqual(weight(other))
+  })
+
+  it('goes on from an interruption with the same bits', async () => {
+    const stop = new AbortController()
+    const interrupted: TrainingEvent[] = []
+    for await (const event of train(runtime, tinyTraining(), twoSites(), { signal: stop.signal })) {
+      interrupted.push(event)
+      if (event.kind === 'step' && event.epoch === 1 && event.iteration === 0) stop.abort()
+    }
+    expect(interrupted.at(-1)).toMatchObject({ kind: 'stopped', reason: 'signal', epoch: 1, iteration: 2 })
+    const resumed = await events(tinyTraining(), { resume: stored(last(interrupted, 'latest')) })
+    expect(resumed[0]).toMatchObject({ resumedAt: { epoch: 1, iteration: 2 } })
+    expect(ofKind(resumed, 'step')).toHaveLength(1)
+    expectSameTensors(last(resumed, 'latest'), last(whole, 'latest'))
+    const untimed = (all: TrainingEvent[]) => ({
+      ...JSON.parse(last(all, 'latest').metadata['progress']!),
+      elapsed: 0,
+    })
+    expect(untimed(resumed)).toEqual(untimed(whole))
+    expect(ofKind(resumed, 'validation')[0]!.values).toEqual(ofKind(whole, 'validation')[1]!.values)
+  })
+
+  it('stops at the end of the iteration that passes the time limit, and counts over resumptions', async () => {
+    let clock = 0
+    const config = tinyTraining({ timeLimit: 10, epochs: 50 })
+    const ticking = () => {
+      clock += 1000
+      return clock
+    }
+    const limited = await events(config, { now: ticking })
+    const stopped = limited.at(-1)!
+    expect(stopped).toMatchObject({ kind: 'stopped', reason: 'time-limit' })
+    const steps = ofKind(limited, 'step')
+    expect(steps.at(-1)!.time).toBeGreaterThanOrEqual(9)
+    expect(steps.at(-1)!.time).toBeLessThanOrEqual(12)
+    clock = 0
+    const resume = stored(last(limited, 'latest'))
+    const more = await events(config, { now: ticking, resume })
+    expect(ofKind(more, 'step').length).toBeLessThanOrEqual(1)
+  })
+
+  it('leaves a best model even when no epoch has ended', async () => {
+    const stop = new AbortController()
+    stop.abort()
+    const all = await events(tinyTraining(), { signal: stop.signal })
+    expect(ofKind(all, 'step')).toHaveLength(1)
+    expect(last(all, 'best')).toBeDefined()
+    expect(JSON.parse(last(all, 'latest').metadata['progress']!).bestScore).toBeNull()
+  })
+
+  it('learns', async () => {
+    const rate = { lr: 2e-2, milestones: [], gamma: 0.1 }
+    const config = tinyTraining(
+      { method: 'baseline', epochs: 1, iterationsPerEpoch: 40 },
+      { optim: { ...tinyTraining().optim, segmenter: rate } },
+    )
+    const alike = (id: string, site: string) => ball(id, site, [0.2, 0.5, 0.9])
+    const data = { training: [alike('a', 'a'), alike('b', 'b')], validation: [] }
+    const losses = ofKind(await events(config, {}, data), 'step').map(({ values }) => values['loss.seg']!)
+    const mean = (from: number, to: number) =>
+      losses.slice(from, to).reduce((sum, value) => sum + value, 0) / (to - from)
+    expect(mean(30, 40)).toBeLessThan(0.75 * mean(0, 5))
+  })
+
+  it('warms up: G learns the identity, D waits', async () => {
+    const steps = ofKind(await events(tinyTraining({ epochs: 1, iterationsPerEpoch: 2, warmup: 1 })), 'step')
+    expect(steps[0]!.values['loss.identity']).toBeGreaterThan(0)
+    expect(steps[0]!.values['loss.dis']).toBeUndefined()
+    expect(steps[1]!.values['loss.identity']).toBeUndefined()
+    expect(steps[1]!.values['loss.dis']).toBeGreaterThan(0)
+  })
+
+  it('trains a segmenter alone, and nothing that is not asked for', async () => {
+    const all = await events(tinyTraining({ method: 'baseline', epochs: 1, iterationsPerEpoch: 1 }))
+    expect(all[0]).toMatchObject({ networks: ['segmenter'] })
+    expect([...last(all, 'latest').tensors.keys()].filter((name) => !/segmenter\./.test(name))).toEqual([])
+    const lambda0 = { ...tinyTraining({ epochs: 1, iterationsPerEpoch: 1 }) }
+    const without = await events({ ...lambda0, loss: { ...lambda0.loss, lambda: 0 } })
+    expect(without[0]).toMatchObject({ networks: ['generator', 'segmenter'] })
+  })
+
+  it('splits a batch when it is told to', async () => {
+    const all = await events(tinyTraining({ microBatch: 2, epochs: 1, iterationsPerEpoch: 2 }))
+    expect(all[0]).toMatchObject({ batch: 4, microBatch: 2 })
+    expect(ofKind(all, 'step')).toHaveLength(2)
+    await expect(events(tinyTraining({ microBatch: 3 }))).rejects.toThrow('use auto or one of 4, 2, 1')
+  })
+
+  it('frees what it allocated', async () => {
+    const before = runtime.allocatedBytes
+    await events(tinyTraining({ epochs: 1, iterationsPerEpoch: 1 }))
+    expect(runtime.allocatedBytes).toBe(before)
+  })
+})
+
+describe('train refuses', () => {
+  it('a checkpoint of other settings, naming the first', async () => {
+    const short = tinyTraining({ epochs: 1, iterationsPerEpoch: 1 })
+    const resume = stored(last(await events(short), 'latest'))
+    const other = { ...short, optim: { ...short.optim, weightDecay: 0 } }
+    await expect(events(other, { resume })).rejects.toThrow('optim.weightDecay was 0.001 and is 0')
+    const stranger = { ...twoSites(), training: [ball('a9', 'a', [0.2, 0.5, 0.9]), twoSites().training[1]!] }
+    await expect(events(short, { resume }, stranger)).rejects.toThrow('subjects.0 was "a/a1" and is "a/a9"')
+    const more = await events({ ...short, train: { ...short.train, epochs: 2 } }, { resume })
+    expect(ofKind(more, 'step')).toHaveLength(1)
+    const { progress: _progress, ...metadata } = resume.metadata
+    await expect(events(short, { resume: { ...resume, metadata } })).rejects.toThrow('no checkpoint')
+  })
+
+  it('subjects that do not fit', async () => {
+    const { label: _label, ...unlabelled } = ball('a1', 'a', [1, 1, 1])
+    const data = { training: [unlabelled], validation: [] }
+    await expect(events(tinyTraining(), {}, data)).rejects.toThrow('a1 of site a has no label')
+    const two = tinyTraining({}, { data: { ...tinyTraining().data, modalities: ['T1w', 'T2w'] } })
+    await expect(events(two)).rejects.toThrow('has 1 images instead of 2')
+    await expect(events(tinyTraining(), {}, { training: [], validation: [] })).rejects.toThrow('no subjects')
+  })
+
+  it('patches that do not fit', async () => {
+    const config = tinyTraining()
+    await expect(events({ ...config, data: { ...config.data, patch: 12 } })).rejects.toThrow('multiple of 8')
+  })
+})
