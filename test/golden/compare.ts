@@ -12,9 +12,11 @@ export interface Comparison {
 /** Whether a comparison came out well. */
 export const isClose = ({ error, tolerance }: Comparison): boolean => error <= tolerance
 
-/** How much of its tolerance a comparison uses up: above 1 (or NaN) it failed. */
-export const strain = ({ error, tolerance }: Comparison): number =>
-  error === 0 ? 0 : error / Math.max(tolerance, Number.MIN_VALUE)
+/** How much of its tolerance a comparison uses up: above 1 it failed. */
+export function strain({ error, tolerance }: Comparison): number {
+  if (error === 0) return 0
+  return Number.isNaN(error) ? Number.POSITIVE_INFINITY : error / Math.max(tolerance, Number.MIN_VALUE)
+}
 
 /**
  * Compares a whole tensor, in the file's order, with what is stored of it: element by element, and for a sample also
@@ -28,7 +30,7 @@ export function compareTensor(
   reference: TensorReference,
 ): Comparison[] {
   const { tol, sample, l2, dotcos, shape } = reference
-  if (tol === undefined) throw new TypeError(`${name} has no tolerance`)
+  if (typeof tol !== 'number') throw new TypeError(`${name} has no tolerance`)
   if (got.length !== countOf(shape)) {
     throw new TypeError(`${name} has ${got.length} elements, should have [${shape.join(',')}]`)
   }
@@ -37,8 +39,8 @@ export function compareTensor(
   folder.stored(item, reference).forEach((expected, index) => {
     const at = offset + index * stride
     const error = errorOf(got[at]!, expected)
-    // Written so that NaN wins.
-    if (!(error <= worst.error)) {
+    // NaN is the worst there is.
+    if (error > worst.error || (Number.isNaN(error) && !Number.isNaN(worst.error))) {
       worst = { ...worst, error, detail: `element ${at} is ${got[at]}, should be ${expected}` }
     }
   })

@@ -11,9 +11,9 @@ import {
   systemGraph,
 } from '@voxnorm/models'
 import { compile, input, type Tensor, type Update } from '@voxnorm/tensor'
-import { inputNames } from '../../packages/models/src/graph.ts'
 import type { CaseContext, CaseRunners } from './case-runner.ts'
 import { type Comparison, compareTensor } from './compare.ts'
+import { feedsOf } from './feeds.ts'
 import { engineShape, type TensorReference, toGolden } from './manifest.ts'
 import { lossOf, type NetworkCase, openNetworks, readPool } from './networks.ts'
 
@@ -50,9 +50,9 @@ async function runModelStep(item: ModelStepCase, context: CaseContext): Promise<
     ...gradientsOf(graph, parameters, Object.keys(item.grads)),
   }
   const plan = await compile(runtime, { name: item.id, outputs, updates: graph.updates })
-  const wanted = inputNames([...Object.values(outputs), ...graph.updates.flatMap(({ inputs }) => inputs)])
-  const feeds = { ...readPool(item, folder).batch(item.indices), lambda: loss.lambda, seed: 0 }
-  const got = await plan.run(Object.fromEntries(Object.entries(feeds).filter(([name]) => wanted.has(name))))
+  const graphs = [...Object.values(outputs), ...graph.updates.flatMap(({ inputs }) => inputs)]
+  const batch = readPool(item, folder).batch(item.indices)
+  const got = await plan.run(feedsOf(graphs, { ...batch, lambda: loss.lambda, seed: 0 }))
   const after = await readNetworks(networks)
   plan.dispose()
   disposeNetworks(networks)

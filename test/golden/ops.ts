@@ -2,6 +2,7 @@ import { grad } from '@voxnorm/autograd'
 import { Arena, type ArenaVariable, compile, input, read, sliceOf, type Tensor } from '@voxnorm/tensor'
 import type { CaseContext, CaseRunner, CaseRunners } from './case-runner.ts'
 import { type Comparison, compareTensor } from './compare.ts'
+import { feedsOf } from './feeds.ts'
 import {
   engineShape,
   type GoldenCase,
@@ -70,15 +71,14 @@ async function runOp(definition: OpDefinition, item: OpCase, context: CaseContex
     targets.map((name) => tensors[name]!),
     { ct: tensors[COTANGENT] },
   )
-  const plan = await compile(runtime, {
-    name: item.id,
-    outputs: {
-      y,
-      ...Object.fromEntries(targets.map((name, index) => [`gradient ${name}`, gradients[index]!])),
-    },
-    updates: definition.updates?.(tensors, attrs) ?? [],
-  })
-  const got = await plan.run(feeds)
+  const computedTensors = {
+    y,
+    ...Object.fromEntries(targets.map((name, index) => [`gradient ${name}`, gradients[index]!])),
+  }
+  const updates = definition.updates?.(tensors, attrs) ?? []
+  const plan = await compile(runtime, { name: item.id, outputs: computedTensors, updates })
+  const graphs = [...Object.values(computedTensors), ...updates.flatMap((update) => update.inputs)]
+  const got = await plan.run(feedsOf(graphs, feeds))
   const words = await state.readAll()
   plan.dispose()
   state.dispose()
@@ -90,9 +90,9 @@ async function runOp(definition: OpDefinition, item: OpCase, context: CaseContex
     ...targets.flatMap((name) =>
       compare(`gradient ${name}`, name, got[`gradient ${name}`]!, item.grads![name]!),
     ),
-    ...stateNames.flatMap((name) =>
-      compare(name, name, sliceOf(words, variables.get(name)!), outputs[name]!),
-    ),
+    ...stateNames
+      .filter((name) => outputs[name])
+      .flatMap((name) => compare(name, name, sliceOf(words, variables.get(name)!), outputs[name]!)),
   ]
 }
 

@@ -1,0 +1,8 @@
+import type { Feeds, Tensor } from '@voxnorm/tensor'
+import { inputNames } from '../../packages/models/src/graph.ts'
+
+/** Those values that graphs have an input for: a plan takes no others. */
+export function feedsOf(graphs: readonly Tensor[], values: Feeds): Feeds {
+  const wanted = inputNames(graphs)
+  return Object.fromEntries(Object.entries(values).filter(([name]) => wanted.has(name)))
+}

@@ -1,0 +1,32 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type OpenDevice, openDevice } from '../../packages/cli/src/device.ts'
+import { softwareRenderers } from '../adapters/renderers.ts'
+import { GoldenFolder } from './manifest.ts'
+import { runCase } from './report.ts'
+
+const path = join(import.meta.dirname, '..', '..', '..', 'shared', 'golden')
+const folder = existsSync(path) ? new GoldenFolder(path) : undefined
+const cases = folder?.cases ?? []
+const [best, second] = await softwareRenderers()
+
+const NETWORKS = new Set(['model_step', 'algorithm1_trace', 'inference'])
+// The slower renderer computes one of the cases with networks only.
+const few = cases.filter((item) => !NETWORKS.has(item.op) || item === cases.find(({ op }) => op === item.op))
+
+describe.skipIf(!folder).each([[best, cases], ...(second === undefined ? [] : ([[second, few]] as const))])(
+  'golden numbers on %s (needs ../shared)',
+  (name, chosen) => {
+    let device: OpenDevice
+    beforeAll(async () => {
+      device = await openDevice(name)
+    })
+    afterAll(() => device?.close())
+
+    it.each(chosen.map((item) => [item.id, item] as const))('%s', async (_, item) => {
+      const { problems } = await runCase(item, { folder: folder!, runtime: device.runtime })
+      expect(problems).toEqual([])
+    })
+  },
+)
