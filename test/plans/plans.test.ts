@@ -1,0 +1,99 @@
+import {
+  allocateNetworks,
+  createTrainer,
+  generate,
+  type ModelConfig,
+  makeNetworks,
+  segment,
+} from '@voxnorm/models'
+import { compile, f32, input, type PlanSummary } from '@voxnorm/tensor'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type OpenDevice, openDevice } from '../../packages/cli/src/device.ts'
+
+/** The networks of the paper for one modality and two sites. */
+const paper: ModelConfig = {
+  modalities: ['T1w'],
+  sites: ['iseg', 'mrbrains'],
+  classes: ['BG', 'CSF', 'GM', 'WM'],
+  base: 32,
+  padding: 'replicate',
+  activation: 'relu',
+  generatorOutput: 'sigmoid',
+  scaling: 'max',
+  patch: 32,
+  discriminator: { base: 16, dropout: 0.25 },
+}
+
+/** What a U-Net that keeps every output of a layer for its gradients stores, and a quarter for passing results. */
+const KEPT = 1.25 * 106.8
+
+const MIB = 2 ** 20
+/** WebGPU's default limit on one binding; no device offers less. */
+const SMALLEST_BINDING_LIMIT = 128 * MIB
+
+// Counted by hand from the layers' sizes (two operations per multiply-add, convolutions and the linear layer only):
+// one patch forward through G, S and D, in GFLOP.
+const [G, S, D] = [59.175, 59.188, 0.0283]
+// The first layer of G needs no gradient of its input, nor does that of D for real patches.
+const FIRST_OF_G = 0.0566
+const FIRST_OF_D = 0.0035
+
+describe('plans of the paper model, per patch', () => {
+  let device: OpenDevice
+  beforeAll(async () => {
+    device = await openDevice('software')
+  })
+  afterAll(() => device?.close())
+
+  const expectBudget = (
+    summary: PlanSummary,
+    budget: { readonly gigaflops: number; readonly mebibytes: number; readonly dispatches: number },
+  ) => {
+    expect(Math.abs(summary.flops / 1e9 / budget.gigaflops - 1)).toBeLessThan(2e-5)
+    expect(summary.slotBytes / MIB).toBeLessThanOrEqual(budget.mebibytes)
+    expect(summary.dispatches).toBeLessThanOrEqual(budget.dispatches)
+    expect(summary.largestBinding).toBeLessThanOrEqual(SMALLEST_BINDING_LIMIT)
+  }
+
+  it('a step of training does the work of Algorithm 1 and no more', async () => {
+    const networks = makeNetworks(paper, ['generator', 'segmenter', 'discriminator'])
+    await allocateNetworks(device.runtime, networks)
+    const trainer = await createTrainer(device.runtime, {
+      networks,
+      config: paper,
+      loss: {
+        lambda: 1.5,
+        classWeights: { BG: 0.22, CSF: 0.3, GM: 0.2, WM: 0.28 },
+        adversarial: 'minimax',
+      },
+      batch: 1,
+      microBatch: 1,
+      augmented: false,
+      warmup: false,
+      weightDecay: 1e-3,
+    })
+    const plans = new Map(trainer.plans.map(({ name, summary }) => [name, summary]))
+    expect([...plans.keys()]).toEqual(['system', 'discriminator'])
+    expectBudget(plans.get('system')!, {
+      gigaflops: 3 * (G + S) - FIRST_OF_G + 2 * D,
+      mebibytes: 2 * KEPT,
+      dispatches: 700,
+    })
+    expectBudget(plans.get('discriminator')!, {
+      gigaflops: G + 6 * D - 2 * FIRST_OF_D,
+      mebibytes: KEPT / 2,
+      dispatches: 250,
+    })
+    trainer.dispose()
+  })
+
+  it('a window of inference is one forward pass of G and S', async () => {
+    const networks = makeNetworks(paper, ['generator', 'segmenter'])
+    await allocateNetworks(device.runtime, networks)
+    const { image } = generate(networks, paper, input('patches', f32(1, 32, 32, 32, 1)), 'evaluation')
+    const { probabilities } = segment(networks, paper, image, 'evaluation')
+    const plan = await compile(device.runtime, { name: 'window', outputs: { image, probabilities } })
+    expectBudget(plan.summary, { gigaflops: G + S, mebibytes: KEPT / 2, dispatches: 160 })
+    plan.dispose()
+  })
+})
