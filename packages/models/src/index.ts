@@ -33,6 +33,16 @@ export {
   discriminator,
   runDiscriminator,
 } from './discriminator.ts'
+export {
+  createPredictor,
+  type PredictableVolume,
+  type PredictedPlane,
+  type PredictedVolume,
+  type PredictOptions,
+  type Predictor,
+  predictPlanes,
+  predictVolume,
+} from './inference.ts'
 export { adversarialLoss, crossEntropy, crossEntropyOf, dicePerClass, weightedDice } from './losses.ts'
 export { modelMetadata, modelOf, readModel, type StoredModel, writeModel } from './model-file.ts'
 export {

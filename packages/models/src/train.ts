@@ -69,10 +69,9 @@ export type TrainingEvent =
       readonly plans: readonly { readonly name: string; readonly summary: PlanSummary }[]
       readonly resumedAt: { readonly epoch: number; readonly iteration: number } | undefined
     }
-  | (When & {
-      readonly kind: 'step' | 'validation' | 'epoch'
-      readonly values: Readonly<Record<string, number>>
-    })
+  | Measured<'step'>
+  | Measured<'validation'>
+  | Measured<'epoch'>
   | (When & SafetensorsFile & { readonly kind: 'checkpoint'; readonly which: 'latest' | 'best' })
   | (When & { readonly kind: 'stopped'; readonly reason: 'finished' | 'time-limit' | 'signal' })
 

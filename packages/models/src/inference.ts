@@ -1,0 +1,266 @@
+import {
+  ConfigError,
+  copyCube,
+  DataError,
+  type PreparedSubject,
+  type Triple,
+  windowAggregator,
+  windowCorners,
+} from '@voxnorm/data'
+import { compile, f32, input, type Plan, type Runtime, SlotPool, type Tensor } from '@voxnorm/tensor'
+import type { ModelConfig } from './config.ts'
+import { largestBytes } from './graph.ts'
+import type { StoredModel } from './model-file.ts'
+import {
+  allocateNetworks,
+  disposeNetworks,
+  generate,
+  loadNetworks,
+  makeNetworks,
+  type Networks,
+  segment,
+} from './networks.ts'
+
+/** A model on a device, ready for volumes. Plans are compiled once per size of window. */
+export interface Predictor {
+  readonly config: ModelConfig
+  readonly runtime: Runtime
+  /** The plan for batches of windows of this side, and the size of the batches. */
+  planFor(window: number, batch: number | undefined): Promise<{ readonly plan: Plan; readonly batch: number }>
+  dispose(): void
+}
+
+/** How a volume is cut into windows. */
+export interface PredictOptions {
+  /** Side of the windows in voxels, a multiple of 8; by default that of the training patches. */
+  readonly window?: number
+  /** Voxels from one window to the next. */
+  readonly stride: number
+  /** Windows at once; by default as many as suit the device, 8 at most. */
+  readonly batch?: number
+  /** Called after every batch. */
+  readonly onProgress?: (done: number, total: number) => void
+}
+
+/** The part of a prepared subject that is predicted from. */
+export type PredictableVolume = Pick<PreparedSubject, 'shape' | 'channels' | 'image' | 'mask'>
+
+/** One finished slice. Outside the mask the image is 0 and the class is background with probability 1. */
+export interface PredictedPlane {
+  readonly z: number
+  /** `[H, W, C]`: mean of G's output; the input itself where the model has no generator. */
+  readonly normalized: Float32Array
+  /** `[H, W, 4]`: mean of the class probabilities. */
+  readonly probabilities: Float32Array
+  /** `[H, W]`: the most probable class. */
+  readonly labels: Uint8Array
+}
+
+/** A whole predicted volume, each image `[D, H, W]` in an array of its own. */
+export interface PredictedVolume {
+  /** One image per channel. */
+  readonly normalized: readonly Float32Array<ArrayBuffer>[]
+  /** One image per class. */
+  readonly probabilities: readonly Float32Array<ArrayBuffer>[]
+  readonly labels: Uint8Array<ArrayBuffer>
+}
+
+/** More windows at once gain nothing and cost memory. */
+const LARGEST_BATCH = 8
+
+/** Puts generator and segmenter of a model on a device. */
+export async function createPredictor(runtime: Runtime, model: StoredModel): Promise<Predictor> {
+  const { config } = model
+  const names = model.names.filter((name) => name !== 'discriminator')
+  const networks = makeNetworks(config, names)
+  await allocateNetworks(runtime, networks)
+  loadNetworks(networks, model.tensors)
+  const pool = new SlotPool(runtime)
+  const plans = new Map<string, Plan>()
+  return {
+    config,
+    runtime,
+    async planFor(window, wanted) {
+      const batch = wanted ?? batchFor(runtime, networks, config, window)
+      const key = `${window}x${batch}`
+      let plan = plans.get(key)
+      if (!plan) {
+        const outputs = predictionGraph(networks, config, window, batch)
+        plan = await compile(runtime, { name: `predict ${key}`, outputs }, { pool })
+        plans.set(key, plan)
+      }
+      return { plan, batch }
+    },
+    dispose() {
+      for (const plan of plans.values()) plan.dispose()
+      plans.clear()
+      pool.dispose()
+      disposeNetworks(networks)
+    },
+  }
+}
+
+/** G and S on a batch of windows in evaluation mode. Input: `windows`. */
+function predictionGraph(
+  networks: Networks,
+  config: ModelConfig,
+  window: number,
+  batch: number,
+): Record<string, Tensor> {
+  const x = input('windows', f32(batch, window, window, window, config.modalities.length))
+  const normalized = networks.generator && generate(networks, config, x, 'evaluation').image
+  const { probabilities } = segment(networks, config, normalized ?? x, 'evaluation')
+  return { probabilities, ...(normalized && { normalized }) }
+}
+
+function batchFor(runtime: Runtime, networks: Networks, config: ModelConfig, window: number): number {
+  const { maxStorageBufferBindingSize, maxBufferSize } = runtime.capabilities.limits
+  const room = Math.min(maxStorageBufferBindingSize, maxBufferSize)
+  const bytes = largestBytes(Object.values(predictionGraph(networks, config, window, 1)))
+  if (bytes > room) {
+    throw new ConfigError(
+      `A window of ${window} voxels needs ${bytes} bytes in one piece, the device allows ${room}.`,
+      {
+        fix: 'use a smaller window',
+      },
+    )
+  }
+  return Math.min(LARGEST_BATCH, Math.floor(room / bytes))
+}
+
+/**
+ * Normalizes and segments a volume slice by slice (method.md §4.10): windows that touch the mask, the mean over those
+ * that cover a voxel, the most probable class. Axes shorter than the window are padded with zeros at the far end. Never
+ * holds more than one slab of windows, whatever the depth of the volume.
+ *
+ * Throws ConfigError for a window that does not suit the networks or the device, DataError for a volume that does not
+ * suit the model.
+ */
+export async function* predictPlanes(
+  predictor: Predictor,
+  volume: PredictableVolume,
+  options: PredictOptions,
+): AsyncGenerator<PredictedPlane, void, void> {
+  const { config } = predictor
+  const { shape, channels, image, mask } = volume
+  const { window = config.patch, stride, onProgress } = options
+  checkVolume(config, volume, window, stride)
+  const corners = windowCorners(shape, window, stride, mask)
+  const { plan, batch } = await predictor.planFor(window, options.batch)
+  const size = window ** 3
+  const classes = config.classes.length
+  const sums = {
+    normalized: windowAggregator(shape, window, channels),
+    probabilities: windowAggregator(shape, window, classes),
+  }
+
+  function* finish(z: number): Generator<PredictedPlane> {
+    const normalized = sums.normalized.finishedThrough(z)
+    const probabilities = sums.probabilities.finishedThrough(z)
+    for (const [index, plane] of probabilities.entries()) {
+      yield withinMask(volume, plane.z, normalized[index]!.values, plane.values)
+    }
+  }
+  function* collect(
+    covered: readonly Triple[],
+    results: Record<string, Float32Array>,
+    windows: Float32Array,
+  ) {
+    for (const [place, corner] of covered.entries()) {
+      yield* finish(corner[0])
+      const normalized = results['normalized'] ?? windows
+      sums.normalized.add(corner, normalized, place * size * channels)
+      sums.probabilities.add(corner, results['probabilities']!, place * size * classes)
+    }
+  }
+
+  // One batch ahead: the device computes while the host adds up the batch before.
+  let before: (() => Promise<Generator<PredictedPlane>>) | undefined
+  for (let done = 0; done < corners.length; done += batch) {
+    const covered = corners.slice(done, done + batch)
+    const windows = new Float32Array(batch * size * channels)
+    covered.forEach((corner, place) => {
+      copyCube({ data: image, shape, channels }, corner, window, windows, place * size * channels)
+    })
+    const running = plan.run({ windows })
+    running.catch(() => undefined)
+    if (before) yield* await before()
+    before = async () => collect(covered, await running, windows)
+    onProgress?.(Math.min(done + batch, corners.length), corners.length)
+  }
+  if (before) yield* await before()
+  yield* finish(shape[0])
+}
+
+/** All slices of `predictPlanes` put together. */
+export async function predictVolume(
+  predictor: Predictor,
+  volume: PredictableVolume,
+  options: PredictOptions,
+): Promise<PredictedVolume> {
+  const [depth, height, width] = volume.shape
+  const voxels = depth * height * width
+  const images = (count: number) => Array.from({ length: count }, () => new Float32Array(voxels))
+  const normalized = images(volume.channels)
+  const probabilities = images(predictor.config.classes.length)
+  const labels = new Uint8Array(voxels)
+  for await (const plane of predictPlanes(predictor, volume, options)) {
+    const first = plane.z * height * width
+    labels.set(plane.labels, first)
+    spread(plane.normalized, normalized, first)
+    spread(plane.probabilities, probabilities, first)
+  }
+  return { normalized, probabilities, labels }
+}
+
+/** Takes interleaved values apart. */
+function spread(values: Float32Array, images: readonly Float32Array[], first: number): void {
+  for (const [channel, image] of images.entries()) {
+    for (let voxel = 0; voxel * images.length < values.length; voxel++) {
+      image[first + voxel] = values[voxel * images.length + channel]!
+    }
+  }
+}
+
+function withinMask(
+  { shape, mask, channels }: PredictableVolume,
+  z: number,
+  normalized: Float32Array,
+  probabilities: Float32Array,
+): PredictedPlane {
+  const count = shape[1] * shape[2]
+  const classes = probabilities.length / count
+  const labels = new Uint8Array(count)
+  for (let voxel = 0; voxel < count; voxel++) {
+    const row = probabilities.subarray(voxel * classes, (voxel + 1) * classes)
+    if (mask[z * count + voxel]! > 0) {
+      labels[voxel] = row.indexOf(Math.max(...row))
+      continue
+    }
+    normalized.fill(0, voxel * channels, (voxel + 1) * channels)
+    row.fill(0)
+    row[0] = 1
+  }
+  return { z, normalized, probabilities, labels }
+}
+
+function checkVolume(config: ModelConfig, volume: PredictableVolume, window: number, stride: number): void {
+  if (volume.channels !== config.modalities.length) {
+    throw new DataError(
+      `The volume has ${volume.channels} images, the model takes ${config.modalities.length}.`,
+      {
+        fix: `give ${config.modalities.join(', ')}, in this order`,
+      },
+    )
+  }
+  if (!(Number.isInteger(window) && window > 0 && window % 8 === 0)) {
+    throw new ConfigError(`The window is ${window}, but the networks halve it three times.`, {
+      fix: 'use a multiple of 8',
+    })
+  }
+  if (!(Number.isInteger(stride) && stride > 0 && stride <= window)) {
+    throw new ConfigError(
+      `The stride is ${stride}; it must be a whole number from 1 to the window, ${window}.`,
+    )
+  }
+}

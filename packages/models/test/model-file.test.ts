@@ -1,0 +1,98 @@
+import { type StoredTensor, writeSafetensors } from '@voxnorm/autograd'
+import { DataError } from '@voxnorm/data'
+import { modelMetadata, readModel, writeModel } from '@voxnorm/models'
+import { describe, expect, it } from 'vitest'
+import { randomModel } from './examples.ts'
+
+const model = randomModel()
+const { config, tensors } = model
+const changed = (change: (tensors: Map<string, StoredTensor>) => void, metadata = modelMetadata(config)) => {
+  const copy = new Map(tensors)
+  change(copy)
+  return writeSafetensors({ metadata, tensors: copy })
+}
+const withConfig = (text: string) => changed(() => {}, { ...modelMetadata(config), config: text })
+
+describe('a model file', () => {
+  it('comes back as it was, from equal bytes', () => {
+    const bytes = writeModel(model)
+    expect(readModel(bytes)).toEqual(model)
+    expect(Buffer.compare(bytes, writeModel(readModel(bytes)))).toBe(0)
+  })
+
+  it('says what it is in its metadata', () => {
+    const { format, version, config: text } = modelMetadata(config)
+    expect([format, version]).toEqual(['voxnorm', '1'])
+    expect(JSON.parse(text!)).toMatchObject({
+      modalities: ['T1w'],
+      sites: ['a', 'b'],
+      classes: ['BG', 'CSF', 'GM', 'WM'],
+      base: 2,
+      padding: 'replicate',
+      activation: 'relu',
+      generatorOutput: 'sigmoid',
+      scaling: 'max',
+      patch: 16,
+    })
+  })
+
+  it('may have a segmenter alone, and need not speak of its discriminator', () => {
+    const alone = randomModel(['segmenter'])
+    expect(readModel(writeModel(alone)).names).toEqual(['segmenter'])
+    const { discriminator: _discriminator, ...rest } = config
+    const read = readModel(withConfig(JSON.stringify(rest)))
+    expect(read.config.discriminator).toEqual({ base: 2, dropout: 0.25 })
+    expect(read.names).toContain('discriminator')
+  })
+
+  const name = 'segmenter.enc1.conv0.weight'
+  it.each([
+    [
+      'a missing tensor',
+      changed((t) => t.delete(name)),
+      `no tensor "${name}", which should be float32 [2, 1, 3, 3, 3]`,
+    ],
+    [
+      'another shape',
+      changed((t) => t.set(name, { shape: [54], values: new Float32Array(54) })),
+      `"${name}" is float32 [54] but should be float32 [2, 1, 3, 3, 3]`,
+    ],
+    [
+      'another type',
+      changed((t) => t.set(name, { shape: [2, 1, 3, 3, 3], values: new Float64Array(54) })),
+      'is Float64Array [2, 1, 3, 3, 3] but should be float32',
+    ],
+    [
+      'values that are no numbers',
+      changed((t) => t.set(name, { shape: [2, 1, 3, 3, 3], values: new Float32Array(54).fill(Number.NaN) })),
+      `"${name}" holds values that are not finite`,
+    ],
+    [
+      'a stranger',
+      changed((t) => t.set('extra', { shape: [1], values: new Float32Array(1) })),
+      'a tensor "extra" that none of its networks knows',
+    ],
+    [
+      'no segmenter',
+      changed((t) => {
+        for (const key of [...t.keys()]) if (key.startsWith('segmenter.')) t.delete(key)
+      }),
+      'no tensor "segmenter.',
+    ],
+    ['no metadata', changed(() => {}, {}), 'no voxnorm model'],
+    ['another version', changed(() => {}, { ...modelMetadata(config), version: '2' }), 'version 2'],
+    ['a config that is no JSON', withConfig('{'), 'cannot be read'],
+    ['a config without sites', withConfig(JSON.stringify({ ...config, sites: [] })), 'no proper "sites"'],
+    [
+      'a config with nonsense',
+      withConfig(JSON.stringify({ ...config, padding: 'mirror' })),
+      'replicate, zero',
+    ],
+    ['bytes that are no file', new Uint8Array([1, 2, 3]), 'cannot be read'],
+  ])('is refused with %s', (_, bytes, message) => {
+    const read = () => readModel(bytes, 'm.safetensors')
+    expect(read).toThrow(DataError)
+    expect(read).toThrow(message)
+    expect(read).toThrow('m.safetensors: ')
+  })
+})
