@@ -1,5 +1,6 @@
 import type { CaseContext, CaseRunners } from './case-runner.ts'
 import { type Comparison, isClose, strain } from './compare.ts'
+import { inferenceRunners } from './inference.ts'
 import type { GoldenCase } from './manifest.ts'
 import { metricRunners } from './metrics.ts'
 import { modelStepRunners } from './model-step.ts'
@@ -15,6 +16,7 @@ const runners: CaseRunners = {
   ...metricRunners,
   ...modelStepRunners,
   ...traceRunners,
+  ...inferenceRunners,
 }
 
 /** How a case went. */
