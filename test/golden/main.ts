@@ -26,6 +26,11 @@ async function run(words: readonly string[]): Promise<number> {
   const { folder: path, device: name, only = '', json = false } = readArguments(words)
   const folder = new GoldenFolder(resolve(path))
   const cases = folder.cases.filter(({ id, op }) => id.includes(only) || op.includes(only))
+  if (cases.length === 0) {
+    throw new ConfigError(`${folder.path} has no case whose id or op contains "${only}".`, {
+      fix: `its ops are ${[...new Set(folder.cases.map(({ op }) => op))].join(', ') || 'none'}`,
+    })
+  }
   const device = await openDevice(name)
   const results: CaseResult[] = []
   try {

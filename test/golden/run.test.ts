@@ -113,6 +113,7 @@ describe('the program that runs golden cases', () => {
 
   it.each([
     ['a folder without a manifest', ['nowhere'], 66, /nowhere\/manifest\.json does not exist/],
+    ['a choice without cases', ['.', '--only', 'conv'], 64, /no case .* "conv"[\s\S]*relu/],
     ['no folder', [], 64, /Name one folder/],
     ['an unknown option', ['.', '--fast'], 64, /--fast/],
     ['a device that is not there', ['.', '--device', 'abacus'], 69, /abacus/],
