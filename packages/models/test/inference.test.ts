@@ -31,9 +31,7 @@ function storedGrid(item: GoldenCase): Pick<PreparedSubject, 'shape' | 'channels
 }
 
 describe.skipIf(!hasGolden)('inference against PyTorch (needs ../shared)', () => {
-  // The larger case is slow on a processor; the golden runner has it.
-  const cases = goldenCases('inference').filter(({ id }) => id === 'infer_short_axis')
-  it.each(cases.map((item) => [item.id, item] as const))('%s', async (_, item) => {
+  it.each(goldenCases('inference').map((item) => [item.id, item] as const))('%s', async (_, item) => {
     const tensors = new Map(
       item.weights.files.flatMap((file: string) => [...readSafetensors(golden(file)).tensors]),
     ) as StoredModel['tensors']
