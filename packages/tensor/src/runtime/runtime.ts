@@ -10,6 +10,11 @@ export interface RuntimeOptions {
   readonly software?: boolean
 }
 
+/** How long a piece of work took the last time, in milliseconds. */
+export interface Patience {
+  expected: number
+}
+
 /** Optional features that some kernel can use; asked for where the adapter has them. */
 const WANTED_FEATURES = ['subgroups', 'shader-f16', 'timestamp-query'] as const
 
@@ -34,7 +39,6 @@ export class Runtime {
   private readonly specialized = new Map<string, string>()
   private readonly buffers = new Set<GPUBuffer>()
   private failure: DeviceError | undefined
-  private expectedWait = 0
 
   private constructor(gpu: GPU, device: GPUDevice, capabilities: Capabilities, options: RuntimeOptions) {
     this.gpu = gpu
@@ -181,17 +185,19 @@ export class Runtime {
 
   /**
    * Waits for a promise of the device. While one is pending, Dawn's binding for Node polls on the main thread; a
-   * software device needs that core, so the host first sleeps for most of the time that the last wait took.
+   * software device needs that core, so the host first sleeps for most of the time that the same work took before.
    */
-  async patiently<T>(wait: () => Promise<T>): Promise<T> {
+  async patiently<T>(wait: () => Promise<T>, patience: Patience = { expected: 0 }): Promise<T> {
     const start = performance.now()
     const promise = wait()
-    if (this.pause && this.expectedWait > 2) this.pause(this.expectedWait * 0.9)
+    // The caller goes on first: it may have more work to submit.
+    await Promise.resolve()
+    if (this.pause && patience.expected > 2) this.pause(patience.expected * 0.8)
     const lost = this.device.lost.then((info): never => {
       throw this.failure ?? new DeviceError('lost', `the device was lost: ${info.message || info.reason}`)
     })
     const result = await Promise.race([promise, lost])
-    this.expectedWait = performance.now() - start
+    patience.expected = performance.now() - start
     this.check()
     return result
   }
