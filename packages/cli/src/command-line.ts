@@ -133,7 +133,8 @@ export function listFlag(parsed: Arguments, name: string): readonly string[] {
 /** The help page of a command: at most one screen of 24 lines by 80 columns. */
 export function helpPage(syntax: CommandSyntax): string {
   const own = syntax.flags.map((flag) => flagLine(flag))
-  const common = COMMON_FLAGS.map((flag) => flagLine(flag))
+  // The version is on the page of all commands; here its line would cost the screen a flag of the command.
+  const common = COMMON_FLAGS.filter(({ name }) => name !== 'version').map((flag) => flagLine(flag))
   const lines = [`${syntax.summary}`, '', `usage: voxnorm ${syntax.usage}`]
   if (own.length > 0) lines.push(...own)
   lines.push('common flags:', ...common, '', `example: ${syntax.example}`)

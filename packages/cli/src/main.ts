@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs'
 import { ConfigError } from '@voxnorm/data'
 import type { Command, CommandResult } from './command.ts'
 import { hasFlag, helpPage, parseArguments, textFlag } from './command-line.ts'
 import { EXIT, type ExitCode, errorBlock, exitCodeOf } from './exit-codes.ts'
 import { nearest } from './nearest.ts'
 import { openLog } from './progress.ts'
+import { version } from './version.ts'
 
 interface Verb {
   readonly name: string
@@ -18,6 +18,16 @@ const VERBS: readonly Verb[] = [
     name: 'synth',
     summary: 'write a synthetic multi-site dataset',
     load: async () => (await import('./commands/synth.ts')).synth,
+  },
+  {
+    name: 'train',
+    summary: 'train the networks on a dataset',
+    load: async () => (await import('./commands/train.ts')).train,
+  },
+  {
+    name: 'predict',
+    summary: 'normalise and segment volumes',
+    load: async () => (await import('./commands/predict.ts')).predict,
   },
   {
     name: 'evaluate',
@@ -88,14 +98,6 @@ async function runWords(words: readonly string[]): Promise<ExitCode> {
   } finally {
     log.endProgress()
   }
-}
-
-/** The version of the program. */
-export function version(): string {
-  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-    version: string
-  }
-  return manifest.version
 }
 
 function print(result: CommandResult, json: boolean): void {

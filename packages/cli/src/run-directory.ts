@@ -79,8 +79,7 @@ const FOLDERS = ['checkpoints', 'model', 'figures'] as const
  * and `resume` is false, when something else is there, or when the folder cannot be made.
  */
 export function openRunDirectory(folder: string, options: { readonly resume: boolean }): RunDirectory {
-  const holdsRun = existsSync(path.join(folder, 'config.resolved.yaml'))
-  if (!(options.resume && holdsRun)) refuseOccupied(folder, holdsRun)
+  assertFreeForRun(folder, options)
   makeFolder(folder)
   for (const name of FOLDERS) makeFolder(path.join(folder, name))
   for (const name of ['.', ...FOLDERS]) removeTemporaryFiles(path.join(folder, name))
@@ -113,6 +112,12 @@ export function openRunDirectory(folder: string, options: { readonly resume: boo
     writeReport: (html) => writeFileAtomically(inside('report.html'), html),
     close: () => closeSync(metrics),
   }
+}
+
+/** Throws OutputError where {@link openRunDirectory} would, and writes nothing: for a check before long work. */
+export function assertFreeForRun(folder: string, options: { readonly resume: boolean }): void {
+  const holdsRun = existsSync(path.join(folder, 'config.resolved.yaml'))
+  if (!(options.resume && holdsRun)) refuseOccupied(folder, holdsRun)
 }
 
 /** Reads metrics.jsonl; a torn last line, left by a kill or still being written, is skipped. */

@@ -167,6 +167,7 @@ const provenance = {
   modelFile: '/somewhere/model.safetensors',
   modelSha256: 'a'.repeat(64),
   trainingSites: ['a', 'b'],
+  normalized: true,
   seed: 42,
   adapter: 'none',
   grid: 'native',

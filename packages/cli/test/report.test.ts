@@ -80,17 +80,19 @@ function writeRun(at: string): void {
     directory.appendMetrics({
       ...common,
       kind: 'validation',
-      'loss.seg': 0.3,
+      'loss.val': 0.3,
       'dice.CSF': 0.7,
       'dice.GM': 0.8,
       'dice.WM': 0.9,
       'dice.mean': iteration === 300 ? 0.81 : 0.8,
-      [`site.${SITES[0]}.dice.mean`]: 0.812,
+      [`dice.site.${SITES[0]}`]: 0.812,
       'dis.accuracy': 0.5,
       'jsd.input': 0.3,
       'jsd.generated': 0.1,
       ...Object.fromEntries(
-        [0, 1, 2].flatMap((a) => [0, 1, 2].map((b) => [`dis.confusion.${a}.${b}`, a === b ? 0.25 : 0.04])),
+        [...SITES, 'generated'].flatMap((a) =>
+          [...SITES, 'generated'].map((b) => [`dis.confusion.${a}.${b}`, a === b ? 0.25 : 0.04]),
+        ),
       ),
     })
   }

@@ -19,6 +19,8 @@ export interface Provenance {
   readonly modelFile: string
   readonly modelSha256: string
   readonly trainingSites: readonly string[]
+  /** False where the segmenter saw the scaled input itself. */
+  readonly normalized: boolean
   readonly seed: number
   readonly adapter: string
   readonly grid: string
@@ -141,12 +143,15 @@ function sidecar(
   { images, mask }: PredictionInput,
   provenance: Provenance,
 ): Readonly<Record<string, unknown>> {
-  const { version, modelFile, modelSha256, trainingSites, seed, adapter, grid, window, stride } = provenance
+  const { version, modelFile, modelSha256, trainingSites, normalized, seed, adapter, grid, window, stride } =
+    provenance
   return {
     GeneratedBy: [{ Name: 'voxnorm', Version: version }],
     Sources: [...images, ...(mask === undefined ? [] : [mask])].map((file) => path.basename(file)),
     Normalization: {
-      Method: 'adversarial normalisation and segmentation',
+      Method: normalized
+        ? 'adversarial normalisation and segmentation'
+        : 'segmentation without normalisation',
       ModelName: path.basename(modelFile),
       ModelSHA256: modelSha256,
       TrainingSites: trainingSites,

@@ -109,7 +109,7 @@ function curves(metrics: readonly MetricsLine[], dataset: DatasetRecord): Sectio
     'Segmentation loss (weighted Dice loss): lower is better',
     [
       curve('training', 'loss.seg', 'var(--site1)', 'step'),
-      curve('validation', 'loss.seg', 'var(--site2)', 'validation'),
+      curve('validation', 'loss.val', 'var(--site2)', 'validation'),
     ],
     { y: 'loss' },
   )
@@ -151,22 +151,22 @@ function curves(metrics: readonly MetricsLine[], dataset: DatasetRecord): Sectio
 function diceTable(metrics: readonly MetricsLine[], dataset: DatasetRecord): Section | undefined {
   const best = bestValidation(metrics)
   if (best === undefined) return undefined
-  const cells = (prefix: string) =>
-    [...CLASSES, 'mean'].map((name) => numberOf(best, `${prefix}dice.${name}`)[0]?.toFixed(3) ?? 'n/a')
-  const rows = dataset.sites
-    .map((site) => [site, ...cells(`site.${site}.`)])
-    .filter((row) => row.slice(1).some((text) => text !== 'n/a'))
-  rows.push(['all sites', ...cells('')])
+  const cell = (key: string) => numberOf(best, key)[0]?.toFixed(3) ?? 'n/a'
+  const rows = [
+    ...dataset.sites.map((site) => [`mean of the tissues, ${site}`, cell(`dice.site.${site}`)]),
+    ...CLASSES.map((tissue) => [`${tissue}, all sites`, cell(`dice.${tissue}`)]),
+    ['mean, all sites', cell('dice.mean')],
+  ].filter(([, text]) => text !== 'n/a')
   const note = `<p class="note">Validation set at the best iteration (${best.iteration}).</p>`
-  return { id: 'dice', title: 'Dice per site', body: table(['site', ...CLASSES, 'mean'], rows) + note }
+  return { id: 'dice', title: 'Dice per site', body: table(['', 'Dice'], rows) + note }
 }
 
 function confusion(metrics: readonly MetricsLine[], dataset: DatasetRecord): Section | undefined {
   const names = [...dataset.sites, 'generated']
-  const line = metrics.findLast((one) => numberOf(one, 'dis.confusion.0.0').length > 0)
+  const line = metrics.findLast((one) => numberOf(one, `dis.confusion.${names[0]}.${names[0]}`).length > 0)
   if (line === undefined) return undefined
-  const rows = names.map((_, actual) =>
-    names.map((_, predicted) => numberOf(line, `dis.confusion.${actual}.${predicted}`)[0] ?? 0),
+  const rows = names.map((actual) =>
+    names.map((predicted) => numberOf(line, `dis.confusion.${actual}.${predicted}`)[0] ?? 0),
   )
   const note =
     '<p class="note">Shares of all patches; all cells add up to 1. A generator that wins makes the discriminator take generated patches for real ones of every site alike.</p>'

@@ -97,7 +97,7 @@ function writeError(path: string, error: unknown): OutputError | InputOutputErro
       fix: 'free some space or choose another place.',
     })
   }
-  if (code === 'EIO')
+  if (code === 'EIO' || code === 'EFBIG')
     return new InputOutputError('The disk failed while the file was written.', { file: path, cause: error })
   return new OutputError(`The file cannot be written (${code}).`, {
     file: path,

@@ -1,0 +1,143 @@
+import { ConfigError, LABEL_CONVENTIONS, labelConvention } from '@voxnorm/data'
+import { createPredictor, modelOf } from '@voxnorm/models'
+import type { Command } from '../command.ts'
+import { type Arguments, hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'
+import { openDevice } from '../device.ts'
+import { EXIT } from '../exit-codes.ts'
+import { readModel } from '../model-file.ts'
+import { type PredictionInput, readInputs } from '../prediction/inputs.ts'
+import { predictorOf, type Windows } from '../prediction/network.ts'
+import { type PredictedInput, predictAll } from '../prediction/predict-all.ts'
+import type { GridChoice } from '../prediction/predict-subject.ts'
+import { textTable } from '../text-table.ts'
+import { version } from '../version.ts'
+
+const GRIDS = ['model', 'native', 'stored'] as const satisfies readonly GridChoice[]
+const DEFAULT_STRIDE = 8
+
+/** `voxnorm predict`: normalises and segments volumes with a trained model. */
+export const predict: Command = {
+  name: 'predict',
+  summary: 'Normalises and segments volumes with a trained model.',
+  usage: 'predict -m MODEL -i IN… -o OUT [flags]',
+  positionals: { name: 'ARGUMENT', minimum: 0, maximum: 0 },
+  flags: [
+    { name: 'model', short: 'm', kind: 'text', value: 'MODEL', required: true, help: 'model file or run' },
+    {
+      name: 'input',
+      short: 'i',
+      kind: 'list',
+      value: 'IN',
+      required: true,
+      help: 'T1.nii.gz[,T2.nii.gz], folder, table (test rows)',
+    },
+    {
+      name: 'output',
+      short: 'o',
+      kind: 'text',
+      value: 'OUT',
+      required: true,
+      help: 'folder for the outputs',
+    },
+    { name: 'grid', kind: 'text', value: 'GRID', choices: GRIDS, help: 'model (default), native or stored' },
+    { name: 'mask', kind: 'list', value: 'FILE', help: 'brain mask of each input, in their order' },
+    { name: 'window', kind: 'integer', value: 'N', help: 'side of the windows (the patch of the model)' },
+    { name: 'stride', kind: 'integer', value: 'N', help: 'voxels from window to window (8)' },
+    { name: 'save-probabilities', kind: 'switch', help: 'also write a map per class' },
+    { name: 'label-convention', kind: 'text', value: 'NAME', help: 'numbers of the labels (bids)' },
+    { name: 'skip-normalization', kind: 'switch', help: 'segment the raw scan, for comparison' },
+  ],
+  example: 'voxnorm predict -m run -i sub-01_T1w.nii.gz -o predictions',
+  async run({ arguments: parsed, log }) {
+    const out = textFlag(parsed, 'output')!
+    const convention = conventionOf(textFlag(parsed, 'label-convention') ?? 'bids')
+    const file = readModel(textFlag(parsed, 'model')!)
+    const model = modelOf(file, file.file)
+    const raw = hasFlag(parsed, 'skip-normalization')
+    const used = raw ? { ...model, names: model.names.filter((name) => name === 'segmenter') } : model
+    const windows = readWindows(parsed, file.config.patch)
+    const grid = (textFlag(parsed, 'grid') ?? 'model') as GridChoice
+    const inputs = held(
+      await readInputs(listFlag(parsed, 'input'), listFlag(parsed, 'mask'), file.config.modalities),
+    )
+    const device = await openDevice(textFlag(parsed, 'device'))
+    try {
+      log.info('device', `predicting ${inputs.length} volumes on ${device.description}`)
+      const network = await createPredictor(device.runtime, used)
+      const { results, failures } = await predictAll(
+        inputs,
+        predictorOf(network, windows),
+        {
+          out,
+          grid,
+          model: file.config,
+          convention,
+          probabilities: hasFlag(parsed, 'save-probabilities'),
+          provenance: {
+            version: version(),
+            modelFile: file.file,
+            modelSha256: file.sha256,
+            trainingSites: file.config.sites,
+            normalized: used.names.includes('generator'),
+            seed: numberFlag(parsed, 'seed') ?? 42,
+            adapter: device.name,
+            grid,
+            ...windows,
+          },
+        },
+        log,
+      )
+      network.dispose()
+      return {
+        exitCode: failures.length > 0 ? EXIT.someFailed : EXIT.done,
+        document: { output: out, subjects: results, failures },
+        text: describe(results),
+      }
+    } finally {
+      device.close()
+    }
+  },
+}
+
+function conventionOf(name: string) {
+  const known = LABEL_CONVENTIONS.find((one) => one === name)
+  if (known !== undefined) return labelConvention(known)
+  throw new ConfigError(`there is no label convention "${name}".`, {
+    fix: `use one of ${LABEL_CONVENTIONS.join(', ')}`,
+  })
+}
+
+function readWindows(parsed: Arguments, patch: number): Windows {
+  const window = numberFlag(parsed, 'window') ?? patch
+  const stride = numberFlag(parsed, 'stride') ?? Math.min(DEFAULT_STRIDE, window)
+  if (window < 8 || window % 8 !== 0) {
+    throw new ConfigError(`--window is ${window}, but the networks halve a window three times.`, {
+      fix: 'use a multiple of 8',
+    })
+  }
+  if (stride < 1 || stride > window) {
+    throw new ConfigError(
+      `--stride is ${stride}; windows of ${window} voxels would leave gaps or never move.`,
+      {
+        fix: `use a stride from 1 to ${window}`,
+      },
+    )
+  }
+  return { window, stride }
+}
+
+/** Of a dataset with splits the test subjects: the model knows the others. Files have no split and all stay. */
+function held(inputs: readonly PredictionInput[]): readonly PredictionInput[] {
+  const kept = inputs.filter(({ split }) => split === 'n/a' || split === 'test')
+  if (kept.length > 0) return kept
+  throw new ConfigError('the dataset has splits, but no subject of it is marked test.', {
+    fix: 'mark subjects with the split test, or give the image files themselves',
+  })
+}
+
+function describe(results: readonly PredictedInput[]): string {
+  const rows = results.flatMap(({ id, volumes }) =>
+    volumes.map((row) => [id, row.name, String(row.n_voxels), row.volume_mm3.toFixed(0)]),
+  )
+  return textTable(['image', 'tissue', 'voxels', 'volume (mm³)'], rows)
+}
