@@ -66,7 +66,6 @@ export class Plan {
   private readonly scalars: PlanParts['scalars']
   private readonly owned: readonly GPUBuffer[]
   private readonly staging: Staging[] = []
-  private readonly patience = { expected: 0 }
   private readonly outputBytes: number
 
   constructor(runtime: Runtime, parts: PlanParts) {
@@ -177,7 +176,7 @@ export class Plan {
     }
     device.queue.submit([encoder.finish()])
     const { buffer } = staging
-    await this.runtime.patiently(() => buffer.mapAsync(GPUMapMode.READ), this.patience)
+    await this.runtime.patiently(() => buffer.mapAsync(GPUMapMode.READ))
     const bytes = buffer.getMappedRange().slice(0)
     buffer.unmap()
     staging.busy = false

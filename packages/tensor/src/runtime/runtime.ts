@@ -4,16 +4,14 @@ import { specialize } from './specialize.ts'
 
 /** What `Runtime.open` may be told. */
 export interface RuntimeOptions {
-  /** Called with an estimate in milliseconds before the host waits for a software device, which needs the core. */
+  /** Blocks the thread for some milliseconds, again and again while the host waits: a software device needs the core. */
   readonly pause?: (milliseconds: number) => void
   /** True when the adapter is known to be a software renderer. */
   readonly software?: boolean
 }
 
-/** How long a piece of work took the last time, in milliseconds. */
-export interface Patience {
-  expected: number
-}
+/** Longest time in milliseconds that the host sleeps at a stretch; by so much it may be late. */
+const LONGEST_NAP = 4
 
 /** Optional features that some kernel can use; asked for where the adapter has them. */
 const WANTED_FEATURES = ['subgroups', 'shader-f16', 'timestamp-query'] as const
@@ -39,6 +37,8 @@ export class Runtime {
   private readonly specialized = new Map<string, string>()
   private readonly buffers = new Set<GPUBuffer>()
   private failure: DeviceError | undefined
+  /** Until then no wait sleeps again. */
+  private rested = 0
 
   private constructor(gpu: GPU, device: GPUDevice, capabilities: Capabilities, options: RuntimeOptions) {
     this.gpu = gpu
@@ -183,23 +183,35 @@ export class Runtime {
     await this.patiently(() => this.device.queue.onSubmittedWorkDone())
   }
 
-  /**
-   * Waits for a promise of the device. While one is pending, Dawn's binding for Node polls on the main thread; a
-   * software device needs that core, so the host first sleeps for most of the time that the same work took before.
-   */
-  async patiently<T>(wait: () => Promise<T>, patience: Patience = { expected: 0 }): Promise<T> {
-    const start = performance.now()
-    const promise = wait()
-    // The caller goes on first: it may have more work to submit.
-    await Promise.resolve()
-    if (this.pause && patience.expected > 2) this.pause(patience.expected * 0.8)
+  /** Waits for a promise of the device; throws if the device fails meanwhile. */
+  async patiently<T>(wait: () => Promise<T>): Promise<T> {
     const lost = this.device.lost.then((info): never => {
       throw this.failure ?? new DeviceError('lost', `the device was lost: ${info.message || info.reason}`)
     })
-    const result = await Promise.race([promise, lost])
-    patience.expected = performance.now() - start
+    const work = Promise.race([wait(), lost])
+    if (this.pause) await this.napDuring(work, this.pause)
+    const result = await work
     this.check()
     return result
+  }
+
+  /**
+   * While a promise is pending, Dawn's binding for Node polls on the main thread and takes a core from a software
+   * device. Short naps between the polls leave it the core; they begin at nothing, so that short work is not held up.
+   */
+  private async napDuring(work: Promise<unknown>, pause: (milliseconds: number) => void): Promise<void> {
+    let pending = true
+    const over = () => {
+      pending = false
+    }
+    work.then(over, over)
+    for (let nap = 0; pending; nap = Math.min(nap + 0.5, LONGEST_NAP)) {
+      await new Promise((resolve) => setTimeout(resolve, 0))
+      // Of several waits at a time only one sleeps.
+      if (!pending || performance.now() < this.rested) continue
+      pause(nap)
+      this.rested = performance.now() + 1
+    }
   }
 
   /** Copies bytes back from a buffer. The buffer must have COPY_SRC usage. */
