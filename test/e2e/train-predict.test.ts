@@ -1,0 +1,130 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { readVolumeFile } from '@voxnorm/data/node'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { built, makeWorkplace, voxnorm, voxnormUntil } from './program.ts'
+
+describe.skipIf(!built)('train and predict (needs the build)', () => {
+  let place: ReturnType<typeof makeWorkplace>
+  const at = (...parts: string[]) => path.join(place.folder, ...parts)
+  const train = (run: string, ...words: string[]) => [
+    'train',
+    'config.yaml',
+    '-o',
+    run,
+    '--device',
+    'software',
+    ...words,
+  ]
+  const lines = (run: string) =>
+    existsSync(at(run, 'metrics.jsonl'))
+      ? readFileSync(at(run, 'metrics.jsonl'), 'utf8').split('\n').length - 1
+      : 0
+  const weights = (run: string) => readFileSync(at(run, 'model', 'model.safetensors'))
+
+  beforeAll(() => {
+    place = makeWorkplace()
+    const { code, err } = voxnorm(place.folder, ...train('whole'))
+    if (code !== 0) throw new Error(err)
+  })
+  afterAll(() => place.remove())
+
+  it('fills the run folder, and nothing in it is temporary', () => {
+    const files = readdirSync(at('whole'), { recursive: true }).map(String)
+    expect(files).toEqual(
+      expect.arrayContaining([
+        'config.resolved.yaml',
+        'environment.json',
+        'dataset.json',
+        'metrics.jsonl',
+        'log.txt',
+        'checkpoints/latest.safetensors',
+        'checkpoints/best.safetensors',
+        'model/model.safetensors',
+        'model/model.json',
+        'model/README.md',
+        'report.html',
+      ]),
+    )
+    expect(files.filter((name) => name.endsWith('.tmp'))).toEqual([])
+    const metrics = readFileSync(at('whole', 'metrics.jsonl'), 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(metrics.filter(({ kind }) => kind === 'step').map(({ iteration }) => iteration)).toEqual(
+      Array.from({ length: 15 }, (_, index) => index + 1),
+    )
+    expect(metrics.filter(({ kind }) => kind === 'validation').map(({ iteration }) => iteration)).toEqual([
+      5, 10, 15,
+    ])
+  })
+
+  it('will not train into a folder that holds a run', () => {
+    const { code, err } = voxnorm(place.folder, ...train('whole'))
+    expect(code).toBe(73)
+    expect(err).toContain('--resume')
+  })
+
+  it('gives the same weights to the bit when stopped by SIGTERM and resumed', async () => {
+    expect(
+      await voxnormUntil(place.folder, () => lines('stopped') >= 3, 'SIGTERM', ...train('stopped')),
+    ).toBe(75)
+    expect(lines('stopped')).toBeLessThan(lines('whole'))
+    expect(existsSync(at('stopped', 'report.html'))).toBe(true)
+    expect(voxnorm(place.folder, ...train('stopped', '--resume')).code).toBe(0)
+    expect(weights('stopped').equals(weights('whole'))).toBe(true)
+  })
+
+  it('goes on after a kill at any moment, to the same bits', async () => {
+    for (const count of [1, 8]) {
+      const run = `killed${count}`
+      expect(await voxnormUntil(place.folder, () => lines(run) >= count, 'SIGKILL', ...train(run))).toBe(null)
+      expect(voxnorm(place.folder, ...train(run, '--resume')).code).toBe(0)
+      expect(weights(run).equals(weights('whole'))).toBe(true)
+    }
+  })
+
+  it('ends with 130 after SIGINT', async () => {
+    const ended = voxnormUntil(
+      place.folder,
+      () => lines('interrupted') >= 1,
+      'SIGINT',
+      ...train('interrupted'),
+    )
+    expect(await ended).toBe(130)
+    expect(existsSync(at('interrupted', 'checkpoints', 'latest.safetensors'))).toBe(true)
+  })
+
+  it('stops at the time limit with all outputs', () => {
+    expect(
+      voxnorm(place.folder, ...train('limited', '--set', 'train.timeLimit=1s', '--set', 'train.epochs=1000'))
+        .code,
+    ).toBe(0)
+    expect(existsSync(at('limited', 'report.html'))).toBe(true)
+    expect(existsSync(at('limited', 'model', 'model.safetensors'))).toBe(true)
+  })
+
+  it('predicts the same bytes twice, on the grid of the input', async () => {
+    const names = ['sub-adult03_desc-norm_T1w.nii.gz', 'sub-adult03_dseg.nii.gz', 'sub-adult03_volumes.tsv']
+    const words = ['-m', 'whole', '-i', 'data/dataset.tsv', '--device', 'software', '--save-probabilities']
+    for (const out of ['first', 'second']) {
+      expect(voxnorm(place.folder, 'predict', ...words, '-o', out).code).toBe(0)
+    }
+    const folder = path.join('sub-adult03', 'anat')
+    for (const name of names) {
+      expect(readFileSync(at('first', folder, name)).equals(readFileSync(at('second', folder, name)))).toBe(
+        true,
+      )
+    }
+    const input = await readVolumeFile(at('data', folder, 'sub-adult03_T1w.nii.gz'))
+    for (const name of names.slice(0, 2)) {
+      const output = await readVolumeFile(at('first', folder, name))
+      expect(output.affine).toEqual(input.affine)
+      expect(output.shape).toEqual(input.shape)
+    }
+    expect(readdirSync(at('first')).filter((name) => name.startsWith('sub-'))).toEqual([
+      'sub-adult03',
+      'sub-adultbright03',
+    ])
+  })
+})
