@@ -1,10 +1,18 @@
-// node bench/run.mjs NAME [options]: runs bench/NAME.ts. See docs/measuring.md.
-import { runSource } from '../scripts/run-source.mjs'
+// node bench/run.mjs conv3d|step [options]: bundles bench/NAME.ts from the sources and runs it. See docs/measuring.md.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { bundle } from '../scripts/bundle.js'
 
 const [name, ...options] = process.argv.slice(2)
-if (!name) {
+if (name !== 'conv3d' && name !== 'step') {
   console.error('usage: node bench/run.mjs conv3d|step [--device NAME] [--rounds N] [--out FILE.json]')
   process.exit(64)
 }
-const bench = await runSource(`bench/${name}.ts`)
+// The bundle lies in the tensor package, from where the embedded software renderer can be found.
+const folder = join(import.meta.dirname, '..', 'packages', 'tensor', 'node_modules', '.cache')
+const file = join(folder, `bench-${name}.mjs`)
+mkdirSync(folder, { recursive: true })
+writeFileSync(file, await bundle(join(import.meta.dirname, `${name}.ts`), 'node'))
+const bench = await import(pathToFileURL(file).href)
 await bench.run(options)

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
-import { bundle } from '../bundle.js'
+import { bundle } from '../../scripts/bundle.js'
 import { unpackChromium } from './chromium.ts'
 
 const BLANK_PAGE = '<!doctype html><meta charset="utf-8"><title>voxnorm test</title>'

@@ -9,7 +9,7 @@ const here = import.meta.dirname
 /** Loads the bundler, which is only there once dependencies are installed. */
 async function loadBundler() {
   try {
-    return await import('../bundle.js')
+    return await import('../../scripts/bundle.js')
   } catch (error) {
     if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error
     process.stderr.write(

@@ -8,6 +8,7 @@ import {
 } from '@voxnorm/autograd'
 import {
   compile,
+  type DispatchTime,
   elements,
   type Feeds,
   type Plan,
@@ -52,6 +53,8 @@ export interface GradientStep {
   readonly summary: PlanSummary
   /** Submits the step; resolves with its outputs, scalars as means over the parts of the batch. */
   run(feeds: StepFeeds): Promise<Record<string, Float32Array>>
+  /** Runs the pass over one micro-batch, dispatch by dispatch, and says how long each took. */
+  profile(feeds: StepFeeds): Promise<readonly DispatchTime[]>
   dispose(): void
 }
 
@@ -82,6 +85,8 @@ export async function compileStep(
       name,
       summary: plan.summary,
       run: ({ batch, scalars, rates }) => plan.run({ ...pick({ ...batch, ...scalars }, wanted), ...rates }),
+      profile: ({ batch, scalars, rates }) =>
+        plan.profile({ ...pick({ ...batch, ...scalars }, wanted), ...rates }),
       dispose: () => plan.dispose(),
     }
   }
@@ -104,7 +109,9 @@ export async function compileStep(
   const dispose = () => {
     for (const plan of plans) plan.dispose()
   }
-  return { name, summary: share.summary, run, dispose }
+  const profile = ({ batch, scalars }: StepFeeds) =>
+    share.profile(pick(partOf(batch, scalars, 0, parts), wanted))
+  return { name, summary: share.summary, run, profile, dispose }
 }
 
 function partOf(

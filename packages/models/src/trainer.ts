@@ -1,6 +1,13 @@
 import { adam, type Optimizer } from '@voxnorm/autograd'
 import { ConfigError } from '@voxnorm/data'
-import { type Arena, DeviceError, type PlanSummary, type Runtime, SlotPool } from '@voxnorm/tensor'
+import {
+  type Arena,
+  DeviceError,
+  type DispatchTime,
+  type PlanSummary,
+  type Runtime,
+  SlotPool,
+} from '@voxnorm/tensor'
 import { discriminatorGraph, type StepSetup, systemGraph, warmupGraph } from './adversarial.ts'
 import { largestBytes } from './graph.ts'
 import { NETWORK_NAMES, type NetworkName, type Networks } from './networks.ts'
@@ -55,6 +62,8 @@ export interface Trainer {
   systemStep(batch: PatchBatch, scalars: StepScalars): Promise<Record<string, Float32Array>>
   /** Outputs: `segmentation`, `identity`. Only with `warmup`. Looks at the clean patches. */
   warmupStep(batch: PatchBatch, scalars: StepScalars): Promise<Record<string, Float32Array>>
+  /** Times every dispatch of the system step and, where there is one, of the discriminator's. */
+  profile(batch: PatchBatch, scalars: StepScalars): Promise<Readonly<Record<string, readonly DispatchTime[]>>>
   /** Frees plans and optimizers; the networks stay. */
   dispose(): void
 }
@@ -75,17 +84,19 @@ export async function createTrainer(runtime: Runtime, options: TrainerOptions): 
   }
 
   const { steps, microBatch, pool } = await compileSteps(runtime, options, trained)
-  const run = (step: GradientStep, batch: PatchBatch, scalars: StepScalars, patches: Float32Array) => {
+  const feedsOf = (step: GradientStep, batch: PatchBatch, scalars: StepScalars, patches: Float32Array) => {
     const moved = (step === steps.discriminator ? DISCRIMINATOR : SYSTEM).filter((name) => trained[name])
     const rates = moved.map((name) =>
       trained[name]!.optimizer.feeds(scalars.rates[name], scalars.steps[name]),
     )
-    return step.run({
+    return {
       batch: { ...batch, patches },
       scalars: { lambda: scalars.lambda, seed: scalars.seed },
       rates: Object.assign({}, ...rates),
-    })
+    }
   }
+  const run = (step: GradientStep, ...feeds: [PatchBatch, StepScalars, Float32Array]) =>
+    step.run(feedsOf(step, ...feeds))
   const compiled = Object.values(steps)
   const optimizers = Object.entries(trained).map(([name, { optimizer }]) => [name, optimizer] as const)
   return {
@@ -97,6 +108,13 @@ export async function createTrainer(runtime: Runtime, options: TrainerOptions): 
     discriminatorStep: (batch, scalars) => run(steps.discriminator!, batch, scalars, batch.patches),
     systemStep: (batch, scalars) => run(steps.system, batch, scalars, batch.patches),
     warmupStep: (batch, scalars) => run(steps.warmup!, batch, scalars, batch.clean),
+    profile: async (batch, scalars) => {
+      const rows: Record<string, readonly DispatchTime[]> = {}
+      for (const step of [steps.discriminator, steps.system]) {
+        if (step) rows[step.name] = await step.profile(feedsOf(step, batch, scalars, batch.patches))
+      }
+      return rows
+    },
     dispose: () => {
       for (const step of compiled) step.dispose()
       pool.dispose()

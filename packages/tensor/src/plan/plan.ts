@@ -6,6 +6,12 @@ import type { Memory, Step } from './step.ts'
 /** Values for a plan's inputs: typed arrays, or a number for a scalar. */
 export type Feeds = Readonly<Record<string, Float32Array | Uint32Array | number>>
 
+/** Wall time of one dispatch alone, submission included. */
+export interface DispatchTime {
+  readonly name: string
+  readonly milliseconds: number
+}
+
 /** What a plan will need, known before it runs. */
 export interface PlanSummary {
   readonly dispatches: number
@@ -94,15 +100,10 @@ export class Plan {
     return this.collectOutputs(encoder)
   }
 
-  /**
-   * Runs once with a time for every dispatch, in milliseconds: device timestamps where there are any, otherwise the
-   * wall time of each dispatch alone.
-   */
-  async profile(
-    feeds: Feeds = {},
-  ): Promise<readonly { readonly name: string; readonly milliseconds: number }[]> {
+  /** Runs once, waiting after every dispatch. State changes as in any other run. */
+  async profile(feeds: Feeds = {}): Promise<readonly DispatchTime[]> {
     this.feed(feeds)
-    const rows: { name: string; milliseconds: number }[] = []
+    const rows: DispatchTime[] = []
     for (const step of this.steps) {
       await this.runtime.idle()
       const start = performance.now()
