@@ -42,9 +42,7 @@ for (const page of [join(model, 'report.html'), join(folder, 'normalised', 'grou
 /** Predicts the test subjects of the dataset into a folder of their own; mean Dice of the tissues by site. */
 function scoresOf(name, ...flags) {
   const out = join(folder, name)
-  // Large windows far apart: a software renderer needs seconds rather than minutes.
-  const windows = ['--window', '32', '--stride', '24']
-  voxnorm('predict', '-m', model, '-i', table, '-o', out, ...windows, ...device, ...flags)
+  voxnorm('predict', '-m', model, '-i', table, '-o', out, ...device, ...flags)
   voxnorm('evaluate', '-i', out, '--reference', table)
   const [header, ...rows] = readFileSync(join(out, 'segmentation.tsv'), 'utf8')
     .trimEnd()

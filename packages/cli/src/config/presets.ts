@@ -76,7 +76,7 @@ export const PRESETS: Readonly<Record<Config['preset'], Config>> = {
   tiny: {
     ...paper,
     preset: 'tiny',
-    data: { ...paper.data, patch: 16, patchesPerSite: 2000, validationPatchesPerSite: 12, voxelSize: 2 },
+    data: { ...paper.data, patch: 16, patchesPerSite: 2000, validationPatchesPerSite: 16, voxelSize: 2 },
     model: {
       ...paper.model,
       base: 4,
@@ -90,8 +90,8 @@ export const PRESETS: Readonly<Record<Config['preset'], Config>> = {
       dice: 'per-class-code',
     },
     optim: {
-      generator: { lr: 1e-2, milestones: [6, 8], gamma: 0.3 },
-      segmenter: { lr: 1e-2, milestones: [6, 8], gamma: 0.3 },
+      generator: { lr: 1e-2, milestones: [4, 6], gamma: 0.3 },
+      segmenter: { lr: 1e-2, milestones: [4, 6], gamma: 0.3 },
       discriminator: { lr: 1e-3, plateau: { factor: 0.1, patience: 7 } },
       weightDecay: 0,
     },
@@ -101,7 +101,7 @@ export const PRESETS: Readonly<Record<Config['preset'], Config>> = {
       batch: 4,
       discriminatorSteps: 1,
       iterationsPerEpoch: 25,
-      warmup: 80,
+      warmup: 60,
     },
     inference: { stride: 8, blend: 'mean' },
   },
