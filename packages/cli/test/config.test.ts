@@ -44,7 +44,7 @@ describe('presets', () => {
 describe('reading', () => {
   it('overrides single keys of the preset and keeps the others', () => {
     const config = parseConfig('preset: tiny\nloss: {classWeights: {GM: 0.5}}\n', 'run.yaml')
-    expect(config.loss.classWeights).toEqual({ BG: 0.22, CSF: 0.3, GM: 0.5, WM: 0.28 })
+    expect(config.loss.classWeights).toEqual({ ...PRESETS.tiny.loss.classWeights, GM: 0.5 })
     expect(config.data.patch).toBe(16)
   })
 

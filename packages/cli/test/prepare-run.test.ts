@@ -26,7 +26,7 @@ const config = (rows: readonly string[], extra = '') => {
   const table = path.join(folder, 'dataset.tsv')
   writeFileSync(table, ['participant_id\tsite\tT1w\tlabel\tsplit', ...rows, ''].join('\n'))
   return parseConfig(
-    `preset: tiny\ndata: {table: ${table}, labels: {CSF: 10, GM: 20, WM: 30}}\n${extra}`,
+    `preset: tiny\ndata: {table: ${table}, voxelSize: 1, labels: {CSF: 10, GM: 20, WM: 30}}\n${extra}`,
     'run.yaml',
   )
 }
