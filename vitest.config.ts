@@ -15,6 +15,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['source'], externalConditions: ['source'] } },
   test: {
     include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'],
+    setupFiles: ['vitest.setup.ts'],
     // A GPU device belongs to a process; forks keep Dawn's native state of one file away from the next.
     pool: 'forks',
     maxWorkers: 2,

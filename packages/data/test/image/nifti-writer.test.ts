@@ -94,6 +94,8 @@ describe('writeNifti', () => {
           const length = Math.hypot(...q)
           fc.pre(length > 0.1)
           const [a, b, c, d] = q.map((value) => value / length) as [number, number, number, number]
+          // Next to a half turn, float32 cannot tell a from zero, and the writer leaves the quaternion out.
+          fc.pre(Math.abs(a) > 0.01)
           const k = flip ? -3 : 3
           const affine = [
             ...[a * a + b * b - c * c - d * d, 2 * (2 * b * c - 2 * a * d), k * (2 * b * d + 2 * a * c), 5],
