@@ -53,8 +53,8 @@ export interface GradientStep {
   readonly summary: PlanSummary
   /** Submits the step; resolves with its outputs, scalars as means over the parts of the batch. */
   run(feeds: StepFeeds): Promise<Record<string, Float32Array>>
-  /** Runs the pass over one micro-batch, dispatch by dispatch, and says how long each took. */
-  profile(feeds: StepFeeds): Promise<readonly DispatchTime[]>
+  /** Runs the pass over one micro-batch, dispatch by dispatch, and says how long each took: see `Plan.profile`. */
+  profile(feeds: StepFeeds, host?: () => number): Promise<readonly DispatchTime[]>
   dispose(): void
 }
 
@@ -85,8 +85,8 @@ export async function compileStep(
       name,
       summary: plan.summary,
       run: ({ batch, scalars, rates }) => plan.run({ ...pick({ ...batch, ...scalars }, wanted), ...rates }),
-      profile: ({ batch, scalars, rates }) =>
-        plan.profile({ ...pick({ ...batch, ...scalars }, wanted), ...rates }),
+      profile: ({ batch, scalars, rates }, host) =>
+        plan.profile({ ...pick({ ...batch, ...scalars }, wanted), ...rates }, host),
       dispose: () => plan.dispose(),
     }
   }
@@ -109,8 +109,8 @@ export async function compileStep(
   const dispose = () => {
     for (const plan of plans) plan.dispose()
   }
-  const profile = ({ batch, scalars }: StepFeeds) =>
-    share.profile(pick(partOf(batch, scalars, 0, parts), wanted))
+  const profile = ({ batch, scalars }: StepFeeds, host?: () => number) =>
+    share.profile(pick(partOf(batch, scalars, 0, parts), wanted), host)
   return { name, summary: share.summary, run, profile, dispose }
 }
 

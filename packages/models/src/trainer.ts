@@ -62,8 +62,12 @@ export interface Trainer {
   systemStep(batch: PatchBatch, scalars: StepScalars): Promise<Record<string, Float32Array>>
   /** Outputs: `segmentation`, `identity`. Only with `warmup`. Looks at the clean patches. */
   warmupStep(batch: PatchBatch, scalars: StepScalars): Promise<Record<string, Float32Array>>
-  /** Times every dispatch of the system step and, where there is one, of the discriminator's. */
-  profile(batch: PatchBatch, scalars: StepScalars): Promise<Readonly<Record<string, readonly DispatchTime[]>>>
+  /** Times every dispatch of the system step and, where there is one, of the discriminator's: see `Plan.profile`. */
+  profile(
+    batch: PatchBatch,
+    scalars: StepScalars,
+    host?: () => number,
+  ): Promise<Readonly<Record<string, readonly DispatchTime[]>>>
   /** Frees plans and optimizers; the networks stay. */
   dispose(): void
 }
@@ -108,10 +112,10 @@ export async function createTrainer(runtime: Runtime, options: TrainerOptions): 
     discriminatorStep: (batch, scalars) => run(steps.discriminator!, batch, scalars, batch.patches),
     systemStep: (batch, scalars) => run(steps.system, batch, scalars, batch.patches),
     warmupStep: (batch, scalars) => run(steps.warmup!, batch, scalars, batch.clean),
-    profile: async (batch, scalars) => {
+    profile: async (batch, scalars, host) => {
       const rows: Record<string, readonly DispatchTime[]> = {}
       for (const step of [steps.discriminator, steps.system]) {
-        if (step) rows[step.name] = await step.profile(feedsOf(step, batch, scalars, batch.patches))
+        if (step) rows[step.name] = await step.profile(feedsOf(step, batch, scalars, batch.patches), host)
       }
       return rows
     },

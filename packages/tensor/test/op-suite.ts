@@ -25,7 +25,7 @@ export async function testOps(device: string): Promise<void> {
 
     it.runIf(fuzz)(`survives ${FUZZED} random shapes`, async () => {
       for (let seed = 1; seed <= FUZZED; seed++) {
-        expect((await checkCase(runtime, fuzz!(picker(seed)), seed)).length).toBeGreaterThan(0)
+        expect((await checkCase(runtime, fuzz!(picker(seed)), { seed })).length).toBeGreaterThan(0)
       }
     })
   })

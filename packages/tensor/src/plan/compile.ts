@@ -1,6 +1,6 @@
 import { PlanError } from '../errors.ts'
 import { isLeaf, mergeEqual, rewireUpdate } from '../graph/rewrite.ts'
-import { describeSpec, elements, sameShape } from '../graph/spec.ts'
+import { describeSpec, elements, type Spec, sameShape } from '../graph/spec.ts'
 import {
   type ConstantParams,
   collect,
@@ -11,7 +11,7 @@ import {
   type Update,
   variableOf,
 } from '../graph/tensor.ts'
-import type { Program, Slot } from '../op.ts'
+import type { Program, Slot, UpdateOp } from '../op.ts'
 import { copy } from '../ops/copy/op.ts'
 import { reshapeOp } from '../ops/reshape/op.ts'
 import type { Runtime } from '../runtime/runtime.ts'
@@ -183,9 +183,21 @@ export async function compile(
       slotBytes: memory.bytes,
       largestBinding,
       flops: costs.reduce((sum, cost) => sum + (cost?.flops ?? 0), 0),
+      bytes:
+        computed.reduce((sum, { inputs, spec }) => sum + bytesOf([...specsOf(inputs), spec]), 0) +
+        updates.reduce((sum, { op, inputs }) => sum + bytesOf(movedBy(op, specsOf(inputs))), 0),
     },
   })
 }
+
+const bytesOf = (specs: readonly Spec[]): number =>
+  specs.reduce((sum, { shape }) => sum + 4 * elements(shape), 0)
+
+/** An update reads all its inputs, and writes some of them again. */
+const movedBy = ({ updates }: UpdateOp, inputs: readonly Spec[]): Spec[] => [
+  ...inputs,
+  ...updates.map((index) => inputs[index]!),
+]
 
 interface Normalized {
   readonly tensors: readonly Tensor[]

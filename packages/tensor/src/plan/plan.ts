@@ -1,12 +1,13 @@
 import { PlanError } from '../errors.ts'
 import { describeSpec, elements, type Spec } from '../graph/spec.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import type { Memory, Step } from './step.ts'
+import { encodeStep, type Memory, type Step } from './step.ts'
+import { timePasses } from './stopwatch.ts'
 
 /** Values for a plan's inputs: typed arrays, or a number for a scalar. */
 export type Feeds = Readonly<Record<string, Float32Array | Uint32Array | number>>
 
-/** Wall time of one dispatch alone, submission included. */
+/** Time of one dispatch alone. */
 export interface DispatchTime {
   readonly name: string
   readonly milliseconds: number
@@ -21,6 +22,8 @@ export interface PlanSummary {
   readonly largestBinding: number
   /** Nominal floating-point operations of one run. */
   readonly flops: number
+  /** Bytes that must move: every op reads its operands once and writes its results once. */
+  readonly bytes: number
 }
 
 /** Where an input's values go. */
@@ -95,27 +98,34 @@ export class Plan {
     this.feed(feeds)
     const encoder = this.runtime.device.createCommandEncoder({ label: this.name })
     const pass = encoder.beginComputePass()
-    for (const step of this.steps) encode(pass, step)
+    for (const step of this.steps) encodeStep(pass, step)
     pass.end()
     return this.collectOutputs(encoder)
   }
 
-  /** Runs once, waiting after every dispatch. State changes as in any other run. */
-  async profile(feeds: Feeds = {}): Promise<readonly DispatchTime[]> {
+  /**
+   * Runs once with every dispatch in a pass of its own, and times each with the device's clock or with `host`, see
+   * `timePasses`. State changes as in any other run.
+   */
+  async profile(feeds: Feeds = {}, host?: () => number): Promise<readonly DispatchTime[]> {
     this.feed(feeds)
-    const rows: DispatchTime[] = []
-    for (const step of this.steps) {
-      await this.runtime.idle()
-      const start = performance.now()
-      const encoder = this.runtime.device.createCommandEncoder()
-      const pass = encoder.beginComputePass()
-      encode(pass, step)
-      pass.end()
-      this.runtime.device.queue.submit([encoder.finish()])
-      await this.runtime.device.queue.onSubmittedWorkDone()
-      rows.push({ name: step.name, milliseconds: performance.now() - start })
-    }
-    return rows
+    const times = await timePasses(
+      this.runtime,
+      this.steps.map((step) => [step]),
+      host,
+    )
+    return this.steps.map(({ name }, index) => ({ name, milliseconds: times[index]! }))
+  }
+
+  /**
+   * Milliseconds of one run, without feeding and without copying outputs back: the dispatches `repetitions` times in one
+   * pass, divided by that number. Inputs keep what was fed last; state changes as in so many runs.
+   */
+  async time(repetitions = 1): Promise<number> {
+    this.runtime.check()
+    const pass = Array.from({ length: repetitions }, () => this.steps).flat()
+    const [milliseconds] = await timePasses(this.runtime, [pass])
+    return milliseconds! / repetitions
   }
 
   /** Frees what belongs to this plan alone; shared slots stay with their pool. */
@@ -187,10 +197,4 @@ export class Plan {
     }
     return results
   }
-}
-
-function encode(pass: GPUComputePassEncoder, step: Step): void {
-  pass.setPipeline(step.pipeline)
-  pass.setBindGroup(0, step.bindGroup)
-  pass.dispatchWorkgroups(step.grid[0], step.grid[1], step.grid[2])
 }

@@ -17,6 +17,13 @@ export interface Step {
   readonly grid: readonly [number, number, number]
 }
 
+/** Adds a step to a compute pass. */
+export function encodeStep(pass: GPUComputePassEncoder, { pipeline, bindGroup, grid }: Step): void {
+  pass.setPipeline(pipeline)
+  pass.setBindGroup(0, bindGroup)
+  pass.dispatchWorkgroups(grid[0], grid[1], grid[2])
+}
+
 /** A dispatch that waits for its uniform block's place. */
 interface PendingStep {
   readonly name: string

@@ -82,3 +82,45 @@ export const batchNormCases: OpCases = {
   ],
   fuzz: (pick) => normCases(pick(2, 3000), pick(1, 40), pick(0, 2) / 2)[pick(0, 4)]!,
 }
+
+/** The parts of batch normalisation in training, in the order of a step. */
+export const BATCH_NORM_PARTS = ['moments', 'batchNorm', 'batchNormSums', 'batchNormInput'] as const
+
+/** One part of batch normalisation with ReLU on `[rows, channels]`, for benches of chosen sizes. */
+export function batchNormCase(
+  part: (typeof BATCH_NORM_PARTS)[number],
+  rows: number,
+  channels: number,
+): OpCase {
+  const x = { spec: f32(rows, channels) }
+  const perChannel = { spec: f32(channels), fill: 'positive' } as const
+  const moments = { spec: f32(2, channels), fill: 'positive' } as const
+  const params = { epsilon: 1e-5, slope: 0, batch: true }
+  const operands = [x, moments, perChannel, perChannel]
+  const common = { name: `[${rows},${channels}]`, order: 0, tolerance: 1e-5 } as const
+  switch (part) {
+    case 'moments':
+      return { ...common, op: momentsOp, inputs: [x], build: ([value]) => channelMoments(value!) }
+    case 'batchNorm':
+      return {
+        ...common,
+        op: batchNormOp,
+        inputs: operands,
+        build: (inputs) => apply(batchNormOp, inputs, params),
+      }
+    case 'batchNormSums':
+      return {
+        ...common,
+        op: batchNormSumsOp,
+        inputs: [x, ...operands],
+        build: (inputs) => apply(batchNormSumsOp, inputs, params),
+      }
+    case 'batchNormInput':
+      return {
+        ...common,
+        op: batchNormInputOp,
+        inputs: [x, ...operands, { spec: f32(2, channels) }],
+        build: (inputs) => apply(batchNormInputOp, inputs, params),
+      }
+  }
+}

@@ -3,7 +3,8 @@ import { apply } from '../../graph/tensor.ts'
 import type { OpCase, OpCases } from '../../testing/cases.ts'
 import { maxPoolGradientOp, maxPoolOp } from './op.ts'
 
-function poolCases(n: number, d: number, h: number, w: number, c: number): OpCase[] {
+/** Pooling and its gradient on `x [n,d,h,w,c]`. */
+export function poolCases(n: number, d: number, h: number, w: number, c: number): OpCase[] {
   const x = f32(n, d, h, w, c)
   const y = f32(n, d >> 1, h >> 1, w >> 1, c)
   const name = `[${x.shape}]`

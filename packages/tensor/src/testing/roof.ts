@@ -1,0 +1,121 @@
+import { elements, f32 } from '../graph/spec.ts'
+import { apply } from '../graph/tensor.ts'
+import { linearGrid, type Op } from '../op.ts'
+import { compile } from '../plan/compile.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import type { OpCase } from './cases.ts'
+import { instantiate } from './check.ts'
+import multiplyAdd from './multiply-add.wgsl'
+import stream from './stream.wgsl'
+
+/** What a device was seen to do at best: the two lines of its roofline (Williams, Waterman and Patterson, 2009). */
+export interface Roof {
+  /** Float32 multiply-adds out of registers, each counted as two operations. */
+  readonly gflops: number
+  /** Copying between buffers larger than caches; a byte that is read and written counts twice. */
+  readonly gbps: number
+}
+
+const CHAINS = 16
+const STEPS = 16
+const PIECES = 8
+// The chains creep towards b / (1 − a) = 2 and never come near numbers that are slow because they are tiny.
+const A = 0.999
+const B = 0.002
+
+/** `x [n] → y [n]`: per element the sum over chains that advance `rounds` · STEPS times. */
+const multiplyAddOp: Op<{ readonly rounds: number }> = {
+  name: 'multiplyAdd',
+  infer: ([x]) => x!,
+  reference: ([x], { rounds }) =>
+    x!.map((start) => {
+      const shrink = A ** (rounds * STEPS)
+      const chain = (first: number) => first * shrink + (B * (1 - shrink)) / (1 - A)
+      return Array.from({ length: CHAINS }, (_, c) => chain(start + c)).reduce((sum, value) => sum + value)
+    }),
+  kernels: [
+    {
+      name: 'registers',
+      program: ([x], _, { rounds }) => ({
+        stages: [
+          {
+            source: multiplyAdd,
+            file: 'multiply-add.wgsl',
+            constants: { CHAINS, STEPS },
+            bindings: ['input0', 'output'],
+            uniforms: { u32: [elements(x!.shape), rounds], f32: [A, B] },
+            grid: linearGrid(elements(x!.shape), 64),
+          },
+        ],
+      }),
+      cost: ([x], _, { rounds }) => ({
+        flops: 2 * elements(x!.shape) * rounds * STEPS * CHAINS,
+        bytes: 8 * elements(x!.shape),
+      }),
+    },
+  ],
+}
+
+/** `x [4n] → y [4n]`, the same values. */
+const streamOp: Op<null> = {
+  name: 'stream',
+  infer: ([x]) => x!,
+  reference: ([x]) => x!.slice(),
+  kernels: [
+    {
+      name: 'vec4',
+      program: ([x]) => ({
+        stages: [
+          {
+            source: stream,
+            file: 'stream.wgsl',
+            constants: { PIECES: `${PIECES}u` },
+            bindings: ['input0', 'output'],
+            uniforms: { u32: [elements(x!.shape) / 4] },
+            grid: linearGrid(elements(x!.shape) / 4, 64 * PIECES),
+          },
+        ],
+      }),
+    },
+  ],
+}
+
+/** The work that measures the peak: `threads` threads of `rounds` rounds. */
+export const multiplyAddCase = (threads: number, rounds: number): OpCase => ({
+  op: multiplyAddOp,
+  name: `${threads} threads, ${rounds} rounds`,
+  inputs: [{ spec: f32(threads) }],
+  build: (inputs) => apply(multiplyAddOp, inputs, { rounds }),
+})
+
+/** The work that measures the bandwidth: a copy of so many numbers, a multiple of four. */
+export const streamCase = (numbers: number): OpCase => ({
+  op: streamOp,
+  name: `${numbers} numbers`,
+  inputs: [{ spec: f32(numbers), fill: 'positive' }],
+  build: (inputs) => apply(streamOp, inputs, null),
+})
+
+/**
+ * Measures the two lines of a device's roofline, in under a second on any device seen so far. Best of a few runs: what
+ * disturbs a run only ever makes it slower.
+ */
+export async function measureRoof(runtime: Runtime): Promise<Roof> {
+  const { software, limits } = runtime.capabilities
+  // Large enough that a GPU is full, small enough that a processor is done in some milliseconds.
+  const [threads, rounds, wanted] = software ? [4096, 128, 2 ** 25] : [2 ** 20, 256, 2 ** 28]
+  const bytes = Math.min(wanted, limits.maxStorageBufferBindingSize, limits.maxBufferSize)
+  const work = await fastest(runtime, multiplyAddCase(threads, rounds))
+  const copy = await fastest(runtime, streamCase(4 * Math.floor(bytes / 16)))
+  return { gflops: work.flops / work.milliseconds / 1e6, gbps: copy.bytes / copy.milliseconds / 1e6 }
+}
+
+async function fastest(runtime: Runtime, opCase: OpCase) {
+  const { output, feeds } = instantiate(opCase)
+  const plan = await compile(runtime, { name: opCase.op.name, outputs: { y: output } })
+  await plan.run(feeds)
+  let milliseconds = Number.POSITIVE_INFINITY
+  for (let round = 0; round < 5; round++) milliseconds = Math.min(milliseconds, await plan.time())
+  plan.dispose()
+  return { ...plan.summary, milliseconds }
+}

@@ -1,0 +1,77 @@
+import { afterAll, describe, expect, it } from 'vitest'
+import { openGpu } from '../src/node/index.ts'
+import { compile } from '../src/plan/compile.ts'
+import { clockOf } from '../src/plan/stopwatch.ts'
+import { Runtime } from '../src/runtime/runtime.ts'
+import { checkCase, instantiate, measureRoof, median, medianDeviation } from '../src/testing/index.ts'
+import { multiplyAddCase, streamCase } from '../src/testing/roof.ts'
+
+const opened = await openGpu({ device: process.env['VOXNORM_TEST_DEVICE'] ?? 'software' })
+const runtime = await Runtime.open(opened.gpu)
+afterAll(() => {
+  runtime.dispose()
+  opened.release()
+})
+
+const plan = async (opCase: ReturnType<typeof streamCase>) => {
+  const { output, feeds } = instantiate(opCase)
+  return { feeds, plan: await compile(runtime, { name: 'timed', outputs: { y: output } }) }
+}
+
+describe('the clock of a plan', () => {
+  const best = async (time: () => Promise<number>) => {
+    let milliseconds = Number.POSITIVE_INFINITY
+    for (let round = 0; round < 5; round++) milliseconds = Math.min(milliseconds, await time())
+    return milliseconds
+  }
+
+  it('sees eight times the work take several times as long', async () => {
+    const { plan: short, feeds } = await plan(multiplyAddCase(512, 128))
+    const { plan: long } = await plan(multiplyAddCase(512, 1024))
+    await short.run(feeds)
+    await long.run(feeds)
+    const one = await best(() => short.time())
+    expect((await best(() => long.time())) / one).toBeGreaterThan(3)
+    // Repetitions are divided out again.
+    expect((await best(() => short.time(8))) / one).toBeLessThan(3)
+  })
+
+  it('times each dispatch with time stamps, or with the clock that it is given', async () => {
+    const { plan: work, feeds } = await plan(multiplyAddCase(512, 256))
+    expect(clockOf(runtime)).toBe('timestamps')
+    const [inside] = await work.profile(feeds)
+    expect(inside!.name).toBe('multiplyAdd multiply-add.wgsl')
+    expect(inside!.milliseconds).toBeGreaterThan(0)
+    let ticks = 0
+    const [outside] = await work.profile(feeds, () => 7 * ticks++)
+    expect(outside!.milliseconds).toBe(7)
+  })
+
+  it('counts the bytes of operands and results', async () => {
+    const { plan: copy } = await plan(streamCase(1000))
+    expect(copy.summary).toMatchObject({ bytes: 8000, flops: 0, dispatches: 1 })
+  })
+})
+
+describe('the roof', () => {
+  it('is measured with kernels that do what they say', async () => {
+    for (const opCase of [multiplyAddCase(100, 3), multiplyAddCase(64, 1), streamCase(4 * 515)]) {
+      await checkCase(runtime, opCase)
+    }
+  })
+
+  it('has two lines', async () => {
+    const { gflops, gbps } = await measureRoof(runtime)
+    expect(gflops).toBeGreaterThan(0.5)
+    expect(gbps).toBeGreaterThan(0.05)
+    expect(gflops).toBeLessThan(1e6)
+    expect(gbps).toBeLessThan(1e5)
+  })
+})
+
+describe('statistics', () => {
+  it('do not care about one bad value', () => {
+    expect(median([3, 1, 1000, 2, 2])).toBe(2)
+    expect(medianDeviation([3, 1, 1000, 2, 2])).toBe(1)
+  })
+})
