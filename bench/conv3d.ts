@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { compile, Runtime } from '@voxnorm/tensor'
-import { openGpu } from '@voxnorm/tensor/node'
-import { checkCase, conv3dCase, instantiate, type OpCase } from '@voxnorm/tensor/testing'
-import { commit, kernelProcessorTime, median, option } from './measure.ts'
+import { kernelProcessorTime, openGpu } from '@voxnorm/tensor/node'
+import { checkCase, conv3dCase, instantiate, median, type OpCase } from '@voxnorm/tensor/testing'
+import { commit, option } from './measure.ts'
 
 /** `[batch, side, input channels, output channels]` of 3³ convolutions with replicate padding. */
 const SHAPES = [

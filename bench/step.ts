@@ -7,9 +7,9 @@ import {
   makeNetworks,
 } from '@voxnorm/models'
 import { type DispatchTime, Runtime } from '@voxnorm/tensor'
-import { openGpu } from '@voxnorm/tensor/node'
-import { uniform } from '@voxnorm/tensor/testing'
-import { commit, kernelProcessorTime, median, option } from './measure.ts'
+import { kernelProcessorTime, openGpu } from '@voxnorm/tensor/node'
+import { median, uniform } from '@voxnorm/tensor/testing'
+import { commit, option } from './measure.ts'
 
 /** The networks of `preset: tiny`. */
 const MODEL: ModelConfig = {
