@@ -1,0 +1,68 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { writeSafetensors } from '@voxnorm/autograd'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readModel } from '../src/model-file.ts'
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'voxnorm-model-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+describe('readModel', () => {
+  const config = {
+    modalities: ['T1w'],
+    sites: ['a', 'b'],
+    classes: ['BG', 'CSF', 'GM', 'WM'],
+    base: 4,
+    padding: 'replicate',
+    activation: 'relu',
+    generatorOutput: 'sigmoid',
+    scaling: 'max',
+    patch: 16,
+  }
+  const save = (file: string, metadata: Record<string, string>) => {
+    mkdirSync(path.dirname(file), { recursive: true })
+    writeFileSync(
+      file,
+      writeSafetensors({
+        metadata,
+        tensors: new Map([['generator.x', { shape: [1], values: Float32Array.of(1) }]]),
+      }),
+    )
+  }
+  const good = { format: 'voxnorm', version: '1', config: JSON.stringify(config) }
+
+  it('takes a file, a model folder, and the best checkpoint of a run folder', () => {
+    const run = path.join(folder, 'run')
+    save(path.join(run, 'checkpoints', 'latest.safetensors'), good)
+    expect(readModel(run).file).toBe(path.join(run, 'checkpoints', 'latest.safetensors'))
+    save(path.join(run, 'checkpoints', 'best.safetensors'), good)
+    save(path.join(run, 'model', 'model.safetensors'), good)
+    expect(readModel(run).file).toBe(path.join(run, 'checkpoints', 'best.safetensors'))
+    expect(readModel(path.join(run, 'model')).config).toMatchObject(config)
+    expect(readModel(path.join(run, 'checkpoints', 'best.safetensors')).sha256).toMatch(/^[0-9a-f]{64}$/)
+  })
+
+  it('explains what is wrong with a model', () => {
+    const attempt = (place: string) => {
+      try {
+        return readModel(place)
+      } catch (error) {
+        return error
+      }
+    }
+    const at = (name: string) => path.join(folder, 'models', name)
+    save(at('foreign'), { format: 'pt' })
+    save(at('empty-config'), { ...good, config: '{}' })
+    writeFileSync(at('cut'), readFileSync(at('foreign')).subarray(0, 20))
+    mkdirSync(at('nothing'))
+    expect(attempt(at('absent'))).toMatchObject({ exitCode: 66 })
+    expect(attempt(at('nothing'))).toMatchObject({ exitCode: 66 })
+    expect(attempt(at('cut'))).toMatchObject({ exitCode: 65 })
+    expect((attempt(at('foreign')) as Error).message).toContain('not a voxnorm model')
+    expect((attempt(at('empty-config')) as Error).message).toContain('modalities cannot be used')
+  })
+})

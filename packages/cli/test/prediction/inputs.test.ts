@@ -1,0 +1,66 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readInputs } from '../../src/prediction/inputs.ts'
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'voxnorm-inputs-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+describe('readInputs', () => {
+  it('joins modalities, takes folders of images, and gives masks to files', async () => {
+    const loose = path.join(folder, 'loose')
+    mkdirSync(loose)
+    for (const name of ['b.nii', 'a.nii.gz', 'a_T2.nii.gz', 'notes.txt'])
+      writeFileSync(path.join(loose, name), '')
+    const [pair] = await readInputs(
+      [`${loose}/a.nii.gz,${loose}/a_T2.nii.gz`],
+      [`${loose}/b.nii`],
+      ['T1w', 'T2w'],
+    )
+    expect(pair!.names).toMatchObject({
+      base: 'a',
+      normalized: ['a_desc-norm', 'a_T2_desc-norm'],
+      bids: false,
+      folder: '',
+    })
+    expect(pair!.mask).toBe(`${loose}/b.nii`)
+    const all = await readInputs([loose], [], ['T1w'])
+    expect(all.map(({ names }) => names.stem)).toEqual(['a', 'a_T2', 'b'])
+  })
+
+  it('refuses what cannot be meant', async () => {
+    const loose = path.join(folder, 'loose')
+    const reject = async (words: string[], masks: string[], modalities: string[]) =>
+      await readInputs(words, masks, modalities).catch((error: unknown) => error)
+    expect(await reject([`${loose}/none.nii`], [], ['T1w'])).toMatchObject({ exitCode: 66 })
+    expect(await reject([`${loose}/a.nii.gz`], [], ['T1w', 'T2w'])).toMatchObject({ exitCode: 64 })
+    expect(await reject([`${loose}/a.nii.gz`, `${loose}/b.nii`], [`${loose}/b.nii`], ['T1w'])).toMatchObject({
+      exitCode: 64,
+    })
+    mkdirSync(path.join(folder, 'other'))
+    writeFileSync(path.join(folder, 'other', 'a.nii.gz'), '')
+    const twice = await reject([`${loose}/a.nii.gz`, path.join(folder, 'other', 'a.nii.gz')], [], ['T1w'])
+    expect((twice as Error).message).toMatch(/would be written to the same names/)
+  })
+
+  it('keeps subjects of a table apart whose files have equal names', async () => {
+    const root = path.join(folder, 'table')
+    for (const site of ['x', 'y']) {
+      mkdirSync(path.join(root, site), { recursive: true })
+      writeFileSync(path.join(root, site, 'T1.nii.gz'), '')
+    }
+    writeFileSync(
+      path.join(root, 'dataset.tsv'),
+      'participant_id\tsite\tT1w\tsplit\np1\tA\tx/T1.nii.gz\ttest\np2\tB\ty/T1.nii.gz\ttrain\n',
+    )
+    const inputs = await readInputs([path.join(root, 'dataset.tsv')], [], ['T1w'])
+    expect(inputs.map(({ names, site, split }) => [names.folder, names.base, site, split])).toEqual([
+      ['A/p1', 'T1', 'A', 'test'],
+      ['B/p2', 'T1', 'B', 'train'],
+    ])
+  })
+})

@@ -1,0 +1,74 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { labelConvention, makeVolume, parseTable } from '@voxnorm/data'
+import { readVolumeFile, writeVolumeFile } from '@voxnorm/data/node'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readInputs } from '../../src/prediction/inputs.ts'
+import { predictAll } from '../../src/prediction/predict-all.ts'
+import { openLog } from '../../src/progress.ts'
+import { fakeNetwork, ODD, provenance, ramp, SHAPE } from './examples.ts'
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'voxnorm-predict-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+describe('predictAll', () => {
+  const log = openLog({ write: () => {}, terminal: false, format: 'text', quiet: true, now: Date.now })
+  const predictAllOptions = (out: string) => ({
+    out,
+    grid: 'model' as const,
+    model: {
+      modalities: ['T1w'],
+      sites: ['a', 'b'],
+      classes: ['BG', 'CSF', 'GM', 'WM'] as ['BG', 'CSF', 'GM', 'WM'],
+      base: 4,
+      padding: 'replicate' as const,
+      activation: 'relu' as const,
+      generatorOutput: 'sigmoid' as const,
+      scaling: 'max' as const,
+      patch: 16,
+      voxelSize: 1,
+    },
+    convention: labelConvention('paper'),
+    probabilities: false,
+    provenance,
+  })
+
+  it('goes on after an input that cannot be used, and stores previews', async () => {
+    const data = path.join(folder, 'batch')
+    await writeVolumeFile(path.join(data, 'good.nii.gz'), makeVolume(SHAPE, ramp(SHAPE), ODD))
+    writeFileSync(path.join(data, 'bad.nii.gz'), 'no image')
+    const out = path.join(folder, 'batch-out')
+    const inputs = await readInputs(
+      [path.join(data, 'bad.nii.gz'), path.join(data, 'good.nii.gz')],
+      [],
+      ['T1w'],
+    )
+    const { results, failures } = await predictAll(inputs, fakeNetwork, predictAllOptions(out), log)
+    expect(results.map(({ id }) => id)).toEqual(['good'])
+    expect(failures).toMatchObject([{ participant_id: 'bad', code: 65 }])
+    const [row] = parseTable(readFileSync(path.join(out, 'failures.tsv'), 'utf8'), 'failures').rows
+    expect(row!.cells).toMatchObject({ participant_id: 'bad', code: '65' })
+    const preview = JSON.parse(readFileSync(path.join(out, 'figures', 'good.json'), 'utf8'))
+    expect(preview).toMatchObject({ participant: 'good', tissuesFrom: 'prediction', rawRange: [0, 1] })
+    const labels = await readVolumeFile(path.join(out, 'good_dseg.nii.gz'))
+    expect(Math.max(...labels.data)).toBe(3)
+    await expect(
+      predictAll(inputs.slice(0, 1), fakeNetwork, predictAllOptions(out), log),
+    ).rejects.toMatchObject({
+      exitCode: 65,
+    })
+  })
+
+  it('stops at once when the device is lost', async () => {
+    const inputs = await readInputs([path.join(folder, 'batch', 'good.nii.gz')], [], ['T1w'])
+    const lost = async () => {
+      throw Object.assign(new Error('the device was lost'), { name: 'DeviceError', kind: 'lost' })
+    }
+    const attempt = predictAll(inputs, lost, predictAllOptions(path.join(folder, 'lost')), log)
+    await expect(attempt).rejects.toThrow('the device was lost')
+  })
+})
