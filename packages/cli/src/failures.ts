@@ -1,4 +1,7 @@
+import { rmSync } from 'node:fs'
+import path from 'node:path'
 import { formatTable } from '@voxnorm/data'
+import { writeFileAtomically } from './atomic-file.ts'
 import { errorBlock, exitCodeOf } from './exit-codes.ts'
 import type { Log } from './progress.ts'
 
@@ -50,8 +53,13 @@ export async function forEachInput<T, R>(
   return { results, failures }
 }
 
-/** The text of failures.tsv. */
-export function failuresTable(failures: readonly Failure[]): string {
+/** Writes failures.tsv into a folder, or takes away the one of an earlier run when nothing failed. */
+export function writeFailures(folder: string, failures: readonly Failure[]): void {
+  const file = path.join(folder, 'failures.tsv')
+  if (failures.length === 0) {
+    rmSync(file, { force: true })
+    return
+  }
   const rows = failures.map((failure) => ({ ...failure, message: failure.message.replaceAll('\t', ' ') }))
-  return formatTable(['participant_id', 'code', 'message'], rows)
+  writeFileAtomically(file, formatTable(['participant_id', 'code', 'message'], rows))
 }

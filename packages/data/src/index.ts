@@ -84,7 +84,7 @@ export { formatTable, parseTable } from './table.ts'
 // Data sets
 
 export { parseDatasetTable } from './datasets/dataset-table.ts'
-export type { FileTree } from './datasets/file-tree.ts'
+export type { FileTree, LayoutOptions } from './datasets/file-tree.ts'
 export { readLayout } from './datasets/layouts.ts'
 export type { Dataset, DatasetKind, Split, Subject } from './datasets/subject.ts'
 export { requireModalities, SPLITS, sitesOf } from './datasets/subject.ts'

@@ -33,7 +33,7 @@ import {
   TISSUES,
 } from '../evaluation/segmentation.ts'
 import { EXIT } from '../exit-codes.ts'
-import { failuresTable, forEachInput } from '../failures.ts'
+import { forEachInput, writeFailures } from '../failures.ts'
 import { shortNumber, textTable } from '../text-table.ts'
 
 interface Conventions {
@@ -92,11 +92,13 @@ export const evaluate: Command = {
       reference: asked === undefined ? 'bids' : conventionName(asked),
       prediction: conventionName(textFlag(parsed, 'label-convention') ?? 'bids'),
     }
-    const dataset = await openDataset(
-      textFlag(parsed, 'reference')!,
-      asked === undefined ? {} : { labels: conventions.reference },
-    )
-    const predictions = findPredictions(input, dataset.subjects, dataset.modalities[0]!)
+    // Segmentations can be scored without knowing the sites; only the comparison of sites is then empty.
+    const dataset = await openDataset(textFlag(parsed, 'reference')!, {
+      site: 'n/a',
+      ...(asked === undefined ? {} : { labels: conventions.reference }),
+    })
+    for (const warning of dataset.warnings) log.warning('data', warning)
+    const predictions = findPredictions(input, dataset)
     log.info('found', `${predictions.length} of ${dataset.subjects.length} subjects have predictions`)
     let done = 0
     const { results, failures } = await forEachInput(
@@ -118,7 +120,7 @@ export const evaluate: Command = {
     write('segmentation.tsv', tableText(SEGMENTATION_COLUMNS, segmentation))
     write('harmonization.tsv', tableText(HARMONIZATION_COLUMNS, harmonization))
     write('summary.json', `${JSON.stringify(summary, null, 2)}\n`)
-    if (failures.length > 0) write('failures.tsv', failuresTable(failures))
+    writeFailures(output, failures)
     return {
       exitCode: failures.length > 0 ? EXIT.someFailed : EXIT.done,
       document: { output, segmentation, harmonization, mean: summary.mean, failures },

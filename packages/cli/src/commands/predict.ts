@@ -57,9 +57,10 @@ export const predict: Command = {
     const used = raw ? { ...model, names: model.names.filter((name) => name === 'segmenter') } : model
     const windows = readWindows(parsed, file.config.patch)
     const grid = (textFlag(parsed, 'grid') ?? 'model') as GridChoice
-    const inputs = held(
-      await readInputs(listFlag(parsed, 'input'), listFlag(parsed, 'mask'), file.config.modalities),
-    )
+    const words = listFlag(parsed, 'input')
+    const found = await readInputs(words, listFlag(parsed, 'mask'), file.config.modalities)
+    for (const warning of found.warnings) log.warning('data', warning)
+    const inputs = held(found.inputs)
     const device = await openDevice(textFlag(parsed, 'device'))
     try {
       log.info('device', `predicting ${inputs.length} volumes on ${device.description}`)

@@ -1,27 +1,28 @@
 import { readdirSync } from 'node:fs'
 import path from 'node:path'
-import { DataError, MissingInputError, type Subject, splitImageName } from '@voxnorm/data'
+import { DataError, MissingInputError, type Subject } from '@voxnorm/data'
+import { outputNames } from '../prediction/output-names.ts'
 
 /** The files that `predict` wrote for a subject. */
 export interface Prediction {
   readonly subject: Subject
-  /** The input image, of the modality that is compared. */
+  /** The input image: the first modality of which there is a prediction. */
   readonly image: string
   readonly segmentation: string
   readonly normalized?: string
 }
 
 /**
- * Pairs the subjects of a dataset with the files of a prediction folder, by the name of the input image.
+ * Pairs the subjects of a dataset with the files of a prediction folder, by the names that {@link outputNames} gives
+ * to the outputs of their images; anywhere below the folder.
  *
- * For `NAME.nii.gz` these are `NAME_dseg.nii.gz` and `NAME_desc-norm.nii.gz`; for a BIDS name `X_T1w.nii.gz`,
- * `X_dseg.nii.gz` and `X_desc-norm_T1w.nii.gz`; all anywhere below the folder. Subjects without a segmentation are left
- * out. Throws MissingInputError when no subject has one, and DataError when two files of one name compete.
+ * A model of several modalities calls its outputs after the first of its images, which need not be the first of the
+ * dataset. Subjects without a segmentation are left out. Throws MissingInputError when no subject has one, and DataError
+ * when two files of one name compete.
  */
 export function findPredictions(
   folder: string,
-  subjects: readonly Subject[],
-  modality: string,
+  { subjects, modalities }: { readonly subjects: readonly Subject[]; readonly modalities: readonly string[] },
 ): Prediction[] {
   const files = new Map<string, string[]>()
   for (const file of listFiles(folder)) {
@@ -29,18 +30,18 @@ export function findPredictions(
     files.set(name, [...(files.get(name) ?? []), file])
   }
   const found = subjects.flatMap((subject) => {
-    const image = subject.images[modality]
-    if (image === undefined) return []
-    const { stem } = splitImageName(image)
-    const bids = /^(sub-.+)_([A-Za-z0-9]+)$/.exec(stem)
-    const pick = (names: readonly string[]) => pickFile(files, names, subject)
-    const segmentation = pick([`${stem}_dseg.nii.gz`, ...(bids ? [`${bids[1]}_dseg.nii.gz`] : [])])
-    if (segmentation === undefined) return []
-    const normalized = pick([
-      `${stem}_desc-norm.nii.gz`,
-      ...(bids ? [`${bids[1]}_desc-norm_${bids[2]}.nii.gz`] : []),
-    ])
-    return [{ subject, image, segmentation, ...(normalized === undefined ? {} : { normalized }) }]
+    const candidates = modalities.flatMap((modality) => {
+      const image = subject.images[modality]
+      if (image === undefined) return []
+      const { base, normalized: names } = outputNames([image], [modality])
+      const segmentation = pickFile(files, `${base}_dseg.nii.gz`, subject)
+      const normalized = pickFile(files, `${names[0]}.nii.gz`, subject)
+      if (segmentation === undefined) return []
+      return [{ subject, image, segmentation, ...(normalized === undefined ? {} : { normalized }) }]
+    })
+    // BIDS names do not tell from which modality a segmentation is; the normalised images do.
+    const best = candidates.find(({ normalized }) => normalized !== undefined) ?? candidates[0]
+    return best === undefined ? [] : [best]
   })
   if (found.length > 0) return found
   throw new MissingInputError('no segmentation of any subject of the reference is here.', {
@@ -49,25 +50,18 @@ export function findPredictions(
   })
 }
 
-function pickFile(
-  files: ReadonlyMap<string, string[]>,
-  names: readonly string[],
-  subject: Subject,
-): string | undefined {
-  for (const name of names) {
-    const candidates = files.get(name) ?? []
-    const own = candidates.length > 1 ? candidates.filter((file) => isBelow(file, subject)) : candidates
-    if (own.length > 1 || (own.length === 0 && candidates.length > 0)) {
-      throw new DataError(
-        `the predictions hold ${name} ${candidates.length} times (${candidates.join(', ')}).`,
-        {
-          fix: 'write predictions of images with equal names into separate folders and evaluate them one by one',
-        },
-      )
-    }
-    if (own[0] !== undefined) return own[0]
+function pickFile(files: ReadonlyMap<string, string[]>, name: string, subject: Subject): string | undefined {
+  const candidates = files.get(name) ?? []
+  const own = candidates.length > 1 ? candidates.filter((file) => isBelow(file, subject)) : candidates
+  if (own.length > 1 || (own.length === 0 && candidates.length > 0)) {
+    throw new DataError(
+      `the predictions hold ${name} ${candidates.length} times (${candidates.join(', ')}).`,
+      {
+        fix: 'write predictions of images with equal names into separate folders and evaluate them one by one',
+      },
+    )
   }
-  return undefined
+  return own[0]
 }
 
 /** Whether a folder on the way to the file has the name of the subject's site or of the subject. */

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { ConfigError, DataError, MissingInputError, type Subject, splitImageName } from '@voxnorm/data'
 import { openDataset } from '@voxnorm/data/node'
+import { type OutputNames, outputNames } from './output-names.ts'
 
 /** One volume to predict: its files and where its outputs go. */
 export interface PredictionInput {
@@ -13,19 +14,15 @@ export interface PredictionInput {
   readonly images: readonly string[]
   readonly mask?: string
   readonly names: OutputNames
+  /** Why the subject cannot be predicted, where its dataset tells already. */
+  readonly problem?: DataError
 }
 
-/** Names of the outputs of one volume. */
-export interface OutputNames {
-  /** Folder inside OUT, empty for OUT itself. */
-  readonly folder: string
-  /** The input's name without ending, for example `NAME` or `sub-01_T1w`. */
-  readonly stem: string
-  /** Start of names that belong to the subject as a whole: `NAME`, or `sub-01` for a BIDS name. */
-  readonly base: string
-  /** The normalised image of each modality, without ending: `NAME_desc-norm` or `sub-01_desc-norm_T1w`. */
-  readonly normalized: readonly string[]
-  readonly bids: boolean
+/** What the words after `-i` stand for. */
+export interface PredictionInputs {
+  readonly inputs: readonly PredictionInput[]
+  /** Sentences about what was ambiguous in a dataset. */
+  readonly warnings: readonly string[]
 }
 
 /**
@@ -39,12 +36,15 @@ export async function readInputs(
   words: readonly string[],
   masks: readonly string[],
   modalities: readonly string[],
-): Promise<PredictionInput[]> {
+): Promise<PredictionInputs> {
   const inputs: PredictionInput[] = []
+  const warnings: string[] = []
   let files = 0
   for (const word of words) {
     if (isDatasetOrFolder(word)) {
-      inputs.push(...(await readFolderOrTable(word, modalities)))
+      const found = await readFolderOrTable(word, modalities)
+      inputs.push(...found.inputs)
+      warnings.push(...found.warnings)
     } else {
       inputs.push(fromFiles(word.split(','), masks[files++], modalities))
     }
@@ -54,38 +54,66 @@ export async function readInputs(
       fix: 'give one mask per item of -i, in the same order',
     })
   }
-  return separate(inputs)
+  return { inputs: separate(inputs), warnings }
 }
 
 function isDatasetOrFolder(word: string): boolean {
   return /\.tsv$/i.test(word) || (existsSync(word) && statSync(word).isDirectory())
 }
 
-async function readFolderOrTable(word: string, modalities: readonly string[]): Promise<PredictionInput[]> {
+async function readFolderOrTable(word: string, modalities: readonly string[]): Promise<PredictionInputs> {
+  const loose = /\.tsv$/i.test(word) ? [] : looseImages(word)
   try {
-    const { subjects } = await openDataset(word, { modalities })
-    return subjects.map((subject) => fromSubject(subject, modalities))
+    // A prediction asks for no site: the model may be used where nobody says which scanner it was.
+    const { subjects, modalities: present, warnings } = await openDataset(word, { site: 'n/a' })
+    const absent = modalities.find((modality) => !present.includes(modality))
+    if (absent !== undefined) {
+      throw new DataError(`the model takes ${modalities.join(' and ')}, but there is no ${absent} here.`, {
+        file: word,
+        fix: `add the images; the dataset has ${present.join(', ')}`,
+      })
+    }
+    return { inputs: subjects.map((subject) => fromSubject(subject, modalities)), warnings }
   } catch (error) {
     // A folder of loose images is no dataset, and says nothing about modalities.
-    if (!(error instanceof DataError) || /\.tsv$/i.test(word) || modalities.length > 1) throw error
-    const images = readdirSync(word)
-      .filter((name) => splitImageName(name).ending !== '' && !/\.img(\.gz)?$/i.test(name))
-      .sort()
-    if (images.length === 0) throw error
-    return images.map((name) => fromFiles([path.join(word, name)], undefined, modalities))
+    if (!(error instanceof DataError) || loose.length === 0) throw error
+    if (modalities.length > 1) {
+      throw new ConfigError(
+        `the model takes ${modalities.length} images per subject (${modalities.join(', ')}), and a folder of loose images does not say which belong together.`,
+        { file: word, fix: 'join the images of a subject with commas, or list them in a dataset.tsv' },
+      )
+    }
+    return {
+      inputs: loose.map((name) => fromFiles([path.join(word, name)], undefined, modalities)),
+      warnings: [],
+    }
   }
 }
 
+function looseImages(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((name) => splitImageName(name).ending !== '' && !/\.img(\.gz)?$/i.test(name))
+    .sort()
+}
+
 function fromSubject(subject: Subject, modalities: readonly string[]): PredictionInput {
-  const images = modalities.map((modality) => subject.images[modality]!)
+  const present = modalities.filter((modality) => subject.images[modality] !== undefined)
+  const images = present.map((modality) => subject.images[modality]!)
   const { id, site, split = 'n/a', mask } = subject
+  const absent = modalities.find((modality) => !present.includes(modality))
+  const problem =
+    absent === undefined
+      ? undefined
+      : new DataError(`${id} has no ${absent} image.`, { fix: 'add the image' })
   return {
     id,
     site,
     split,
     images,
     ...(mask === undefined ? {} : { mask }),
-    names: outputNames(images, modalities),
+    // Without any image there is nothing to call the outputs after, and nothing to write.
+    names: outputNames(images.length === 0 ? [id] : images, present),
+    ...(problem === undefined ? {} : { problem }),
   }
 }
 
@@ -109,39 +137,6 @@ function fromFiles(
   }
   const names = outputNames(images, modalities)
   return { id: names.base, site: 'n/a', split: 'n/a', images, ...(mask === undefined ? {} : { mask }), names }
-}
-
-function outputNames(images: readonly string[], modalities: readonly string[]): OutputNames {
-  const stems = images.map((image) => splitImageName(image).stem)
-  const stem = stems[0]!
-  const bids = stems.map((name) => /^(sub-[A-Za-z0-9]+(?:_[a-z]+-[A-Za-z0-9]+)*)_([A-Za-z0-9]+)$/.exec(name))
-  if (bids.every((match) => match !== null)) {
-    return {
-      folder: bidsFolder(images[0]!),
-      stem,
-      base: bids[0]![1]!,
-      normalized: bids.map((match) => `${match[1]}_desc-norm_${match[2]}`),
-      bids: true,
-    }
-  }
-  // Images of one subject may differ only in their folder; then the modality tells them apart.
-  const distinct = new Set(stems).size === stems.length
-  const normalized = stems.map((name, channel) => (distinct ? name : `${name}_${modalities[channel]}`))
-  return {
-    folder: '',
-    stem,
-    base: stem,
-    normalized: normalized.map((name) => `${name}_desc-norm`),
-    bids: false,
-  }
-}
-
-/** `sub-X[/ses-Y]/anat` when the image lies in such a folder, else empty. */
-function bidsFolder(image: string): string {
-  const match = /(sub-[A-Za-z0-9]+\/(?:ses-[A-Za-z0-9]+\/)?anat)\/[^/]+$/.exec(
-    path.resolve(image).split(path.sep).join('/'),
-  )
-  return match?.[1] ?? ''
 }
 
 /** Subjects of a dataset whose files have equal names go into folders named by the subject. */

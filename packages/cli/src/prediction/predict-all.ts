@@ -2,7 +2,7 @@ import path from 'node:path'
 import type { LabelConvention, NamedVolume, PreparedSubject, Shape3 } from '@voxnorm/data'
 import { readVolumeFile } from '@voxnorm/data/node'
 import { makeFolder, writeFileAtomically } from '../atomic-file.ts'
-import { failuresTable, forEachInput, type Outcome } from '../failures.ts'
+import { forEachInput, type Outcome, writeFailures } from '../failures.ts'
 import type { ModelConfig } from '../model-file.ts'
 import type { Log } from '../progress.ts'
 import { makePreview, type Preview } from '../report/preview.ts'
@@ -46,7 +46,7 @@ export async function predictAll(
 ): Promise<Outcome<PredictedInput>> {
   const { out, convention, provenance } = options
   makeFolder(path.join(out, 'figures'))
-  writeFolderFiles(out, provenance, convention)
+  writeFolderFiles(out, { provenance, convention, inputs })
   let count = 0
   const outcome = await forEachInput(
     inputs,
@@ -62,9 +62,7 @@ export async function predictAll(
     },
     log,
   )
-  if (outcome.failures.length > 0) {
-    writeFileAtomically(path.join(out, 'failures.tsv'), failuresTable(outcome.failures))
-  }
+  writeFailures(out, outcome.failures)
   return outcome
 }
 
@@ -74,6 +72,7 @@ async function predictInput(
   options: PredictAllOptions,
   onProgress: (done: number, total: number) => void,
 ): Promise<PredictedInput> {
+  if (input.problem !== undefined) throw input.problem
   const { grid, model, out } = options
   const read = async (file: string): Promise<NamedVolume> => ({ file, volume: await readVolumeFile(file) })
   const images: NamedVolume[] = []

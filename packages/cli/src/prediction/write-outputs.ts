@@ -11,6 +11,7 @@ import {
 import { writeVolumeFile } from '@voxnorm/data/node'
 import { makeFolder, writeFileAtomically } from '../atomic-file.ts'
 import type { PredictionInput } from './inputs.ts'
+import { insideBids } from './output-names.ts'
 import type { SubjectPrediction } from './predict-subject.ts'
 
 /** What a sidecar says about how an output came about. */
@@ -88,7 +89,7 @@ export async function writePrediction(
   )
   const json = (name: string, fields: object) =>
     writeFileAtomically(at(`${name}.json`), `${JSON.stringify(fields, null, 2)}\n`)
-  const common = sidecar(input, provenance)
+  const common = sidecar(out, input, provenance)
   if (!names.bids) {
     json(names.base, { ...common, SkullStripped: true })
     return { files, volumes }
@@ -100,12 +101,22 @@ export async function writePrediction(
 }
 
 /** Writes what belongs to the output folder as a whole: the description of a derivative and the table of labels. */
-export function writeFolderFiles(out: string, provenance: Provenance, convention: LabelConvention): void {
+export function writeFolderFiles(
+  out: string,
+  folder: {
+    readonly provenance: Provenance
+    readonly convention: LabelConvention
+    readonly inputs: readonly PredictionInput[]
+  },
+): void {
+  const { provenance, convention, inputs } = folder
+  const raw = inputs.map((input) => rawDataset(out, input)).find((root) => root !== undefined)
   const description = {
     Name: 'Normalised images and tissue maps',
     BIDSVersion: '1.10.0',
     DatasetType: 'derivative',
     GeneratedBy: [{ Name: 'voxnorm', Version: provenance.version }],
+    ...(raw === undefined ? {} : { DatasetLinks: { raw: slashes(path.relative(out, raw)) } }),
   }
   writeFileAtomically(path.join(out, 'dataset_description.json'), `${JSON.stringify(description, null, 2)}\n`)
   const columns = ['index', 'name', 'abbreviation', 'color', 'mapping']
@@ -138,16 +149,36 @@ function round(volume: number): number {
   return Number(volume.toFixed(3))
 }
 
+/** The BIDS dataset of the input when `out` lies in it; elsewhere the way to it would tell about the machine. */
+function rawDataset(out: string, { images }: PredictionInput): string | undefined {
+  const root = images[0] === undefined ? undefined : insideBids(images[0])?.root
+  return root !== undefined && !path.relative(root, path.resolve(out)).startsWith('..') ? root : undefined
+}
+
+/** How a sidecar names an input: as a BIDS URI, else by its place in its BIDS dataset, else by its name alone. */
+function sourceName(out: string, input: PredictionInput, file: string): string {
+  const root = input.names.bids ? insideBids(input.images[0]!)?.root : undefined
+  const inside = root === undefined ? '..' : slashes(path.relative(root, path.resolve(file)))
+  if (inside.startsWith('..')) return path.basename(file)
+  return rawDataset(out, input) === undefined ? inside : `bids:raw:${inside}`
+}
+
+function slashes(name: string): string {
+  return name.split(path.sep).join('/')
+}
+
 /** No absolute path gets into a sidecar, so that it can be shared. */
 function sidecar(
-  { images, mask }: PredictionInput,
+  out: string,
+  input: PredictionInput,
   provenance: Provenance,
 ): Readonly<Record<string, unknown>> {
+  const { images, mask } = input
   const { version, modelFile, modelSha256, trainingSites, normalized, seed, adapter, grid, window, stride } =
     provenance
   return {
     GeneratedBy: [{ Name: 'voxnorm', Version: version }],
-    Sources: [...images, ...(mask === undefined ? [] : [mask])].map((file) => path.basename(file)),
+    Sources: [...images, ...(mask === undefined ? [] : [mask])].map((file) => sourceName(out, input, file)),
     Normalization: {
       Method: normalized
         ? 'adversarial normalisation and segmentation'

@@ -16,11 +16,9 @@ describe('readInputs', () => {
     mkdirSync(loose)
     for (const name of ['b.nii', 'a.nii.gz', 'a_T2.nii.gz', 'notes.txt'])
       writeFileSync(path.join(loose, name), '')
-    const [pair] = await readInputs(
-      [`${loose}/a.nii.gz,${loose}/a_T2.nii.gz`],
-      [`${loose}/b.nii`],
-      ['T1w', 'T2w'],
-    )
+    const {
+      inputs: [pair],
+    } = await readInputs([`${loose}/a.nii.gz,${loose}/a_T2.nii.gz`], [`${loose}/b.nii`], ['T1w', 'T2w'])
     expect(pair!.names).toMatchObject({
       base: 'a',
       normalized: ['a_desc-norm', 'a_T2_desc-norm'],
@@ -28,8 +26,8 @@ describe('readInputs', () => {
       folder: '',
     })
     expect(pair!.mask).toBe(`${loose}/b.nii`)
-    const all = await readInputs([loose], [], ['T1w'])
-    expect(all.map(({ names }) => names.stem)).toEqual(['a', 'a_T2', 'b'])
+    const { inputs: all } = await readInputs([loose], [], ['T1w'])
+    expect(all.map(({ names }) => names.base)).toEqual(['a', 'a_T2', 'b'])
   })
 
   it('refuses what cannot be meant', async () => {
@@ -45,6 +43,41 @@ describe('readInputs', () => {
     writeFileSync(path.join(folder, 'other', 'a.nii.gz'), '')
     const twice = await reject([`${loose}/a.nii.gz`, path.join(folder, 'other', 'a.nii.gz')], [], ['T1w'])
     expect((twice as Error).message).toMatch(/would be written to the same names/)
+    const pairs = await reject([loose], [], ['T1w', 'T2w'])
+    expect(pairs).toMatchObject({ exitCode: 64 })
+    expect((pairs as Error).message).toContain('loose images')
+  })
+
+  it('asks a BIDS folder for no site, and gives its images derivative names', async () => {
+    const root = path.join(folder, 'bids')
+    const anat = path.join(root, 'sub-7', 'ses-2', 'anat')
+    mkdirSync(anat, { recursive: true })
+    for (const name of ['sub-7_ses-2_desc-n4_T2w.nii.gz', 'sub-7_ses-2_acq-x_T1w.nii.gz'])
+      writeFileSync(path.join(anat, name), '')
+    const {
+      inputs: [input],
+    } = await readInputs([root], [], ['T2w', 'T1w'])
+    expect(input).toMatchObject({ id: 'sub-7_ses-2', site: 'n/a', split: 'n/a' })
+    expect(input!.names).toEqual({
+      folder: 'sub-7/ses-2/anat',
+      base: 'sub-7_ses-2',
+      normalized: ['sub-7_ses-2_desc-norm_T2w', 'sub-7_ses-2_acq-x_desc-norm_T1w'],
+      bids: true,
+    })
+    const lacking = readInputs([root], [], ['T1w', 'FLAIR'])
+    await expect(lacking).rejects.toThrow(/there is no FLAIR here/)
+  })
+
+  it('tells images by their modality that have one BIDS name', async () => {
+    for (const kind of ['first', 'second']) {
+      mkdirSync(path.join(folder, kind))
+      writeFileSync(path.join(folder, kind, 'sub-1_T1w.nii.gz'), '')
+    }
+    const word = ['first', 'second'].map((kind) => path.join(folder, kind, 'sub-1_T1w.nii.gz')).join(',')
+    const {
+      inputs: [input],
+    } = await readInputs([word], [], ['a', 'b'])
+    expect(input!.names.normalized).toEqual(['sub-1_T1w_a_desc-norm', 'sub-1_T1w_b_desc-norm'])
   })
 
   it('keeps subjects of a table apart whose files have equal names', async () => {
@@ -57,7 +90,7 @@ describe('readInputs', () => {
       path.join(root, 'dataset.tsv'),
       'participant_id\tsite\tT1w\tsplit\np1\tA\tx/T1.nii.gz\ttest\np2\tB\ty/T1.nii.gz\ttrain\n',
     )
-    const inputs = await readInputs([path.join(root, 'dataset.tsv')], [], ['T1w'])
+    const { inputs } = await readInputs([path.join(root, 'dataset.tsv')], [], ['T1w'])
     expect(inputs.map(({ names, site, split }) => [names.folder, names.base, site, split])).toEqual([
       ['A/p1', 'T1', 'A', 'test'],
       ['B/p2', 'T1', 'B', 'train'],

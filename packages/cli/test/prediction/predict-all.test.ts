@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { labelConvention, makeVolume, parseTable } from '@voxnorm/data'
@@ -42,7 +42,7 @@ describe('predictAll', () => {
     await writeVolumeFile(path.join(data, 'good.nii.gz'), makeVolume(SHAPE, ramp(SHAPE), ODD))
     writeFileSync(path.join(data, 'bad.nii.gz'), 'no image')
     const out = path.join(folder, 'batch-out')
-    const inputs = await readInputs(
+    const { inputs } = await readInputs(
       [path.join(data, 'bad.nii.gz'), path.join(data, 'good.nii.gz')],
       [],
       ['T1w'],
@@ -63,8 +63,34 @@ describe('predictAll', () => {
     })
   })
 
+  it('forgets the failures of an earlier run', async () => {
+    const { inputs } = await readInputs([path.join(folder, 'batch', 'good.nii.gz')], [], ['T1w'])
+    const out = path.join(folder, 'second-try')
+    mkdirSync(out)
+    writeFileSync(path.join(out, 'failures.tsv'), 'old')
+    await predictAll(inputs, fakeNetwork, predictAllOptions(out), log)
+    expect(existsSync(path.join(out, 'failures.tsv'))).toBe(false)
+  })
+
+  it('fails the subjects of a dataset that lack a modality, and does the others', async () => {
+    const data = path.join(folder, 'lacking')
+    for (const name of ['sub-1_T1w', 'sub-1_T2w', 'sub-2_T1w', 'sub-3_PDw']) {
+      const file = path.join(data, name.slice(0, 5), 'anat', `${name}.nii.gz`)
+      await writeVolumeFile(file, makeVolume(SHAPE, ramp(SHAPE), ODD))
+    }
+    const { inputs } = await readInputs([data], [], ['T1w', 'T2w'])
+    const choices = predictAllOptions(path.join(folder, 'lacking-out'))
+    const model = { ...choices.model, modalities: ['T1w', 'T2w'] }
+    const { results, failures } = await predictAll(inputs, fakeNetwork, { ...choices, model }, log)
+    expect(results.map(({ id }) => id)).toEqual(['sub-1'])
+    expect(failures.map(({ participant_id, code, message }) => [participant_id, code, message])).toEqual([
+      ['sub-2', 65, 'sub-2 has no T2w image. fix: add the image'],
+      ['sub-3', 65, 'sub-3 has no T1w image. fix: add the image'],
+    ])
+  })
+
   it('stops at once when the device is lost', async () => {
-    const inputs = await readInputs([path.join(folder, 'batch', 'good.nii.gz')], [], ['T1w'])
+    const { inputs } = await readInputs([path.join(folder, 'batch', 'good.nii.gz')], [], ['T1w'])
     const lost = async () => {
       throw Object.assign(new Error('the device was lost'), { name: 'DeviceError', kind: 'lost' })
     }

@@ -18,7 +18,9 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 describe('writePrediction', () => {
   const write = async (out: string, file: string, probabilities = false) => {
     await writeVolumeFile(file, makeVolume(SHAPE, ramp(SHAPE), ODD))
-    const [input] = await readInputs([file], [], ['T1w'])
+    const {
+      inputs: [input],
+    } = await readInputs([file], [], ['T1w'])
     const volume = await readVolumeFile(file)
     const prediction = await predictSubject('s', [named(volume)], undefined, options('native'), fakeNetwork)
     const choices = { convention: labelConvention('bids'), probabilities, provenance }
@@ -78,12 +80,26 @@ describe('writePrediction', () => {
         (name) => `sub-01/ses-2/anat/sub-01_ses-2_${name}`,
       ),
     )
-    writeFolderFiles(out, provenance, labelConvention('bids'))
+    writeFolderFiles(out, { provenance, convention: labelConvention('bids'), inputs: [] })
     expect(JSON.parse(readFileSync(path.join(out, 'dataset_description.json'), 'utf8'))).toMatchObject({
       DatasetType: 'derivative',
       GeneratedBy: [{ Name: 'voxnorm' }],
     })
     const table = parseTable(readFileSync(path.join(out, 'dseg.tsv'), 'utf8'), 'dseg')
     expect(table.rows.map(({ cells }) => cells.abbreviation)).toEqual(['BG', 'GM', 'WM', 'CSF'])
+  })
+
+  it.each([
+    ['inside', 'data/derivatives/own', 'bids:raw:sub-01/anat/sub-01_T1w.nii.gz', { raw: '../..' }],
+    ['outside', 'elsewhere', 'sub-01/anat/sub-01_T1w.nii.gz', undefined],
+  ])('names its sources by their dataset when written %s it', async (_, place, source, links) => {
+    const out = path.join(folder, place)
+    const image = path.join(folder, 'data', 'sub-01', 'anat', 'sub-01_T1w.nii.gz')
+    await write(out, image)
+    const { inputs } = await readInputs([image], [], ['T1w'])
+    writeFolderFiles(out, { provenance, convention: labelConvention('bids'), inputs })
+    const json = (...parts: string[]) => JSON.parse(readFileSync(path.join(out, ...parts), 'utf8'))
+    expect(json('sub-01', 'anat', 'sub-01_desc-norm_T1w.json').Sources).toEqual([source])
+    expect(json('dataset_description.json').DatasetLinks).toEqual(links)
   })
 })

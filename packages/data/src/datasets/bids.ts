@@ -1,5 +1,6 @@
 import { DataError } from '../errors.ts'
 import { parseTable } from '../table.ts'
+import { scannerSite } from './bids-sidecar.ts'
 import { parseSplit } from './dataset-table.ts'
 import { compareNaturally, type FileTree, type LayoutReader } from './file-tree.ts'
 import type { Split, Subject } from './subject.ts'
@@ -11,18 +12,19 @@ const NOT_IMAGES = ['dseg', 'probseg', 'mask', 'defacemask']
  * A BIDS folder: scans in `sub-X[/ses-Y]/anat`, their `dseg` and `desc-brain_mask` beside them or in
  * `derivatives/PIPELINE/sub-X[/ses-Y]/anat`, sites in the column `site` of `participants.tsv`.
  *
- * Where that column is missing, the scan's sidecar may name the `InstitutionName`. Files in another space than the
- * scan (`space-`) are passed over; of several candidates the first by name is taken and a warning says so.
+ * Where that column is missing, the scan's sidecars say the site: {@link scannerSite}. Files in another space than the
+ * scan (`space-`) and what voxnorm itself predicted are passed over; of several candidates the first by name is taken
+ * and a warning says so.
  */
 export const bids: LayoutReader = {
   matches: (tree) => tree.files.some((path) => parseBidsPath(path)?.derivative === false),
-  read: async (tree) => {
+  read: async (tree, { site }) => {
     const warnings: string[] = []
     const participants = await readParticipants(tree)
-    const sessions = groupBySession(tree.files)
+    const sessions = groupBySession(withoutPredictions(tree.files))
     const subjects: Subject[] = []
     for (const key of [...sessions.keys()].sort(compareNaturally)) {
-      const subject = await readSession(tree, key, sessions.get(key)!, participants, warnings)
+      const subject = await readSession(tree, key, sessions.get(key)!, { participants, warnings, site })
       if (subject !== undefined) subjects.push(subject)
     }
     return { subjects, warnings }
@@ -67,6 +69,25 @@ function parseBidsPath(path: string): BidsFile | undefined {
   }
 }
 
+/**
+ * The paths without the pipelines of `derivatives` that hold normalised images: those were written by `voxnorm
+ * predict`, and to train with its segmentations, or to score them by themselves, would be a mistake.
+ */
+function withoutPredictions(paths: readonly string[]): readonly string[] {
+  const predictions = new Set(
+    paths.flatMap((path) => {
+      const file = parseBidsPath(path)
+      return file?.derivative && file.entities['desc'] === 'norm' ? [pipelineOf(path)] : []
+    }),
+  )
+  return paths.filter((path) => !predictions.has(pipelineOf(path)))
+}
+
+/** `derivatives/PIPELINE/` or `derivatives/` in front of the participant's folder; empty for raw files. */
+function pipelineOf(path: string): string {
+  return /^(derivatives\/(?:[^/]+\/)?)?sub-/.exec(path)?.[1] ?? ''
+}
+
 function groupBySession(paths: readonly string[]): Map<string, BidsFile[]> {
   const sessions = new Map<string, BidsFile[]>()
   for (const path of paths) {
@@ -96,13 +117,21 @@ async function readParticipants(tree: FileTree): Promise<ReadonlyMap<string, Par
   return participants
 }
 
+/** What is known of a folder beside the files of a session. */
+interface ReadingContext {
+  readonly participants: ReadonlyMap<string, Participant>
+  readonly warnings: string[]
+  /** Site of the subjects of which nothing says where they are from. */
+  readonly site: string | undefined
+}
+
 async function readSession(
   tree: FileTree,
   id: string,
   files: readonly BidsFile[],
-  participants: ReadonlyMap<string, Participant>,
-  warnings: string[],
+  context: ReadingContext,
 ): Promise<Subject | undefined> {
+  const { participants, warnings } = context
   function choose(candidates: readonly BidsFile[], what: string): string | undefined {
     const chosen = [...candidates].sort(comparePreference)[0]
     if (chosen !== undefined && candidates.length > 1) {
@@ -129,11 +158,11 @@ async function readSession(
     'the brain mask',
   )
   const participant = participants.get(id.split('_')[0]!)
-  const site = participant?.site ?? (await readInstitution(tree, firstImage))
+  const site = participant?.site ?? (await scannerSite(tree, firstImage)) ?? context.site
   if (site === undefined) {
     throw new DataError(`Nothing says from which site ${id} is.`, {
       file: tree.name,
-      fix: 'add a column site to participants.tsv',
+      fix: 'add a column site to participants.tsv, or InstitutionName to the sidecars of the scans',
     })
   }
   return {
@@ -153,16 +182,4 @@ function comparePreference(first: BidsFile, second: BidsFile): number {
     Object.keys(first.entities).length - Object.keys(second.entities).length ||
     compareNaturally(first.path, second.path)
   )
-}
-
-async function readInstitution(tree: FileTree, image: string): Promise<string | undefined> {
-  const sidecar = image.replace(/\.nii(\.gz)?$/, '.json')
-  if (!tree.files.includes(sidecar)) return undefined
-  try {
-    const json: unknown = JSON.parse(await tree.readText(sidecar))
-    const name = (json as Record<string, unknown> | null)?.['InstitutionName']
-    return typeof name === 'string' ? name : undefined
-  } catch (cause) {
-    throw new DataError('The sidecar is not valid JSON.', { file: `${tree.name}/${sidecar}`, cause })
-  }
 }

@@ -15,8 +15,16 @@ export interface FileTree {
 export interface LayoutReader {
   /** True when the folder looks like this layout; decided by file names alone. */
   readonly matches: (tree: FileTree) => boolean
-  /** Subjects with paths relative to the folder; `labels` is the convention that the user asked for, if any. */
-  readonly read: (tree: FileTree, labels?: LabelSpecification) => Promise<LayoutContents>
+  /** Subjects with paths relative to the folder. */
+  readonly read: (tree: FileTree, options: LayoutOptions) => Promise<LayoutContents>
+}
+
+/** What a reader may be told about a folder. */
+export interface LayoutOptions {
+  /** The label convention that the user asked for. */
+  readonly labels?: LabelSpecification
+  /** Site of the subjects of which nothing in the folder says where they are from; without it, they are an error. */
+  readonly site?: string
 }
 
 /** What a {@link LayoutReader} finds. */

@@ -1,9 +1,8 @@
 import { DataError } from '../errors.ts'
-import type { LabelSpecification } from '../labels.ts'
 import { abide } from './abide.ts'
 import { bids } from './bids.ts'
 import { parseDatasetTable } from './dataset-table.ts'
-import { type FileTree, foldersOf, type LayoutReader, subtree } from './file-tree.ts'
+import { type FileTree, foldersOf, type LayoutOptions, type LayoutReader, subtree } from './file-tree.ts'
 import { iseg2017 } from './iseg2017.ts'
 import { mrbrains13 } from './mrbrains13.ts'
 import { nnunet } from './nnunet.ts'
@@ -21,12 +20,13 @@ const LAYOUTS: readonly (readonly [DatasetKind, LayoutReader])[] = [
  * Recognises how a folder is laid out and lists its subjects, with paths relative to the folder.
  *
  * Known are a folder with a `dataset.tsv`, BIDS, nnU-Net raw, the native layouts of iSEG-2017, MRBrainS13 and
- * ABIDE with FreeSurfer, and a folder whose sub-folders are such data sets. Throws DataError for anything else.
+ * ABIDE with FreeSurfer, and a folder whose sub-folders are such data sets. A sub-folder that does not say where its
+ * subjects are from is a site by its own name. Throws DataError for anything else.
  */
-export async function readLayout(tree: FileTree, labels?: LabelSpecification): Promise<Dataset> {
-  const dataset = await recognise(tree, labels)
+export async function readLayout(tree: FileTree, options: LayoutOptions = {}): Promise<Dataset> {
+  const dataset = await recognise(tree, options)
   if (dataset !== undefined) return dataset
-  const collection = await readCollection(tree, labels)
+  const collection = await readCollection(tree, options)
   if (collection !== undefined) return collection
   throw new DataError('The folder is none of the known layouts.', {
     file: tree.name,
@@ -34,23 +34,23 @@ export async function readLayout(tree: FileTree, labels?: LabelSpecification): P
   })
 }
 
-async function recognise(tree: FileTree, labels?: LabelSpecification): Promise<Dataset | undefined> {
+async function recognise(tree: FileTree, options: LayoutOptions): Promise<Dataset | undefined> {
   if (tree.files.includes('dataset.tsv')) {
     return parseDatasetTable(await tree.readText('dataset.tsv'), `${tree.name}/dataset.tsv`)
   }
   const found = LAYOUTS.find(([, reader]) => reader.matches(tree))
   if (found === undefined) return undefined
   const [kind, reader] = found
-  const { subjects, warnings } = await reader.read(tree, labels)
+  const { subjects, warnings } = await reader.read(tree, options)
   return makeDataset(kind, tree.name, subjects, warnings)
 }
 
 /** Joins the data sets of all sub-folders, for example iSEG beside MRBrainS. */
-async function readCollection(tree: FileTree, labels?: LabelSpecification): Promise<Dataset | undefined> {
+async function readCollection(tree: FileTree, options: LayoutOptions): Promise<Dataset | undefined> {
   const subjects: Subject[] = []
   const warnings: string[] = []
   for (const folder of foldersOf(tree)) {
-    const part = await recognise(subtree(tree, folder), labels)
+    const part = await recognise(subtree(tree, folder), { ...options, site: folder })
     if (part === undefined) continue
     const inside = (path: string) => `${folder}/${path}`
     subjects.push(...part.subjects.map((subject) => mapPaths(subject, inside)))

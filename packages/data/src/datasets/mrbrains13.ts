@@ -13,7 +13,7 @@ const MODALITIES = { T1w: 'T1', T1IR: 'T1_IR', FLAIR: 'T2_FLAIR' } as const
  */
 export const mrbrains13: LayoutReader = {
   matches: (tree) => tree.files.some((path) => /^(TrainingData\/)?[^/]+\/T2_FLAIR\.nii(\.gz)?$/.test(path)),
-  read: (tree, labels) =>
+  read: (tree, { labels }) =>
     Promise.resolve({ subjects: readSubjects(tree, labels === 'mrbrains13'), warnings: [] }),
 }
 

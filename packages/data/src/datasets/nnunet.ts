@@ -8,15 +8,24 @@ import type { Split, Subject } from './subject.ts'
 /**
  * An nnU-Net raw folder: `imagesTr/CASE_0000.nii.gz`, `labelsTr/CASE.nii.gz`, `dataset.json` (`channel_names`,
  * `labels`, `file_ending`) and, as the format knows no sites, `sites.tsv` with the columns `case`, `site` and
- * optionally `split`. `imagesTs` has no labels and is left out.
+ * optionally `split`. Cases of `imagesTs` are for testing, with labels where there is a `labelsTs`; those that
+ * `sites.tsv` does not name are left out with a warning when no site is given for them.
  */
 export const nnunet: LayoutReader = {
   matches: (tree) =>
     tree.files.includes('dataset.json') && tree.files.some((path) => path.startsWith('imagesTr/')),
-  read: async (tree) => {
+  read: async (tree, { site }) => {
     const description = await readDescription(tree)
-    const sites = await readSites(tree)
-    return { subjects: readSubjects(tree, description, sites), warnings: [] }
+    const sites = await readSites(tree, site)
+    const training = readSubjects(tree, 'Tr', description, sites, site)
+    const test = readSubjects(tree, 'Ts', description, sites, site)
+    const left = test.unplaced.join(', ')
+    const warnings = left === '' ? [] : [`imagesTs without a row in sites.tsv are left out: ${left}.`]
+    const [missing] = training.unplaced
+    if (missing !== undefined) {
+      throw new DataError(`The table has no row for the case ${missing}.`, { file: `${tree.name}/sites.tsv` })
+    }
+    return { subjects: [...training.subjects, ...test.subjects], warnings }
   },
 }
 
@@ -78,9 +87,10 @@ function labelMapFrom(labels: unknown): LabelMap | undefined {
   return map.CSF && map.GM && map.WM ? map : undefined
 }
 
-async function readSites(tree: FileTree): Promise<ReadonlyMap<string, SiteRow>> {
+async function readSites(tree: FileTree, otherwise?: string): Promise<ReadonlyMap<string, SiteRow>> {
   const file = `${tree.name}/sites.tsv`
   if (!tree.files.includes('sites.tsv')) {
+    if (otherwise !== undefined) return new Map()
     throw new DataError('The nnU-Net folder does not say which case is from which site.', {
       file: tree.name,
       fix: 'add a tab-separated sites.tsv with the columns case and site',
@@ -103,16 +113,26 @@ async function readSites(tree: FileTree): Promise<ReadonlyMap<string, SiteRow>> 
   return rows
 }
 
+interface Cases {
+  readonly subjects: readonly Subject[]
+  /** Names of the cases without a site. */
+  readonly unplaced: readonly string[]
+}
+
+/** The cases of `imagesTr` or `imagesTs`. */
 function readSubjects(
   tree: FileTree,
+  part: 'Tr' | 'Ts',
   { channels, ending, labels }: Description,
   sites: ReadonlyMap<string, SiteRow>,
-): Subject[] {
+  otherwise: string | undefined,
+): Cases {
   const files = new Set(tree.files)
+  const folder = `images${part}/`
   const images = new Map<string, Record<string, string>>()
   for (const path of tree.files) {
-    if (!path.startsWith('imagesTr/') || !path.endsWith(ending)) continue
-    const match = /^(.+)_(\d{4})$/.exec(path.slice('imagesTr/'.length, -ending.length))
+    if (!path.startsWith(folder) || !path.endsWith(ending)) continue
+    const match = /^(.+)_(\d{4})$/.exec(path.slice(folder.length, -ending.length))
     const modality = match === null ? undefined : channels.get(Number(match[2]))
     if (match === null || modality === undefined) {
       throw new DataError('The file is not named CASE_0000 with a channel that dataset.json lists.', {
@@ -121,21 +141,23 @@ function readSubjects(
     }
     images.set(match[1]!, { ...images.get(match[1]!), [modality]: path })
   }
-  return [...images.keys()].sort(compareNaturally).map((id) => {
-    const row = sites.get(id)
-    if (row === undefined) {
-      throw new DataError(`The table has no row for the case ${id}.`, { file: `${tree.name}/sites.tsv` })
-    }
-    const label = `labelsTr/${id}${ending}`
+  const names = [...images.keys()].sort(compareNaturally)
+  const siteOf = (name: string) => sites.get(name)?.site ?? otherwise
+  const subjects = names.flatMap((id) => {
+    const site = siteOf(id)
+    if (site === undefined) return []
+    const label = `labels${part}/${id}${ending}`
+    const split = part === 'Ts' ? 'test' : sites.get(id)?.split
     return {
       id,
-      site: row.site,
+      site,
       images: images.get(id)!,
       ...(files.has(label) ? { label } : {}),
-      ...(row.split === undefined ? {} : { split: row.split }),
+      ...(split === undefined ? {} : { split }),
       ...(labels === undefined ? {} : { labels }),
     }
   })
+  return { subjects, unplaced: names.filter((name) => siteOf(name) === undefined) }
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -1,7 +1,7 @@
 import { access, readdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join, resolve, sep } from 'node:path'
 import { parseDatasetTable } from '../datasets/dataset-table.ts'
-import type { FileTree } from '../datasets/file-tree.ts'
+import type { FileTree, LayoutOptions } from '../datasets/file-tree.ts'
 import { mapPaths, readLayout } from '../datasets/layouts.ts'
 import { type Dataset, requireModalities } from '../datasets/subject.ts'
 import { MissingInputError } from '../errors.ts'
@@ -13,6 +13,8 @@ export interface OpenDatasetOptions {
   readonly modalities?: readonly string[]
   /** Label convention that the user asked for by name: it replaces the ones that native layouts fix. */
   readonly labels?: LabelSpecification
+  /** Site of the subjects of a folder that says nothing about their sites; without it, they are an error. */
+  readonly site?: string
 }
 
 /**
@@ -32,15 +34,16 @@ export async function readDatasetTable(path: string): Promise<Dataset> {
  * when a requested modality is missing.
  */
 export async function openDataset(path: string, options: OpenDatasetOptions = {}): Promise<Dataset> {
-  const { modalities = [], labels } = options
-  const dataset = (await isFolder(path)) ? await openFolder(path, labels) : await readDatasetTable(path)
+  const { modalities = [], labels, site } = options
+  const known = { ...(labels === undefined ? {} : { labels }), ...(site === undefined ? {} : { site }) }
+  const dataset = (await isFolder(path)) ? await openFolder(path, known) : await readDatasetTable(path)
   requireModalities(dataset, modalities)
   if (labels === undefined) return dataset
   return { ...dataset, subjects: dataset.subjects.map((subject) => ({ ...subject, labels })) }
 }
 
-async function openFolder(path: string, labels: LabelSpecification | undefined): Promise<Dataset> {
-  const dataset = await readLayout(await readFolder(path), labels)
+async function openFolder(path: string, options: LayoutOptions): Promise<Dataset> {
+  const dataset = await readLayout(await readFolder(path), options)
   return resolvePaths(dataset, path)
 }
 

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { compareNaturally, type FileTree } from '../../src/datasets/file-tree.ts'
+import { compareNaturally, type FileTree, type LayoutOptions } from '../../src/datasets/file-tree.ts'
 import { readLayout } from '../../src/datasets/layouts.ts'
 import { DataError } from '../../src/errors.ts'
-import type { LabelSpecification } from '../../src/labels.ts'
 
 /** A folder in memory: names alone, or with the text of the file. */
 function tree(files: Record<string, string> | readonly string[]): FileTree {
@@ -14,8 +13,8 @@ function tree(files: Record<string, string> | readonly string[]): FileTree {
   }
 }
 
-function read(files: Record<string, string> | readonly string[], labels?: LabelSpecification) {
-  return readLayout(tree(files), labels)
+function read(files: Record<string, string> | readonly string[], options: LayoutOptions = {}) {
+  return readLayout(tree(files), options)
 }
 
 describe('native layouts', () => {
@@ -66,7 +65,7 @@ describe('native layouts', () => {
   })
 
   it('takes the eight structures of MRBrainS13 on request', async () => {
-    const [subject] = (await read(MRBRAINS, 'mrbrains13')).subjects
+    const [subject] = (await read(MRBRAINS, { labels: 'mrbrains13' })).subjects
     expect(subject).toMatchObject({
       label: 'TrainingData/1/LabelsForTraining.nii',
       mask: 'TrainingData/1/LabelsForTesting.nii',
@@ -162,8 +161,38 @@ describe('BIDS', () => {
     expect(dataset.warnings).toEqual(['sub-1 has 2 files for T1w; sub-1/anat/sub-1_run-1_T1w.nii is used.'])
   })
 
-  it('asks for the site when nothing names it', async () => {
-    await expect(read(['sub-1/anat/sub-1_T1w.nii'])).rejects.toThrow('from which site sub-1 is')
+  it('takes the scanner for the site where no institution is named, by the inheritance of sidecars', async () => {
+    const dataset = await read({
+      'T1w.json': '{"Manufacturer": "Siemens", "MagneticFieldStrength": 3}',
+      'T2w.json': '{"InstitutionName": "elsewhere"}',
+      'sub-1/anat/sub-1_T1w.nii': '',
+      'sub-1/sub-1_T1w.json': '{"ManufacturersModelName": "Prisma"}',
+      'sub-2/anat/sub-2_acq-fast_T1w.nii': '',
+      'sub-2/anat/sub-2_T1w.json': '{"MagneticFieldStrength": 1.5}',
+      'sub-2/anat/sub-2_acq-slow_T1w.json': '{"InstitutionName": "of another scan"}',
+    })
+    expect(dataset.subjects.map(({ site }) => site)).toEqual(['Siemens Prisma 3T', 'Siemens 1.5T'])
+  })
+
+  it('asks for the site when nothing names it, unless one is given', async () => {
+    const files = ['sub-1/anat/sub-1_T1w.nii']
+    await expect(read(files)).rejects.toThrow('from which site sub-1 is')
+    expect((await read(files, { site: 'n/a' })).subjects[0]!.site).toBe('n/a')
+  })
+
+  it('names the sites of a collection by its folders', async () => {
+    const dataset = await read(['oslo/sub-1/anat/sub-1_T1w.nii', 'bonn/sub-1/anat/sub-1_T1w.nii'])
+    expect(dataset.subjects.map(({ site, id }) => `${site} ${id}`)).toEqual(['bonn sub-1', 'oslo sub-1'])
+  })
+
+  it('never takes its own predictions for reference labels', async () => {
+    const raw = 'sub-1/anat/sub-1_T1w.nii'
+    const own = ['desc-norm_T1w', 'dseg'].map((name) => `derivatives/ours/sub-1/anat/sub-1_${name}.nii`)
+    const byHand = 'derivatives/zoe/sub-1/anat/sub-1_dseg.nii'
+    expect((await read([raw, ...own], { site: 'x' })).subjects[0]!.label).toBeUndefined()
+    const both = await read([raw, ...own, byHand], { site: 'x' })
+    expect(both.subjects[0]!.label).toBe(byHand)
+    expect(both.warnings).toEqual([])
   })
 })
 
@@ -220,9 +249,31 @@ describe('nnU-Net raw', () => {
     await expect(read({ ...FILES, ...change } as Record<string, string>)).rejects.toThrow(message)
   })
 
-  it('asks for sites.tsv', async () => {
+  it('asks for sites.tsv, unless a site is given', async () => {
     const { 'sites.tsv': _, ...files } = FILES
     await expect(read(files)).rejects.toThrow('add a tab-separated sites.tsv')
+    const { subjects } = await read(files, { site: 'n/a' })
+    expect(subjects.map(({ id, site, split }) => [id, site, split])).toEqual([
+      ['BRAIN_001', 'n/a', undefined],
+      ['BRAIN_002', 'n/a', undefined],
+      ['BRAIN_009', 'n/a', 'test'],
+    ])
+  })
+
+  it('tests with the cases of imagesTs that the table names', async () => {
+    const named = `${FILES['sites.tsv']}BRAIN_009\tb\tn/a\n`
+    const dataset = await read({ ...FILES, 'sites.tsv': named, 'labelsTs/BRAIN_009.nii.gz': '' })
+    expect(dataset.warnings).toEqual([])
+    expect(dataset.subjects[2]).toMatchObject({
+      id: 'BRAIN_009',
+      site: 'b',
+      split: 'test',
+      images: { T1w: 'imagesTs/BRAIN_009_0000.nii.gz' },
+      label: 'labelsTs/BRAIN_009.nii.gz',
+    })
+    expect((await read(FILES)).warnings).toEqual([
+      'imagesTs without a row in sites.tsv are left out: BRAIN_009.',
+    ])
   })
 })
 
