@@ -4,12 +4,12 @@ import path from 'node:path'
 import { inflateSync } from 'node:zlib'
 import type { Shape3 } from '@voxnorm/data'
 import { parseHTML } from 'linkedom'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { parseArguments } from '../src/command-line.ts'
 import { report } from '../src/commands/report.ts'
 import { PRESETS } from '../src/config/presets.ts'
 import { openLog } from '../src/progress.ts'
-import { escapeHtml } from '../src/report/charts.ts'
+import { curveChart, escapeHtml } from '../src/report/charts.ts'
 import { greyPng, palettePng } from '../src/report/png.ts'
 import { makePreview, type PreviewInput } from '../src/report/preview.ts'
 import { openRunDirectory } from '../src/run-directory.ts'
@@ -177,8 +177,10 @@ describe('the report of predictions', () => {
       path.join(at, 'segmentation.tsv'),
       'participant_id\tsite\tlabel\tdice\nsub-0\ta\tGM\t0.87654321\n',
     )
+    // In a BIDS derivative the table lies with its subject.
+    mkdirSync(path.join(at, 'sub-0', 'anat'), { recursive: true })
     writeFileSync(
-      path.join(at, 'sub-0_volumes.tsv'),
+      path.join(at, 'sub-0', 'anat', 'sub-0_volumes.tsv'),
       'index\tname\tn_voxels\tvolume_mm3\tvolume_soft_mm3\n1\tGM\t10\t10\t9.5\n',
     )
     const { document } = await run(at)
@@ -196,6 +198,16 @@ describe('the report of predictions', () => {
     await expect(run(path.join(folder, 'nowhere'))).rejects.toMatchObject({ exitCode: 66 })
     mkdirSync(path.join(folder, 'empty'))
     await expect(run(path.join(folder, 'empty'))).rejects.toThrow(/there is nothing to report here/)
+  })
+})
+
+describe('curveChart', () => {
+  it('draws curves of one point without a warning on the terminal', () => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+    const curves = ['a', 'b', 'c'].map((name, x) => ({ name, color: 'red', points: [{ x, y: x }] }))
+    expect(curveChart(curves, { x: 'iteration', y: 'loss' }).match(/<circle/g)).toHaveLength(3)
+    expect(warn).not.toHaveBeenCalled()
+    warn.mockRestore()
   })
 })
 

@@ -112,7 +112,8 @@ export const evaluate: Command = {
     )
     const scores = results.flatMap(({ score }) => (score === undefined ? [] : [score]))
     const segmentation = scores.flatMap(({ rows }) => rows)
-    const harmonization = harmonizationRows(results.flatMap(({ intensities }) => intensities ?? []))
+    const known = results.flatMap(({ intensities }) => intensities ?? []).filter(({ site }) => site !== 'n/a')
+    const harmonization = harmonizationRows(known)
     const summary = summarize(scores.map((score) => score.summary))
 
     makeFolder(output)

@@ -77,17 +77,45 @@ async function readFolderOrTable(word: string, modalities: readonly string[]): P
   } catch (error) {
     // A folder of loose images is no dataset, and says nothing about modalities.
     if (!(error instanceof DataError) || loose.length === 0) throw error
-    if (modalities.length > 1) {
+    const subjects = modalities.length === 1 ? loose.map((name) => [name]) : channels(loose, modalities)
+    if (subjects === undefined) {
       throw new ConfigError(
-        `the model takes ${modalities.length} images per subject (${modalities.join(', ')}), and a folder of loose images does not say which belong together.`,
-        { file: word, fix: 'join the images of a subject with commas, or list them in a dataset.tsv' },
+        `the model takes ${countImages(modalities)}, and a folder of loose images does not say which belong together.`,
+        {
+          file: word,
+          fix: 'name them CASE_0000, CASE_0001 as nnU-Net does, join the images of a subject with commas, or list them in a dataset.tsv',
+        },
       )
     }
-    return {
-      inputs: loose.map((name) => fromFiles([path.join(word, name)], undefined, modalities)),
-      warnings: [],
-    }
+    const inputs = subjects.map((names) =>
+      fromFiles(
+        names.map((name) => path.join(word, name)),
+        undefined,
+        modalities,
+      ),
+    )
+    return { inputs, warnings: [] }
   }
+}
+
+/** Puts together the images that nnU-Net names `CASE_0000`, `CASE_0001` and so on; undefined for other names. */
+function channels(names: readonly string[], modalities: readonly string[]): string[][] | undefined {
+  const cases = new Map<string, string[]>()
+  for (const name of names) {
+    const match = /^(.+)_(\d{4})$/.exec(splitImageName(name).stem)
+    if (match === null || Number(match[2]) >= modalities.length) return undefined
+    const files = cases.get(match[1]!) ?? []
+    files[Number(match[2])] = name
+    cases.set(match[1]!, files)
+  }
+  const subjects = [...cases.values()]
+  const complete = (files: string[]) => modalities.every((_, channel) => files[channel] !== undefined)
+  return subjects.every(complete) ? subjects : undefined
+}
+
+function countImages(modalities: readonly string[]): string {
+  const images = modalities.length === 1 ? '1 image' : `${modalities.length} images`
+  return `${images} per subject (${modalities.join(', ')})`
 }
 
 function looseImages(folder: string): string[] {
@@ -124,9 +152,12 @@ function fromFiles(
 ): PredictionInput {
   if (images.length !== modalities.length) {
     throw new ConfigError(
-      `the model takes ${modalities.length} images per subject (${modalities.join(', ')}), but -i ${images.join(',')} names ${images.length}.`,
+      `the model takes ${countImages(modalities)}, but -i ${images.join(',')} names ${images.length}.`,
       {
-        fix: `join the images of a subject with commas: ${modalities.map((name) => `${name}.nii.gz`).join(',')}`,
+        fix:
+          modalities.length === 1
+            ? 'separate the images of different subjects by spaces'
+            : `join the images of a subject with commas: ${modalities.map((name) => `${name}.nii.gz`).join(',')}`,
       },
     )
   }

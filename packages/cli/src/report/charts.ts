@@ -56,7 +56,14 @@ export function curveChart(curves: readonly Curve[], options: CurveChartOptions)
               fillOpacity: 0.8,
             }),
           ]),
-      Plot.lineY(rows, { x: 'x', y: 'y', stroke: 'name', strokeWidth: 1.8, strokeLinejoin: 'round' }),
+      Plot.lineY(rows, {
+        x: 'x',
+        y: 'y',
+        z: 'name',
+        stroke: 'name',
+        strokeWidth: 1.8,
+        strokeLinejoin: 'round',
+      }),
       // A curve of one point would be invisible as a line.
       Plot.dot(
         rows.filter(({ name }) => rows.filter((row) => row.name === name).length === 1),
@@ -77,8 +84,16 @@ export function densityChart(curves: readonly Curve[], x: string): string {
     color: { domain: curves.map(({ name }) => name), range: curves.map(({ color }) => color) },
     marks: [
       // With a single `y`, Plot would stack the areas on each other.
-      Plot.areaY(rows, { x: 'x', y1: 0, y2: 'y', fill: 'name', fillOpacity: 0.18, curve: 'monotone-x' }),
-      Plot.lineY(rows, { x: 'x', y: 'y', stroke: 'name', strokeWidth: 1.8, curve: 'monotone-x' }),
+      Plot.areaY(rows, {
+        x: 'x',
+        y1: 0,
+        y2: 'y',
+        z: 'name',
+        fill: 'name',
+        fillOpacity: 0.18,
+        curve: 'monotone-x',
+      }),
+      Plot.lineY(rows, { x: 'x', y: 'y', z: 'name', stroke: 'name', strokeWidth: 1.8, curve: 'monotone-x' }),
       Plot.ruleY([0], { stroke: 'currentColor', strokeOpacity: 0.4 }),
     ],
   })

@@ -58,13 +58,14 @@ function scores(folder: string): Section[] {
 }
 
 function volumes(folder: string): Section[] {
-  const rows = readdirSync(folder)
+  const rows = readdirSync(folder, { recursive: true })
+    .map(String)
     .filter((name) => name.endsWith('_volumes.tsv'))
     .sort()
     .flatMap((name) => {
       const { rows } = parseTable(readFileSync(path.join(folder, name), 'utf8'), name)
       return rows.map(({ cells }) => [
-        name.replace(/_volumes\.tsv$/, ''),
+        path.basename(name).replace(/_volumes\.tsv$/, ''),
         cells.name ?? 'n/a',
         shorten(cells.volume_mm3 ?? 'n/a'),
         shorten(cells.volume_soft_mm3 ?? 'n/a'),

@@ -48,6 +48,19 @@ describe('readInputs', () => {
     expect((pairs as Error).message).toContain('loose images')
   })
 
+  it('puts the channels of nnU-Net together', async () => {
+    const root = path.join(folder, 'imagesTs')
+    mkdirSync(root)
+    for (const name of ['b_0001', 'a_0000', 'b_0000', 'a_0001'])
+      writeFileSync(path.join(root, `${name}.nii.gz`), '')
+    const { inputs } = await readInputs([root], [], ['T1w', 'T2w'])
+    expect(inputs.map(({ images }) => images.map((file) => path.basename(file)))).toEqual([
+      ['a_0000.nii.gz', 'a_0001.nii.gz'],
+      ['b_0000.nii.gz', 'b_0001.nii.gz'],
+    ])
+    await expect(readInputs([root], [], ['a', 'b', 'c'])).rejects.toThrow('which belong together')
+  })
+
   it('asks a BIDS folder for no site, and gives its images derivative names', async () => {
     const root = path.join(folder, 'bids')
     const anat = path.join(root, 'sub-7', 'ses-2', 'anat')
