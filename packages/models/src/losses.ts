@@ -17,10 +17,12 @@ import {
   sum,
   type Tensor,
 } from '@voxnorm/tensor'
-import type { AdversarialLoss } from './config.ts'
+import type { AdversarialLoss, TrainingConfig } from './config.ts'
 
 /** Added to both sides of the Dice ratio. */
 const EPSILON = 1e-5
+/** Keeps the ratio of a class that occurs nowhere from being 0 / 0. */
+const TINY = 1e-15
 
 /**
  * Eq. (1) of the paper: one minus a single ratio over all classes, weighted inside its sums, per sample; averaged over
@@ -41,8 +43,33 @@ export function weightedDice(probabilities: Tensor, labels: Tensor, weights: rea
 export function dicePerClass(probabilities: Tensor, labels: Tensor, weights: readonly number[]): Tensor {
   const { overlap, size } = overlapAndSize(probabilities, labels)
   const w = constant(f32(weights.length), weights)
-  const dice = div(mul(sum(overlap, [0]), affine(w, 2, 0)), affine(sum(size, [0]), 1, 1e-15))
+  const dice = div(mul(sum(overlap, [0]), affine(w, 2, 0)), affine(sum(size, [0]), 1, TINY))
   return affine(mean(dice), -1, 1)
+}
+
+/**
+ * The number that {@link weightedDice} or {@link dicePerClass} gives, from sums that are on the host already:
+ * `patches[n][c]` has Σ s·y and Σ s + Σ y. So a validation can leave out the repetitions that fill up its last batch.
+ */
+export function diceLossOfSums(
+  patches: readonly (readonly { readonly overlap: number; readonly size: number }[])[],
+  kind: TrainingConfig['loss']['dice'],
+  weights: readonly number[],
+): number {
+  const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0)
+  const ratios =
+    kind === 'per-class-code'
+      ? weights.map((weight, c) => {
+          const overlap = total(patches.map((classes) => classes[c]!.overlap))
+          return (2 * weight * overlap) / (total(patches.map((classes) => classes[c]!.size)) + TINY)
+        })
+      : patches.map((classes) => {
+          const overlap = total(classes.map((sums, c) => weights[c]! * sums.overlap))
+          return (
+            (2 * overlap + EPSILON) / (total(classes.map((sums, c) => weights[c]! * sums.size)) + EPSILON)
+          )
+        })
+  return 1 - total(ratios) / ratios.length
 }
 
 /** `[N, C]` each: Σ s·y, and Σ s + Σ y. */

@@ -23,6 +23,7 @@ import {
 } from '@voxnorm/tensor'
 import { classWeightList } from './adversarial.ts'
 import type { ModelConfig, TrainingConfig } from './config.ts'
+import { diceLossOfSums } from './losses.ts'
 import { discriminate, generate, type Networks, segment } from './networks.ts'
 import { cutPatches, validationBatches } from './patch-batches.ts'
 
@@ -149,23 +150,24 @@ function addBatch(
   { model, config }: ValidatorOptions,
 ): void {
   const classes = CLASSES.length
-  const weights = classWeightList(config.loss.classWeights)
   const voxels = model.patch ** 3
   const channels = model.modalities.length
   const { soft, hard, reference, image, realLogits, fakeLogits } = results
+  const softSums = drawn.map((_, place) =>
+    CLASSES.map((_, c) => {
+      const at = (place * classes + c) * 2
+      return { overlap: soft![at]!, size: soft![at + 1]! + reference![at + 1]! }
+    }),
+  )
+  sums.loss +=
+    drawn.length * diceLossOfSums(softSums, config.loss.dice, classWeightList(config.loss.classWeights))
+  sums.patches += drawn.length
   drawn.forEach(({ site }, place) => {
-    let overlap = 0
-    let size = 0
     for (let c = 0; c < classes; c++) {
       const at = (place * classes + c) * 2
-      const voxelsOfClass = reference![at + 1]!
       sums.overlap[site]![c]! += hard![at]!
-      sums.size[site]![c]! += hard![at + 1]! + voxelsOfClass
-      overlap += weights[c]! * soft![at]!
-      size += weights[c]! * (soft![at + 1]! + voxelsOfClass)
+      sums.size[site]![c]! += hard![at + 1]! + reference![at + 1]!
     }
-    sums.loss += 1 - (2 * overlap + 1e-5) / (size + 1e-5)
-    sums.patches++
     const tissue = labels.subarray(place * voxels, (place + 1) * voxels)
     const first = (values: Float32Array) => firstChannel(values, place * voxels, voxels, channels)
     addCounts(sums.inputs[site]!, first(images), tissue)

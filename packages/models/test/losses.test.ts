@@ -9,6 +9,7 @@ import {
   goldenTensor,
   hasGolden,
 } from '../../autograd/test/golden.ts'
+import { diceLossOfSums } from '../src/losses.ts'
 import { openTestDevice } from './device.ts'
 import { channelsFirst, channelsLast } from './golden-layout.ts'
 
@@ -41,6 +42,36 @@ describe('the segmentation loss', () => {
     const loss = weightedDice(two.s, two.labels, WEIGHTS)
     const inputs = { l2: [1, 2], s2: [0, 1, 0, 0, 0, 1, 0, 0] }
     expect(execute([loss], { inputs })[0]![0]).toBeCloseTo(0.5, 4)
+  })
+})
+
+describe('the segmentation loss from sums', () => {
+  it('is the number of the graph', () => {
+    const labels = input('labels', u32(2, VOXELS))
+    const s = input('s', f32(2, VOXELS, 4))
+    const classes = Array.from({ length: 2 * VOXELS }, (_, voxel) => (voxel * voxel) % 3)
+    const probabilities = classes.flatMap((_, voxel) => {
+      const shares = [1, 2, 3, 4].map((c) => 1 + ((voxel * c) % 7))
+      return shares.map((share) => share / shares.reduce((a, b) => a + b))
+    })
+    const patches = [0, 1].map((n) =>
+      [0, 1, 2, 3].map((c) => {
+        const sums = { overlap: 0, size: 0 }
+        for (let voxel = n * VOXELS; voxel < (n + 1) * VOXELS; voxel++) {
+          const here = classes[voxel] === c ? 1 : 0
+          sums.overlap += here * probabilities[4 * voxel + c]!
+          sums.size += here + probabilities[4 * voxel + c]!
+        }
+        return sums
+      }),
+    )
+    const inputs = { labels: classes, s: probabilities }
+    const [whole, perClass] = execute([weightedDice(s, labels, WEIGHTS), dicePerClass(s, labels, WEIGHTS)], {
+      inputs,
+    })
+    expect(diceLossOfSums(patches, 'global', WEIGHTS)).toBeCloseTo(whole![0]!, 12)
+    expect(diceLossOfSums(patches, 'per-class-code', WEIGHTS)).toBeCloseTo(perClass![0]!, 12)
+    expect(whole![0]).not.toBeCloseTo(perClass![0]!, 2)
   })
 })
 
