@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { inflateSync } from 'node:zlib'
-import type { Shape3 } from '@voxnorm/data'
+import { type Shape3, windowCorners } from '@voxnorm/data'
 import { parseHTML } from 'linkedom'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { parseArguments } from '../src/command-line.ts'
@@ -11,7 +11,7 @@ import { PRESETS } from '../src/config/presets.ts'
 import { openLog } from '../src/progress.ts'
 import { curveChart, escapeHtml } from '../src/report/charts.ts'
 import { greyPng, palettePng } from '../src/report/png.ts'
-import { makePreview, type PreviewInput } from '../src/report/preview.ts'
+import { axialSlab, makePreview, type PreviewInput } from '../src/report/preview.ts'
 import { openRunDirectory } from '../src/run-directory.ts'
 
 const SITES = ['Adult & <old>', 'infant']
@@ -47,6 +47,7 @@ function ball(site: string, participant: string, offset: number): PreviewInput {
     rawRange: [0, 1],
     normalizedRange: [0, 1],
     mask: label.map((tissue) => (tissue > 0 ? 1 : 0)),
+    predicted: label.map((tissue) => (tissue > 0 ? 1 : 0)),
     prediction: label,
     reference: label,
   }
@@ -128,10 +129,10 @@ describe('the report of a run', () => {
     expectSelfContained(html)
     const page = parseHTML(html).document
     expect([...page.querySelectorAll('section')].map(({ id }) => id)).toEqual([
-      'curves',
-      'dice',
       'slices',
       'histograms',
+      'dice',
+      'curves',
       'confusion',
       'data',
       'config',
@@ -140,14 +141,37 @@ describe('the report of a run', () => {
     expect(page.querySelectorAll('#curves svg')).toHaveLength(5)
     expect(page.querySelectorAll('#histograms svg')).toHaveLength(6)
     expect(page.querySelectorAll('#slices img')).toHaveLength(2 * 3 * 7)
+    expect([...page.querySelectorAll('#slices h3')].map(({ textContent }) => textContent)).toEqual([
+      'Axial slice',
+      'Coronal slice',
+      'Sagittal slice',
+    ])
+    expect(page.querySelector('.tiles')!.textContent).toContain('0.300 → 0.100')
     expect(page.querySelector('#dice')!.textContent).toContain('0.812')
     expect(page.querySelector('#dice')!.textContent).toContain('best iteration (300)')
+    expect(page.querySelector('#curves')!.textContent).toContain('calls everything generated')
     expect(page.querySelector('#config')!.textContent).toContain('preset: tiny')
     expect(html).toContain('prefers-color-scheme: dark')
     expect(html).toContain('Adult &amp; &lt;old&gt;')
     expect(html).not.toContain('<old>')
     const path900 = /d="(M[^"]+)" stroke="var\(--site1\)"/.exec(html)![1]!
     expect(path900.split('L').length).toBeLessThanOrEqual(400)
+  })
+
+  it('shows no image after where there is no generator', async () => {
+    const at = path.join(folder, 'baseline')
+    const directory = openRunDirectory(at, { resume: false })
+    directory.writeConfig(PRESETS.tiny)
+    directory.writeDataset({ sites: ['a'], modalities: ['T1w'], rows: [] })
+    const preview = makePreview({ ...ball('a', 'sub-0', 0.1), normalized: undefined })
+    directory.writeFigure('a.json', JSON.stringify(preview))
+    directory.close()
+    await run(at)
+    const page = parseHTML(readFileSync(path.join(at, 'report.html'), 'utf8')).document
+    expect(
+      [...page.querySelectorAll('#slices figcaption')].slice(0, 3).map((one) => one.textContent),
+    ).toEqual(['input', 'segmentation', 'reference'])
+    expect(page.querySelectorAll('#histograms svg')).toHaveLength(3)
   })
 
   it('needs no previews and no validation', async () => {
@@ -229,13 +253,32 @@ describe('makePreview', () => {
     expect(Math.floor(pixels.indexOf(3) / axial.width)).toBe(20 - 17)
   })
 
+  it('shows the planes that were predicted, and counts no voxel elsewhere', () => {
+    const input = ball('a', 'sub-1', 0.3)
+    const slab = axialSlab(input.mask, input.shape, 4)
+    const slices = new Set<number>()
+    slab.forEach((inside, voxel) => {
+      expect(inside === 0 || input.mask[voxel] === 1).toBe(true)
+      if (inside > 0) slices.add(Math.floor(voxel / 480))
+    })
+    expect([...slices]).toEqual([8, 9, 10, 11])
+    const plane = slab.map((inside, voxel) => (Math.floor(voxel / 480) === 8 ? inside : 0))
+    expect(windowCorners([16, 24, 20], 8, 4, slab)).toEqual(windowCorners([16, 24, 20], 8, 4, plane))
+    const part = makePreview({ ...input, predicted: slab })
+    expect(part.slices).toEqual(preview.slices.slice(0, 1))
+    expect(part.voxelsFrom).toBe('slab')
+    expect(preview.voxelsFrom).toBe('brain')
+    const counted = part.histograms.flatMap(({ raw }) => raw).reduce((sum, count) => sum + count, 0)
+    expect(counted).toBe(slab.reduce((sum, inside) => sum + inside, 0))
+  })
+
   it('counts every voxel of a tissue once', () => {
     const input = ball('a', 'sub-1', 0.3)
     preview.histograms.forEach(({ tissue, raw, normalized }, index) => {
       const voxels = input.prediction.filter((label) => label === index + 1).length
       expect(tissue).toBe(['CSF', 'GM', 'WM'][index])
       expect(raw.reduce((sum, count) => sum + count, 0)).toBe(voxels)
-      expect(normalized.reduce((sum, count) => sum + count, 0)).toBe(voxels)
+      expect(normalized!.reduce((sum, count) => sum + count, 0)).toBe(voxels)
     })
     expect(preview.histograms[0]!.raw[32]).toBeGreaterThan(0)
   })

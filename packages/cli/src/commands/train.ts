@@ -3,12 +3,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { readSafetensors, SafetensorsError, type SafetensorsFile } from '@voxnorm/autograd'
 import { DataError } from '@voxnorm/data'
-import {
-  createPredictor,
-  readModel as parseModel,
-  type TrainingConfig,
-  train as trainNetworks,
-} from '@voxnorm/models'
+import { type TrainingConfig, train as trainNetworks } from '@voxnorm/models'
 import type { Command } from '../command.ts'
 import { hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'
 import { readConfig } from '../config/read-config.ts'
@@ -16,9 +11,6 @@ import type { Config } from '../config/schema.ts'
 import { assertResumable, toTraining } from '../config/to-training.ts'
 import { type OpenDevice, openDevice } from '../device.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { readModel } from '../model-file.ts'
-import { predictorOf } from '../prediction/network.ts'
-import { previewOfSubject } from '../prediction/predict-all.ts'
 import { duration, type Log } from '../progress.ts'
 import { runReport } from '../report/run-report.ts'
 import {
@@ -30,10 +22,11 @@ import {
   readMetrics,
 } from '../run-directory.ts'
 import { writeModelFolder } from '../training/model-folder.ts'
-import { datasetRecord, loadRun, planRun, type RunData } from '../training/prepare-run.ts'
+import { datasetRecord, loadRun, planRun } from '../training/prepare-run.ts'
 import { recordRun } from '../training/record-run.ts'
 import { countIterations, isPlan, type TrainingPlan } from '../training/run-events.ts'
 import { listenForStop, type StopSignal } from '../training/stop-request.ts'
+import { writePreviews } from '../training/write-previews.ts'
 import { version } from '../version.ts'
 
 /** `voxnorm train`: trains the networks as a configuration says and fills a run folder. */
@@ -88,7 +81,8 @@ export const train: Command = {
           iterations: config.train.epochs * iterationsPerEpoch,
         })
         const best = finish(directory, { config, dataset, adapter: device.name })
-        if (stop.received() === undefined) await writePreviews(directory, device, data, log)
+        if (stop.received() === undefined)
+          await writePreviews(directory, device.runtime, data.validation, config.inference.stride, log)
         directory.writeReport(runReport(folder))
         const exitCode = recorded.reason === 'signal' ? exitCodeOfSignal(stop.received()) : EXIT.done
         const document = {
@@ -190,29 +184,6 @@ function finish(
     best,
   })
   return best
-}
-
-/** Draws one validation subject of each site with windows side by side: quick, and good enough for a picture. */
-async function writePreviews(
-  directory: RunDirectory,
-  device: OpenDevice,
-  { validation }: RunData,
-  log: Log,
-): Promise<void> {
-  const { config, file } = readModel(path.join(directory.path, 'model'))
-  const network = await createPredictor(device.runtime, parseModel(readFileSync(file), file))
-  const predict = predictorOf(network, { window: config.patch, stride: config.patch })
-  const shown = config.sites.flatMap((site) => validation.find((subject) => subject.site === site) ?? [])
-  for (const subject of shown) {
-    const output = await predict(subject, (done, total) =>
-      log.progress({ what: `preview ${subject.id}`, done, total, unit: 'windows' }),
-    )
-    log.endProgress()
-    const { id: participant, site } = subject
-    const preview = previewOfSubject(subject, output, config, { participant, site, split: 'validation' })
-    directory.writeFigure(`${site}_${participant}.json`.replaceAll(/[^\w.-]/g, '_'), JSON.stringify(preview))
-  }
-  network.dispose()
 }
 
 function exitCodeOfSignal(signal: StopSignal | undefined): ExitCode {

@@ -7,7 +7,12 @@ import type { ModelConfig } from '../model-file.ts'
 import type { Log } from '../progress.ts'
 import { makePreview, type Preview } from '../report/preview.ts'
 import type { PredictionInput } from './inputs.ts'
-import { type GridChoice, type NetworkOutput, predictSubject } from './predict-subject.ts'
+import {
+  type GridChoice,
+  type NetworkOutput,
+  predictSubject,
+  type SubjectPrediction,
+} from './predict-subject.ts'
 import { type Provenance, type VolumeRow, writeFolderFiles, writePrediction } from './write-outputs.ts'
 
 /** Runs the networks over a prepared subject; `onProgress` hears of the windows done so far. */
@@ -83,7 +88,7 @@ async function predictInput(
     predictor(prepared, onProgress),
   )
   const { files, volumes } = await writePrediction(out, input, prediction, options)
-  const preview = previewOf(input, prediction.prepared, prediction.output, model)
+  const preview = previewOf(input, prediction, options)
   const figure = path.join('figures', `${preview.participant}.json`)
   writeFileAtomically(path.join(out, figure), JSON.stringify(preview))
   return { id: input.id, files: [...files, figure], volumes }
@@ -92,23 +97,28 @@ async function predictInput(
 /** The preview of a prediction; its name tells subjects with equal file names apart. */
 function previewOf(
   { names, site, split }: PredictionInput,
-  prepared: PreparedSubject,
-  output: NetworkOutput,
-  model: ModelConfig,
+  { prepared, output }: SubjectPrediction,
+  { model, provenance }: PredictAllOptions,
 ): Preview {
   const separate = !names.bids && names.folder !== ''
   return previewOfSubject(prepared, output, model, {
     participant: separate ? names.folder.replaceAll('/', '_') : names.base,
     site,
     split,
+    normalized: provenance.normalized,
+    predicted: prepared.mask,
   })
 }
 
-/** Who a preview shows. */
-export interface PreviewSubject {
+/** What a preview cannot know from the images. */
+export interface PreviewFacts {
   readonly participant: string
   readonly site: string
   readonly split: string
+  /** Whether a generator made the output; without one there is no image after. */
+  readonly normalized: boolean
+  /** Where the networks were run. */
+  readonly predicted: Uint8Array
 }
 
 /** The preview of a subject on the networks' grid, of the first modality. */
@@ -116,7 +126,7 @@ export function previewOfSubject(
   prepared: PreparedSubject,
   { normalized, probabilities }: NetworkOutput,
   model: ModelConfig,
-  subject: PreviewSubject,
+  facts: PreviewFacts,
 ): Preview {
   const [depth, height, width] = prepared.shape
   const shape: Shape3 = [width, height, depth]
@@ -126,12 +136,12 @@ export function previewOfSubject(
   // Scaled images lie in 0..1, z-scored ones almost entirely within four deviations.
   const range = model.scaling === 'max' ? ([0, 1] as const) : ([-4, 4] as const)
   return makePreview({
-    ...subject,
+    ...facts,
     modality: model.modalities[0]!,
     shape,
     spacing: [edge(0), edge(1), edge(2)],
     raw: first(prepared.image),
-    normalized: first(normalized),
+    normalized: facts.normalized ? first(normalized) : undefined,
     rawRange: range,
     normalizedRange: model.generatorOutput === 'sigmoid' ? [0, 1] : range,
     mask: prepared.mask,

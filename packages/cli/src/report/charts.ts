@@ -24,8 +24,10 @@ export interface CurveChartOptions {
   readonly y: string
   /** Fixed lower and upper end of the vertical axis; by default what the data needs. */
   readonly range?: readonly [number, number]
-  /** A dashed horizontal line, for example chance level. */
-  readonly reference?: { readonly value: number; readonly name: string }
+  /** First and last value of the horizontal axis, so that charts below each other can be compared. */
+  readonly span?: readonly [number, number]
+  /** Height of a dashed horizontal line, for example chance level. */
+  readonly reference?: number
 }
 
 /** Curves over a common horizontal axis as SVG text. */
@@ -34,26 +36,22 @@ export function curveChart(curves: readonly Curve[], options: CurveChartOptions)
   const { reference } = options
   return svg({
     height: 240,
-    x: { label: options.x, grid: false, tickFormat: (value: number) => compact(value) },
+    x: {
+      label: options.x,
+      grid: false,
+      tickFormat: (value: number) => compact(value),
+      ...(options.span ? { domain: [...options.span] } : {}),
+    },
     y: { label: options.y, grid: true, nice: true, ...(options.range ? { domain: [...options.range] } : {}) },
     color: { domain: curves.map(({ name }) => name), range: curves.map(({ color }) => color) },
     marks: [
       ...(reference === undefined
         ? []
         : [
-            Plot.ruleY([reference.value], {
+            Plot.ruleY([reference], {
               stroke: 'currentColor',
               strokeDasharray: '4 4',
               strokeOpacity: 0.6,
-            }),
-            Plot.text([reference], {
-              y: 'value',
-              text: 'name',
-              frameAnchor: 'right',
-              dy: -7,
-              textAnchor: 'end',
-              fill: 'currentColor',
-              fillOpacity: 0.8,
             }),
           ]),
       Plot.lineY(rows, {
@@ -118,7 +116,7 @@ export function matrixChart(names: readonly string[], rows: readonly (readonly n
         x: 'predicted',
         y: 'actual',
         fill: 'var(--accent)',
-        fillOpacity: (cell: { value: number }) => 0.06 + 0.8 * (cell.value / largest),
+        fillOpacity: (cell: { value: number }) => 0.06 + 0.4 * (cell.value / largest),
         inset: 1.5,
         rx: 4,
       }),
@@ -133,12 +131,16 @@ export function matrixChart(names: readonly string[], rows: readonly (readonly n
   })
 }
 
-/** A legend of the same colours as HTML, which wraps on narrow screens. */
-export function legend(entries: readonly { readonly name: string; readonly color: string }[]): string {
+/** A legend of the same colours as HTML, which wraps on narrow screens; `line` names the dashed line of the chart. */
+export function legend(
+  entries: readonly { readonly name: string; readonly color: string }[],
+  line?: string,
+): string {
   const items = entries.map(
     ({ name, color }) =>
       `<li><span class="swatch" style="background:${color}"></span>${escapeHtml(name)}</li>`,
   )
+  if (line !== undefined) items.push(`<li><span class="swatch line"></span>${escapeHtml(line)}</li>`)
   return `<ul class="legend">${items.join('')}</ul>`
 }
 

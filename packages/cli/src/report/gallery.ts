@@ -14,35 +14,46 @@ const LABEL_PALETTE: readonly PaletteColor[] = [
 ]
 
 /**
- * Before and after in three planes, with the segmentation, one block per subject.
+ * Before and after with the segmentation: one block per plane, one row per subject, so that sites stand below each other.
  *
- * Raw images are shown each in its own window, as they would be viewed; all normalised ones share one window, so that
- * equal grey means equal intensity across sites. Resting on an image shows the one below it.
+ * All inputs share one grey scale and all normalised images share another: equal grey in a column means equal intensity,
+ * which is what a difference between sites is. Resting on an image shows the one below it.
  */
 export function slicesHtml(previews: readonly Preview[]): string {
-  const common = commonWindow(previews)
-  const blocks = previews.map((preview) => {
-    const own = percentileWindow(preview.histograms.map(({ raw }) => raw))
-    const rows = preview.slices.map((slice) => sliceRow(slice, own, common))
-    const title = [preview.participant, preview.site, preview.modality, preview.split].filter(
-      (word) => word !== 'n/a',
+  const scales = {
+    raw: percentileWindow(previews.flatMap(({ histograms }) => histograms.map(({ raw }) => raw))),
+    normalized: percentileWindow(
+      previews.flatMap(({ histograms }) =>
+        histograms.flatMap(({ normalized }) => (normalized ? [normalized] : [])),
+      ),
+    ),
+  }
+  const blocks = (['axial', 'coronal', 'sagittal'] as const).flatMap((plane) => {
+    const rows = previews.flatMap((preview) =>
+      preview.slices
+        .filter((slice) => slice.plane === plane)
+        .map((slice) => {
+          const who = `<h4>${escapeHtml(preview.site)}<span>${escapeHtml(preview.participant)}</span></h4>`
+          return `<div class="subject">${who}${sliceRow(slice, scales)}</div>`
+        }),
     )
-    return `<h3>${escapeHtml(title.join(' · '))}</h3>${rows.join('')}`
+    return rows.length === 0 ? [] : [`<h3>${plane[0]!.toUpperCase()}${plane.slice(1)} slice</h3>`, ...rows]
   })
   const tissues = Object.entries(TISSUE_COLORS).map(([name, color]) => ({ name, color }))
-  return (
-    legend(tissues) +
-    '<p class="note">Left to right: input, normalised, segmentation, reference labels where there are any. ' +
-    'Rest the pointer on the normalised image to flicker back to the input, on a segmentation to lift it off. ' +
-    'Inputs are windowed one by one; all normalised images share one window.</p>' +
-    blocks.join('')
-  )
+  const normalised = previews.some(({ slices }) => slices.some(({ normalized }) => normalized !== undefined))
+  const note = normalised
+    ? 'The generator rewrites each input; the segmenter finds the tissues in the result. Within a column all images have ' +
+      'the same grey scale: inputs of different sites differ, and normalised images should not. ' +
+      'Point at a normalised image, or tap it, to see its input; at a segmentation to see what is under it.'
+    : 'There is no generator here: the segmenter works on the inputs. All inputs have the same grey scale. ' +
+      'Point at a segmentation, or tap it, to see what is under it.'
+  return `<p class="note">${note}</p>${legend(tissues)}${blocks.join('')}`
 }
 
 /** Histograms of each tissue before and after, pooled over the subjects of each site. */
 export function histogramsHtml(previews: readonly Preview[], sites: readonly string[]): string {
   const figures = (['CSF', 'GM', 'WM'] as const).flatMap((tissue) =>
-    (['raw', 'normalized'] as const).map((stage) => {
+    (['raw', 'normalized'] as const).flatMap((stage) => {
       const range = stage === 'raw' ? previews[0]!.rawRange : previews[0]!.normalizedRange
       const curves = sites.flatMap((site, index) => {
         const counts = pool(
@@ -55,55 +66,61 @@ export function histogramsHtml(previews: readonly Preview[], sites: readonly str
           : [{ name: site, color: siteColor(index), points: density(counts, range) }]
       })
       const caption = `${tissue}, ${stage === 'raw' ? 'input' : 'normalised'}`
-      return { caption, body: densityChart(curves, 'intensity') }
+      return curves.length === 0 ? [] : [{ caption, body: densityChart(curves, 'intensity') }]
     }),
   )
   const from = previews.every(({ tissuesFrom }) => tissuesFrom === 'reference')
     ? 'reference labels'
     : 'the prediction'
+  const where = previews.some(({ voxelsFrom }) => voxelsFrom === 'slab') ? ' around the slices above' : ''
   return (
+    `<p class="note">Share of the voxels${where} per intensity; tissues by ${from}. ` +
+    'Where the curves of two sites lie on each other, the sites agree.</p>' +
     legend(sites.map((name, index) => ({ name, color: siteColor(index) }))) +
-    `<p class="note">Share of voxels per intensity; tissues by ${from}. Curves that lie on each other mean that the sites agree.</p>` +
     figureGrid(figures)
   )
 }
 
-function sliceRow(slice: PreviewSlice, own: Range, common: Range): string {
+function sliceRow(slice: PreviewSlice, scales: { readonly raw: Range; readonly normalized: Range }): string {
   const grey = (pixels: string, window: Range) =>
     pngUri(greyPng(applyWindow(bytes(pixels), window), slice.width))
-  const labels = (pixels: string) => pngUri(palettePng(bytes(pixels), slice.width, LABEL_PALETTE))
-  const raw = grey(slice.raw, own)
-  const normalized = grey(slice.normalized, common)
   const { plane } = slice
-  const cells = [
-    stack('', slice, [[raw, `input, ${plane}`]]),
-    stack('flicker', slice, [
-      [raw, `input, ${plane}`],
-      [normalized, `normalised, ${plane}`],
-    ]),
-    stack('overlay', slice, [
-      [normalized, `normalised, ${plane}`],
-      [labels(slice.prediction), `segmentation, ${plane}`],
-    ]),
+  const input: Layer = [grey(slice.raw, scales.raw), `input, ${plane}`]
+  const normalized: Layer | undefined =
+    slice.normalized === undefined
+      ? undefined
+      : [grey(slice.normalized, scales.normalized), `normalised, ${plane}`]
+  const labels = (pixels: string, name: string): Layer => [
+    pngUri(palettePng(bytes(pixels), slice.width, LABEL_PALETTE)),
+    `${name}, ${plane}`,
   ]
-  if (slice.reference !== undefined) {
-    cells.push(
-      stack('overlay', slice, [
-        [normalized, `normalised, ${plane}`],
-        [labels(slice.reference), `reference labels, ${plane}`],
-      ]),
-    )
-  }
+  const under = normalized ?? input
+  const cells = [
+    stack('input', '', slice, [input]),
+    ...(normalized === undefined ? [] : [stack('normalised', 'flicker', slice, [input, normalized])]),
+    stack('segmentation', 'overlay', slice, [under, labels(slice.prediction, 'segmentation')]),
+    ...(slice.reference === undefined
+      ? []
+      : [stack('reference', 'overlay', slice, [under, labels(slice.reference, 'reference labels')])]),
+  ]
   return `<div class="slices">${cells.join('')}</div>`
 }
 
+/** An image and what it shows. */
+type Layer = readonly [uri: string, text: string]
+
 function stack(
+  caption: string,
   kind: string,
   { width, height, aspect }: PreviewSlice,
-  images: readonly (readonly [string, string])[],
+  images: readonly Layer[],
 ): string {
   const tags = images.map(([uri, text]) => `<img alt="${text}" src="${uri}">`)
-  return `<div class="stack ${kind}" tabindex="0" style="aspect-ratio:${width}/${(height * aspect).toFixed(2)}">${tags.join('')}</div>`
+  const ratio = `${width}/${(height * aspect).toFixed(2)}`
+  return (
+    `<figure><div class="stack ${kind}" tabindex="0" style="aspect-ratio:${ratio}">${tags.join('')}</div>` +
+    `<figcaption>${caption}</figcaption></figure>`
+  )
 }
 
 function bytes(base64: string): Uint8Array {
@@ -113,12 +130,6 @@ function bytes(base64: string): Uint8Array {
 /** Spreads the part of the grey levels between the window's ends over all of them. */
 function applyWindow(pixels: Uint8Array, [low, high]: Range): Uint8Array {
   return pixels.map((value) => Math.round(255 * Math.min(1, Math.max(0, (value / 255 - low) / (high - low)))))
-}
-
-function commonWindow(previews: readonly Preview[]): Range {
-  return percentileWindow(
-    previews.flatMap(({ histograms }) => histograms.map(({ normalized }) => normalized)),
-  )
 }
 
 /** From zero to the 99.5th percentile of the counted voxels, both as shares of the histograms' range. */
@@ -138,9 +149,10 @@ function pool(
   tissue: string,
   stage: 'raw' | 'normalized',
 ): number[] | undefined {
-  const all = previews.flatMap(({ histograms }) => histograms.filter((one) => one.tissue === tissue))
-  if (all.length === 0) return undefined
-  return all[0]![stage].map((_, bin) => all.reduce((sum, histogram) => sum + histogram[stage][bin]!, 0))
+  const all = previews.flatMap(({ histograms }) =>
+    histograms.flatMap((one) => (one.tissue === tissue && one[stage] ? [one[stage]] : [])),
+  )
+  return all[0]?.map((_, bin) => all.reduce((sum, counts) => sum + counts[bin]!, 0))
 }
 
 function density(counts: readonly number[], [low, high]: Range): { x: number; y: number }[] {

@@ -108,13 +108,19 @@ figcaption { font-weight: 600; font-size: 14px; margin-bottom: 4px; }
 figure { margin: 0; min-width: 0; }
 .chart { width: 100%; height: auto; display: block; }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: 2px 16px; margin: 0 0 8px; padding: 0; font-size: 13px; }
+section > .note { margin: 10px 0; max-width: 80ch; }
 .swatch { display: inline-block; width: 11px; height: 11px; border-radius: 3px; margin-right: 6px; }
+.swatch.line { width: 18px; height: 0; border-radius: 0; border-top: 2px dashed; vertical-align: middle; opacity: .6; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 14px; min-width: 50%; }
 th, td { text-align: left; padding: 5px 14px 5px 0; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th { color: var(--soft); font-weight: 600; }
 .number { text-align: right; font-variant-numeric: tabular-nums; padding: 5px 0 5px 14px; }
-.slices { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 8px; max-width: 760px; margin-bottom: 8px; }
+h4 { font-size: 14px; margin: 0; overflow-wrap: anywhere; }
+h4 span { display: block; color: var(--soft); font-size: 12px; font-weight: 400; }
+.subject { display: grid; grid-template-columns: 110px minmax(0, 1fr); gap: 12px; align-items: center; margin-bottom: 12px; }
+.slices { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 8px; max-width: 880px; }
+.slices figcaption { color: var(--soft); font-weight: 400; font-size: 12px; margin: 2px 0 0; }
 .stack { position: relative; background: #000; border-radius: 6px; overflow: hidden; }
 .stack img { display: block; width: 100%; height: 100%; object-fit: fill; }
 .stack img + img { position: absolute; inset: 0; }
@@ -124,6 +130,13 @@ th { color: var(--soft); font-weight: 600; }
 pre { overflow-x: auto; font: 13px/1.5 ui-monospace, monospace; margin: 8px 0 0; }
 summary { cursor: pointer; }
 footer { padding-bottom: 40px; }
-@media (max-width: 620px) { .slices { grid-template-columns: repeat(2, minmax(0, 1fr)); } section { padding: 14px; } }
+@media (max-width: 620px) {
+  .subject { grid-template-columns: minmax(0, 1fr); gap: 4px; }
+  .tile b { font-size: 17px; }
+  .slices { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  section { padding: 14px; }
+  th, td { padding: 5px 8px 5px 0; }
+  .number { padding: 5px 0 5px 8px; }
+}
 @media print { section { break-inside: avoid; } nav { display: none; } }
 `

@@ -11,14 +11,16 @@ export interface PreviewInput {
   readonly shape: Shape3
   /** Voxel size in mm. */
   readonly spacing: readonly [number, number, number]
-  /** What the generator sees, and what it makes of it. */
+  /** What the generator sees, and what it makes of it; without a generator there is no such image. */
   readonly raw: Float32Array
-  readonly normalized: Float32Array
+  readonly normalized: Float32Array | undefined
   /** Intensities that the grey levels and histograms span; values outside are clamped. */
   readonly rawRange: readonly [number, number]
   readonly normalizedRange: readonly [number, number]
   /** Non-zero inside the brain. */
   readonly mask: Uint8Array
+  /** Non-zero where the networks were run, within `mask`. Planes of the brain that are not all in it are left out. */
+  readonly predicted: Uint8Array
   /** Internal classes. */
   readonly prediction: Uint8Array
   readonly reference?: Uint8Array
@@ -32,7 +34,7 @@ export interface PreviewSlice {
   /** Height of a pixel divided by its width, in mm. */
   readonly aspect: number
   readonly raw: string
-  readonly normalized: string
+  readonly normalized?: string
   readonly prediction: string
   readonly reference?: string
 }
@@ -41,7 +43,7 @@ export interface PreviewSlice {
 export interface PreviewHistogram {
   readonly tissue: 'CSF' | 'GM' | 'WM'
   readonly raw: readonly number[]
-  readonly normalized: readonly number[]
+  readonly normalized?: readonly number[]
 }
 
 /**
@@ -58,6 +60,8 @@ export interface Preview {
   readonly rawRange: readonly [number, number]
   readonly normalizedRange: readonly [number, number]
   readonly tissuesFrom: 'reference' | 'prediction'
+  /** The voxels that the histograms count. */
+  readonly voxelsFrom: 'brain' | 'slab'
   readonly slices: readonly PreviewSlice[]
   readonly histograms: readonly PreviewHistogram[]
 }
@@ -65,17 +69,23 @@ export interface Preview {
 const BINS = 64
 const MARGIN = 2
 
-/** Columns run along `across`, rows along `down`; a flipped axis starts at its far end, so that up is up. */
+/**
+ * Columns run along `across`, rows along `down`; a flipped axis starts at its far end, so that up is up. `at` is where
+ * the plane cuts the brain, as a share of its size: between the hemispheres a sagittal plane would show hardly any
+ * tissue.
+ */
 const PLANES = [
-  { plane: 'axial', across: 0, down: 1, through: 2 },
-  { plane: 'coronal', across: 0, down: 2, through: 1 },
-  { plane: 'sagittal', across: 1, down: 2, through: 0 },
+  { plane: 'axial', across: 0, down: 1, through: 2, at: 0.5 },
+  { plane: 'coronal', across: 0, down: 2, through: 1, at: 0.5 },
+  { plane: 'sagittal', across: 1, down: 2, through: 0, at: 0.35 },
 ] as const
 
-/** Takes the three middle planes of the brain, cropped to it, and the histograms of the tissues. */
+/** Takes the planes of the brain that were predicted, cropped to it, and the histograms of the tissues. */
 export function makePreview(input: PreviewInput): Preview {
   const box = boundingBox(input.mask, input.shape)
   const labels = input.reference ?? input.prediction
+  const { mask: brain, normalized, predicted } = input
+  const known = PLANES.filter((plane) => predictedOn(plane, input, box))
   return {
     version: 1,
     participant: input.participant,
@@ -85,29 +95,59 @@ export function makePreview(input: PreviewInput): Preview {
     rawRange: input.rawRange,
     normalizedRange: input.normalizedRange,
     tissuesFrom: input.reference === undefined ? 'prediction' : 'reference',
-    slices: PLANES.map((plane) => makeSlice(input, box, plane)),
+    voxelsFrom: brain.every((inside, voxel) => inside === 0 || predicted[voxel]! > 0) ? 'brain' : 'slab',
+    slices: known.map((plane) => makeSlice(input, box, plane)),
     histograms: (['CSF', 'GM', 'WM'] as const).map((tissue) => {
-      const mask = labels.map((label) => (CLASSES[label] === tissue ? 1 : 0))
+      const mask = labels.map((label, voxel) => (predicted[voxel]! > 0 && CLASSES[label] === tissue ? 1 : 0))
       const count = (values: Float32Array, range: readonly [number, number]) =>
         Array.from(intensityHistogram(values, { bins: BINS, range, mask }))
       return {
         tissue,
         raw: count(input.raw, input.rawRange),
-        normalized: count(input.normalized, input.normalizedRange),
+        ...(normalized === undefined ? {} : { normalized: count(normalized, input.normalizedRange) }),
       }
     }),
   }
 }
 
+/**
+ * The part of a brain mask around its axial plane that windows of this stride cover without a window more than the plane
+ * alone would need: enough for a preview of that plane, and for histograms of many voxels.
+ */
+export function axialSlab(mask: Uint8Array, shape: Shape3, stride: number): Uint8Array<ArrayBuffer> {
+  const [nx, ny] = shape
+  const slabOf = (z: number) => Math.floor(z / stride)
+  const slab = slabOf(indexOf(PLANES[0], boundingBox(mask, shape)))
+  return Uint8Array.from(mask, (inside, voxel) =>
+    inside > 0 && slabOf(Math.floor(voxel / (nx * ny))) === slab ? 1 : 0,
+  )
+}
+
+type Plane = (typeof PLANES)[number]
 type Box = readonly [low: readonly number[], high: readonly number[]]
 
-function makeSlice(input: PreviewInput, [low, high]: Box, plane: (typeof PLANES)[number]): PreviewSlice {
+function indexOf({ through, at }: Plane, [low, high]: Box): number {
+  return Math.round(low[through]! + at * (high[through]! - low[through]!))
+}
+
+function predictedOn(plane: Plane, { shape, mask, predicted }: PreviewInput, box: Box): boolean {
+  const strides = [1, shape[0], shape[0] * shape[1]]
+  const index = indexOf(plane, box)
+  return mask.every(
+    (inside, voxel) =>
+      inside === 0 ||
+      predicted[voxel]! > 0 ||
+      Math.floor(voxel / strides[plane.through]!) % shape[plane.through] !== index,
+  )
+}
+
+function makeSlice(input: PreviewInput, [low, high]: Box, plane: Plane): PreviewSlice {
   const { across, down, through } = plane
   const width = high[across]! - low[across]! + 1
   const height = high[down]! - low[down]! + 1
   const [nx, ny] = input.shape
   const strides = [1, nx, nx * ny] as const
-  const start = Math.round((low[through]! + high[through]!) / 2) * strides[through]
+  const start = indexOf(plane, [low, high]) * strides[through]
   const pick = (value: (voxel: number) => number): string => {
     const pixels = new Uint8Array(width * height)
     for (let row = 0; row < height; row++) {
@@ -118,21 +158,23 @@ function makeSlice(input: PreviewInput, [low, high]: Box, plane: (typeof PLANES)
     }
     return Buffer.from(pixels).toString('base64')
   }
-  const { reference } = input
+  const { normalized, reference } = input
   return {
     plane: plane.plane,
     width,
     height,
     aspect: input.spacing[down] / input.spacing[across],
-    raw: pick(quantizer(input.raw, input.rawRange)),
-    normalized: pick(quantizer(input.normalized, input.normalizedRange)),
+    raw: pick(quantizer(input.raw, input.mask, input.rawRange)),
+    ...(normalized && { normalized: pick(quantizer(normalized, input.mask, input.normalizedRange)) }),
     prediction: pick((voxel) => input.prediction[voxel]!),
     ...(reference === undefined ? {} : { reference: pick((voxel) => reference[voxel]!) }),
   }
 }
 
-function quantizer(values: Float32Array, [low, high]: readonly [number, number]) {
-  return (voxel: number) => Math.round(255 * Math.min(1, Math.max(0, (values[voxel]! - low) / (high - low))))
+/** Grey levels of the brain over a range; black around it, also where 0 is in the middle of the range. */
+function quantizer(values: Float32Array, mask: Uint8Array, [low, high]: readonly [number, number]) {
+  return (voxel: number) =>
+    mask[voxel]! > 0 ? Math.round(255 * Math.min(1, Math.max(0, (values[voxel]! - low) / (high - low)))) : 0
 }
 
 /** First and last index of the mask on each axis with a small margin; the whole volume for an empty mask. */

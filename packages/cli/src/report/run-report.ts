@@ -22,18 +22,22 @@ export function runReport(folder: string): string {
     : {}
   const previews = readPreviews(folder)
   const sections = [
-    curves(metrics, dataset),
-    diceTable(metrics, dataset),
     ...previewSections(previews, dataset.sites),
+    diceTable(metrics, dataset),
+    curves(metrics, dataset),
     confusion(metrics, dataset),
     subjects(dataset),
     settings(config, environment),
     caveats(previews),
   ].filter((section) => section !== undefined)
   return renderPage({
-    title: `Training run ${path.basename(path.resolve(folder))}`,
-    subtitle: `${dataset.sites.length} ${dataset.sites.length === 1 ? 'site' : 'sites'} (${dataset.sites.join(', ')}), ${dataset.modalities.join(' + ')}`,
-    tiles: tiles(metrics, environment),
+    title: `Training report: ${path.basename(path.resolve(folder))}`,
+    subtitle: [
+      `${dataset.sites.length} ${dataset.sites.length === 1 ? 'site' : 'sites'} (${dataset.sites.join(', ')})`,
+      dataset.modalities.join(' + '),
+      ...(typeof environment.adapter === 'string' ? [environment.adapter] : []),
+    ].join(' · '),
+    tiles: tiles(metrics),
     sections,
   })
 }
@@ -73,11 +77,18 @@ function spread(previews: readonly Preview[], sites: readonly string[]): Preview
   return shown.slice(0, MAX_PREVIEWS).sort((a, b) => sites.indexOf(a.site) - sites.indexOf(b.site))
 }
 
-function tiles(metrics: readonly MetricsLine[], environment: Readonly<Record<string, unknown>>) {
+function tiles(metrics: readonly MetricsLine[]) {
   const last = metrics.at(-1)
-  const dice = metrics.flatMap((line) => numberOf(line, 'dice.mean', 'validation'))
-  const result: [string, string][] = []
-  if (dice.length > 0) result.push(['best mean Dice (validation)', Math.max(...dice).toFixed(3)])
+  const best = bestValidation(metrics)
+  const value = (key: string) => (best === undefined ? [] : numberOf(best, key))
+  const result: [string, string][] = value('dice.mean').map((dice) => [
+    'best mean Dice (validation)',
+    dice.toFixed(3),
+  ])
+  const [before, after] = [...value('jsd.input'), ...value('jsd.generated')]
+  if (before !== undefined && after !== undefined) {
+    result.push(['difference between the sites (JSD)', `${before.toFixed(3)} → ${after.toFixed(3)}`])
+  }
   if (last !== undefined) {
     result.push(
       ['epochs', String(last.epoch)],
@@ -85,20 +96,22 @@ function tiles(metrics: readonly MetricsLine[], environment: Readonly<Record<str
       ['time', duration(last.time)],
     )
   }
-  if (typeof environment.adapter === 'string') result.push(['adapter', environment.adapter])
   return result
 }
 
 function curves(metrics: readonly MetricsLine[], dataset: DatasetRecord): Section | undefined {
+  const span = [0, metrics.at(-1)?.iteration ?? 1] as const
   const charts: { caption: string; body: string }[] = []
   const add = (
     caption: string,
     list: readonly Curve[],
-    options: Omit<Parameters<typeof curveChart>[1], 'x'>,
+    options: Omit<Parameters<typeof curveChart>[1], 'x' | 'span'>,
+    line?: string,
   ) => {
     const filled = list.filter(({ points }) => points.length > 0)
     if (filled.length === 0) return
-    charts.push({ caption, body: legend(filled) + curveChart(filled, { x: 'iteration', ...options }) })
+    const chart = curveChart(filled, { x: 'iteration', span, ...options })
+    charts.push({ caption, body: legend(filled, line) + chart })
   }
   const curve = (name: string, key: string, color: string, kind: MetricsLine['kind']): Curve => ({
     name,
@@ -106,7 +119,7 @@ function curves(metrics: readonly MetricsLine[], dataset: DatasetRecord): Sectio
     points: series(metrics, key, kind),
   })
   add(
-    'Segmentation loss (weighted Dice loss): lower is better',
+    'Segmentation loss: lower is better',
     [
       curve('training', 'loss.seg', 'var(--site1)', 'step'),
       curve('validation', 'loss.val', 'var(--site2)', 'validation'),
@@ -131,21 +144,28 @@ function curves(metrics: readonly MetricsLine[], dataset: DatasetRecord): Sectio
     { y: 'loss' },
   )
   add(
-    'Accuracy of the discriminator that takes part in training',
+    'Accuracy of the discriminator on validation patches, real and generated',
     [curve('validation', 'dis.accuracy', 'var(--site1)', 'validation')],
-    { y: 'accuracy', range: [0, 1], reference: { value: 0.5, name: 'calls everything generated' } },
+    { y: 'accuracy', range: [0, 1], reference: 0.5 },
+    'of a discriminator that calls everything generated',
   )
-  const bound = Math.log(Math.max(2, dataset.sites.length))
+  const divergences = [
+    curve('input', 'jsd.input', 'var(--site2)', 'validation'),
+    curve('normalised', 'jsd.generated', 'var(--site1)', 'validation'),
+  ]
+  const largest = Math.max(...divergences.flatMap(({ points }) => points.map(({ y }) => y)))
   add(
-    'Jensen-Shannon divergence between the sites, in nats: lower means more alike',
-    [
-      curve('input', 'jsd.input', 'var(--site2)', 'validation'),
-      curve('normalised', 'jsd.generated', 'var(--site1)', 'validation'),
-    ],
-    { y: 'JSD', range: [0, bound], reference: { value: bound, name: `bound ln K = ${bound.toFixed(3)}` } },
+    `Difference between the sites (Jensen-Shannon divergence in nats, at most ${Math.log(Math.max(2, dataset.sites.length)).toFixed(3)}): lower means more alike`,
+    divergences,
+    { y: 'JSD', range: [0, 1.1 * largest] },
   )
   if (charts.length === 0) return undefined
-  return { id: 'curves', title: 'Learning curves', body: figureGrid(charts) }
+  const warmup = metrics.findLast((line) => numberOf(line, 'loss.identity', 'step').length > 0)?.iteration
+  const note =
+    warmup === undefined
+      ? ''
+      : `<p class="note">During the first ${warmup} iterations the generator learns to give back its input, and the discriminator waits.</p>`
+  return { id: 'curves', title: 'Learning curves', body: note + figureGrid(charts) }
 }
 
 function diceTable(metrics: readonly MetricsLine[], dataset: DatasetRecord): Section | undefined {
@@ -183,7 +203,7 @@ function subjects(dataset: DatasetRecord): Section {
       String(own.length),
     ]
   })
-  return { id: 'data', title: 'Data', body: table(['site', ...splits, 'subjects'], rows) }
+  return { id: 'data', title: 'Data', body: table(['site', ...splits, 'all'], rows) }
 }
 
 function settings(config: string, environment: Readonly<Record<string, unknown>>): Section {
