@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseArguments } from '../src/command-line.ts'
 import { evaluate } from '../src/commands/evaluate.ts'
 import { harmonizationRows, type SubjectIntensities } from '../src/evaluation/harmonization.ts'
-import { classifySites } from '../src/evaluation/site-classifier.ts'
+import { classifierLimit, classifySites } from '../src/evaluation/site-classifier.ts'
 import { openLog } from '../src/progress.ts'
 
 const SHAPE: Shape3 = [5, 6, 4]
@@ -244,6 +244,18 @@ describe('evaluate', () => {
     ])
   })
 
+  it('says why one subject a site is too few for the site classifier', async () => {
+    const { out, table } = await writeCases('single', [makeCase('s1', 'a', 5), makeCase('s2', 'b', 6)])
+    const { document, text } = await run('-i', out, '--reference', table)
+    expect(text).toMatch(/site_classifier_accuracy is n\/a: with one subject a site/)
+    expect(document).toMatchObject({ notes: [expect.stringContaining('a 1, b 1')] })
+    const chance = read(path.join(out, 'harmonization.tsv')).rows.find(
+      ({ cells }) => cells.measure === 'site_classifier_chance',
+    )
+    expect(chance).toBeDefined()
+    expect(chance!.cells.raw).toBeUndefined()
+  })
+
   it('refuses a prediction on another grid', async () => {
     const { out, table } = await writeCases('grid', [makeCase('s1', 'a', 5)])
     const small = makeLabelVolume([4, 6, 4], new Uint8Array(96), AFFINE)
@@ -327,6 +339,16 @@ describe('classifySites', () => {
     const alike = [image('a', 0), image('a', 1), image('b', 0), image('b', 1)]
     expect(classifySites(alike)).toBeLessThanOrEqual(0.5)
     expect(classifySites(apart.slice(0, 3))).toBeNaN()
+  })
+
+  it('leaves out sites with one image, and says what it cannot judge', () => {
+    const apart = [image('a', 0), image('a', 0.1), image('b', 1), image('b', 1.1)]
+    const sitesOf = (images: readonly { site: string }[]) => images.map(({ site }) => site)
+    expect(classifySites([...apart, image('c', 1.05)])).toBe(1)
+    expect(classifierLimit(sitesOf(apart))).toBeUndefined()
+    expect(classifierLimit([...sitesOf(apart), 'c'])).toMatch(/leaves out c: it needs two subjects/)
+    expect(classifierLimit(['b', 'a', 'a'])).toMatch(/is n\/a.*\(here: a 2, b 1\)\.$/)
+    expect(classifierLimit(['a'])).toBeUndefined()
   })
 
   it('weighs sites, not images', () => {

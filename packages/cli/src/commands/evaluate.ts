@@ -32,6 +32,7 @@ import {
   summarize,
   TISSUES,
 } from '../evaluation/segmentation.ts'
+import { classifierLimit } from '../evaluation/site-classifier.ts'
 import { EXIT } from '../exit-codes.ts'
 import { forEachInput, writeFailures } from '../failures.ts'
 import { shortNumber, textTable } from '../text-table.ts'
@@ -114,6 +115,7 @@ export const evaluate: Command = {
     const segmentation = scores.flatMap(({ rows }) => rows)
     const known = results.flatMap(({ intensities }) => intensities ?? []).filter(({ site }) => site !== 'n/a')
     const harmonization = harmonizationRows(known)
+    const limit = classifierLimit(known.map(({ site }) => site))
     const summary = summarize(scores.map((score) => score.summary))
 
     makeFolder(output)
@@ -124,8 +126,15 @@ export const evaluate: Command = {
     writeFailures(output, failures)
     return {
       exitCode: failures.length > 0 ? EXIT.someFailed : EXIT.done,
-      document: { output, segmentation, harmonization, mean: summary.mean, failures },
-      text: describe(segmentation, harmonization),
+      document: {
+        output,
+        segmentation,
+        harmonization,
+        notes: limit === undefined ? [] : [limit],
+        mean: summary.mean,
+        failures,
+      },
+      text: describe(segmentation, harmonization, limit),
     }
   },
 }
@@ -189,6 +198,7 @@ function tableText(columns: readonly string[], rows: readonly object[]): string 
 function describe(
   segmentation: readonly SegmentationRow[],
   harmonization: readonly HarmonizationRow[],
+  limit: string | undefined,
 ): string {
   const sites = [...new Set(segmentation.map(({ site }) => site))].sort()
   const rows = [...sites, 'all'].flatMap((site) =>
@@ -231,5 +241,6 @@ function describe(
       ),
     )
   }
+  if (limit !== undefined) parts.push(limit)
   return parts.join('\n')
 }

@@ -1,6 +1,6 @@
 import { CLASSES, intensityHistogram, jensenShannon, jensenShannonBound, wasserstein1 } from '@voxnorm/data'
 import { TISSUES, type Tissue } from './segmentation.ts'
-import { classifySites } from './site-classifier.ts'
+import { classifiableSites, classifySites } from './site-classifier.ts'
 
 /** A tissue, or all of the brain. */
 export type Region = Tissue | 'all'
@@ -62,7 +62,7 @@ export function collectIntensities(
  * `jsd`: generalised Jensen-Shannon divergence in nats of the sites' histograms (256 bins over the common range),
  * over all sites and for every pair, with `jsd_bound` beside it; `wasserstein`: distance between the intensities of two
  * sites in units of the scaled image; `site_classifier_accuracy`: see {@link classifySites}, with
- * `site_classifier_chance`. One site gives no rows.
+ * `site_classifier_chance` for the sites that it can judge. One site gives no rows.
  */
 export function harmonizationRows(subjects: readonly SubjectIntensities[]): HarmonizationRow[] {
   const sites = [...new Set(subjects.map(({ site }) => site))].sort()
@@ -108,7 +108,8 @@ export function harmonizationRows(subjects: readonly SubjectIntensities[]): Harm
       subjects.map(({ site, normalized }) => ({ site, features: features(normalized) })),
     ),
   })
-  add('site_classifier_chance', everySite, 'all', same(1 / sites.length))
+  const judged = classifiableSites(subjects.map(({ site }) => site)).length
+  add('site_classifier_chance', everySite, 'all', same(judged < 2 ? Number.NaN : 1 / judged))
   return rows
 }
 

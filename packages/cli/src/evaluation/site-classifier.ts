@@ -8,13 +8,14 @@ export interface ClassifiedImage {
  * Balanced accuracy of guessing the site of each image from the others: leave one out, nearest site mean.
  *
  * Features are divided by their pooled deviation within the sites of the other images. The classifier has no part in
- * training, so it is an independent judge: 1 when every image gives its site away, about 1 / K when none does. NaN
- * unless there are two sites with two images each.
+ * training, so it is an independent judge: 1 when every image gives its site away, about 1 / K when none does. Sites
+ * with a single image are left out: nothing would be left to know them by. NaN unless two sites remain.
  */
-export function classifySites(images: readonly ClassifiedImage[]): number {
-  const sites = [...new Set(images.map(({ site }) => site))].sort()
+export function classifySites(all: readonly ClassifiedImage[]): number {
+  const sites = classifiableSites(all.map(({ site }) => site))
+  if (sites.length < 2) return Number.NaN
+  const images = all.filter(({ site }) => sites.includes(site))
   const sizes = sites.map((name) => images.filter(({ site }) => site === name).length)
-  if (sites.length < 2 || sizes.some((size) => size < 2)) return Number.NaN
   const correct = new Map(sites.map((site) => [site, 0]))
   for (const image of images) {
     const others = images.filter((other) => other !== image)
@@ -22,6 +23,29 @@ export function classifySites(images: readonly ClassifiedImage[]): number {
       correct.set(image.site, correct.get(image.site)! + 1)
   }
   return sites.reduce((sum, site, index) => sum + correct.get(site)! / sizes[index]!, 0) / sites.length
+}
+
+/** The sites with two images or more, from the site of each image. */
+export function classifiableSites(siteOfImages: readonly string[]): string[] {
+  return [...countSites(siteOfImages)].flatMap(([site, count]) => (count > 1 ? [site] : [])).sort()
+}
+
+/** One sentence on what the classifier cannot judge and why; undefined when it judges every site. */
+export function classifierLimit(siteOfImages: readonly string[]): string | undefined {
+  const counts = [...countSites(siteOfImages)].sort(([a], [b]) => a.localeCompare(b))
+  const alone = counts.flatMap(([site, count]) => (count > 1 ? [] : [site]))
+  if (counts.length < 2 || alone.length === 0) return undefined
+  if (counts.length - alone.length >= 2) {
+    return `The site classifier leaves out ${alone.join(', ')}: it needs two subjects of a site, one to guess and one to know the site by.`
+  }
+  const found = counts.map(([site, count]) => `${site} ${count}`).join(', ')
+  return `site_classifier_accuracy is n/a: with one subject a site, a classifier cannot tell the site from the person; it needs two sites with two subjects each (here: ${found}).`
+}
+
+function countSites(siteOfImages: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const site of siteOfImages) counts.set(site, (counts.get(site) ?? 0) + 1)
+  return counts
 }
 
 function nearestSite(

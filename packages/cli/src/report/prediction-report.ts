@@ -29,7 +29,7 @@ export function predictionReport(folder: string): PredictionPages {
     title: `Predictions in ${path.basename(path.resolve(folder))}`,
     subtitle: `${previews.length} ${previews.length === 1 ? 'subject' : 'subjects'}, sites: ${sites.join(', ')}`,
     tiles: [],
-    sections: [...scores(folder), ...previewSections(previews, sites), ...volumes(folder), caveats()],
+    sections: [...previewSections(previews, sites), ...scores(folder), ...volumes(folder), caveats()],
   })
   return {
     subjects: previews.map((preview) => ({ name: preview.participant, html: subjectPage(preview) })),
@@ -48,12 +48,25 @@ function subjectPage(preview: Preview): string {
 
 function scores(folder: string): Section[] {
   const files = [
-    { id: 'segmentation', title: 'Segmentation', file: 'segmentation.tsv' },
-    { id: 'harmonization', title: 'Harmonisation', file: 'harmonization.tsv' },
+    {
+      id: 'segmentation',
+      title: 'Segmentation',
+      file: 'segmentation.tsv',
+      note: 'Against the reference labels. Dice: 1 is perfect. The distances between surfaces (hd95, hd, mhd, assd) are in mm: 0 is perfect.',
+    },
+    {
+      id: 'harmonization',
+      title: 'Harmonisation',
+      file: 'harmonization.tsv',
+      note:
+        'How far apart the sites are, before (raw) and after (normalized). jsd and wasserstein: 0 is alike. ' +
+        'site_classifier_accuracy: 1 when every image gives its site away, chance when none does; ' +
+        'n/a unless two sites have two subjects each, because with one subject a site nobody can tell the site from the person.',
+    },
   ]
-  return files.flatMap(({ id, title, file }) => {
+  return files.flatMap(({ id, title, file, note }) => {
     const at = path.join(folder, file)
-    return existsSync(at) ? [{ id, title, body: tableOf(at) }] : []
+    return existsSync(at) ? [{ id, title, body: `<p class="note">${note}</p>${tableOf(at)}` }] : []
   })
 }
 
