@@ -55,7 +55,7 @@ export interface Stage {
   readonly source: string
   /** The file's name, for profiles and errors. */
   readonly file: string
-  /** New values for top-level `const` lines of the source. */
+  /** New values for top-level `const` and `alias` lines of the source. */
   readonly constants?: Readonly<Record<string, number | string>>
   /** Memory for `@binding(0)`, `@binding(1)`, …; the uniform block, if any, is bound after them. */
   readonly bindings: readonly Slot[]
@@ -87,4 +87,17 @@ export function linearGrid(invocations: number, workgroupSize: number): [number,
   if (workgroups <= limit) return [workgroups, 1, 1]
   const rows = Math.ceil(workgroups / limit)
   return [Math.ceil(workgroups / rows), rows, 1]
+}
+
+/**
+ * How a kernel packs the last axis. It calls its elements `Value`, and counts rows in them: four neighbouring numbers
+ * where the given lengths and offsets are multiples of four, which cost a software device little more than one.
+ */
+export function packing(...lengths: readonly number[]): {
+  readonly numbers: 1 | 4
+  readonly constants: { readonly Value: 'f32' | 'vec4f' }
+} {
+  return lengths.every((length) => length % 4 === 0)
+    ? { numbers: 4, constants: { Value: 'vec4f' } }
+    : { numbers: 1, constants: { Value: 'f32' } }
 }

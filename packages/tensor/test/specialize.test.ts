@@ -26,6 +26,13 @@ describe('specialising a kernel', () => {
     )
   })
 
+  it('replaces the type behind an alias', () => {
+    const text = 'alias Value = f32;\nvar<private> a: array<Value, 4>;\n'
+    expect(specialize(text, 'a.wgsl', { Value: 'vec4f' })).toBe(
+      'alias Value = vec4f;\nvar<private> a: array<Value, 4>;\n',
+    )
+  })
+
   it('refuses a constant that the kernel does not have', () => {
     expect(() => specialize('const A = 1;', 'a.wgsl', { TILE: 4 })).toThrow(/no top-level line "const TILE/)
   })

@@ -4,7 +4,7 @@ import { KernelError } from '../errors.ts'
  * Specialising a kernel: its `.wgsl` file is complete, valid WGSL with ordinary `const` lines at the top.
  * Three rewrites turn it into the text that is compiled. None changes what the kernel computes:
  *
- * 1. `const NAME = …;` lines take the values that the kernel asks for;
+ * 1. `const NAME = …;` and `alias NAME = …;` lines take the values that the kernel asks for;
  * 2. loops marked `// unroll` are written out, and `if`s whose condition became a number are decided;
  * 3. private arrays marked `// registers`, whose indices are constants by then, become single variables.
  *
@@ -18,9 +18,9 @@ export function specialize(
 ): string {
   let text = source
   for (const [name, value] of Object.entries(constants)) {
-    const line = new RegExp(`^const ${name}(\\s*:\\s*\\w+)?\\s*=\\s*[^;]*;`, 'm')
+    const line = new RegExp(`^(const|alias) ${name}(\\s*:\\s*\\w+)?\\s*=\\s*[^;]*;`, 'm')
     if (!line.test(text)) throw new KernelError(file, `has no top-level line "const ${name} = …;"`)
-    text = text.replace(line, `const ${name}$1 = ${value};`)
+    text = text.replace(line, `$1 ${name}$2 = ${value};`)
   }
   if (!text.includes('// unroll')) return text
   const known = topLevelConstants(text)

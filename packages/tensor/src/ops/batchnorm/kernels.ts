@@ -1,5 +1,6 @@
 import { elements, type Spec } from '../../graph/spec.ts'
-import { linearGrid, type Program, type Slot, type Stage } from '../../op.ts'
+import { linearGrid, type Program, packing, type Slot, type Stage } from '../../op.ts'
+import type { Capabilities } from '../../runtime/capabilities.ts'
 import { sharedSum } from '../reduce/program.ts'
 import gradientInput from './gradient-input.wgsl'
 import gradientSums from './gradient-sums.wgsl'
@@ -8,78 +9,84 @@ import moments from './moments.wgsl'
 import normalize from './normalize.wgsl'
 import type { NormParams } from './op.ts'
 
-/** Invocations among which a pass over a tensor is shared out: enough for a device, few enough to reuse their loads. */
-const INVOCATIONS = 8192
+/**
+ * Invocations among which a pass over a tensor is shared out: enough for a device, few enough to reuse their loads. A
+ * software device has few cores, and pays for every share that is joined afterwards.
+ */
+const INVOCATIONS = { gpu: 8192, software: 2048 }
+/** Rows below which a share does not pay. */
+const SHORTEST_SHARE = 16
 
-/** Rows, channels, and into how many strided shares the rows are dealt. */
-function sharing(x: Spec): { rows: number; channels: number; shares: number } {
+/** Rows, channels in packed numbers, and into how many strided shares the rows are dealt. */
+function sharing(x: Spec, device: Capabilities) {
   const channels = x.shape[x.shape.length - 1]!
   const rows = elements(x.shape) / channels
-  return {
-    rows,
-    channels,
-    shares: Math.max(1, Math.min(Math.ceil(rows / 16), Math.floor(INVOCATIONS / channels))),
-  }
+  const { numbers, constants } = packing(channels)
+  const columns = channels / numbers
+  const invocations = device.software ? INVOCATIONS.software : INVOCATIONS.gpu
+  const shares = Math.min(Math.ceil(rows / SHORTEST_SHARE), Math.floor(invocations / columns))
+  return { rows, columns, shares: Math.max(1, shares), constants }
 }
 
 function stage(
   source: string,
   file: string,
   x: Spec,
+  device: Capabilities,
   bindings: readonly Slot[],
   params: readonly number[],
-  constants?: Stage['constants'],
+  more: Stage['constants'] = {},
 ): Stage {
-  const { rows, channels, shares } = sharing(x)
-  const uniforms = { u32: [rows, channels, shares], f32: params }
-  return {
-    source,
-    file,
-    bindings,
-    uniforms,
-    grid: linearGrid(channels * shares, 64),
-    ...(constants && { constants }),
-  }
+  const { rows, columns, shares, constants } = sharing(x, device)
+  const uniforms = { u32: [rows, columns, shares], f32: params }
+  const grid = linearGrid(columns * shares, 64)
+  return { source, file, constants: { ...constants, ...more }, bindings, uniforms, grid }
 }
 
-export function momentsProgram(x: Spec): Program {
-  const { rows, channels, shares } = sharing(x)
+/** Lanes that join the shares of a channel: a software device runs one subgroup of them at once, and no more. */
+const joiningLanes = ({ software, subgroupSize }: Capabilities): number =>
+  software && subgroupSize ? subgroupSize : 64
+
+export function momentsProgram(x: Spec, device: Capabilities): Program {
+  const { rows, columns, shares, constants } = sharing(x, device)
   return {
-    scratch: [2 * channels * shares],
+    scratch: [(2 * shares * elements(x.shape)) / rows],
     stages: [
-      stage(moments, 'moments.wgsl', x, ['input0', 'scratch0'], []),
+      stage(moments, 'moments.wgsl', x, device, ['input0', 'scratch0'], []),
       {
         source: combine,
         file: 'moments.combine.wgsl',
+        constants: { ...constants, LANES: joiningLanes(device) },
         bindings: ['scratch0', 'output'],
-        uniforms: { u32: [rows, channels, shares] },
-        grid: [channels, 1, 1],
+        uniforms: { u32: [rows, columns, shares] },
+        grid: [columns, 1, 1],
       },
     ],
   }
 }
 
-export function normalizeProgram(x: Spec, { epsilon, slope }: NormParams): Program {
+export function normalizeProgram(x: Spec, { epsilon, slope }: NormParams, device: Capabilities): Program {
   const bindings: Slot[] = ['input0', 'input1', 'input2', 'input3', 'output']
-  return { stages: [stage(normalize, 'normalize.wgsl', x, bindings, [epsilon, slope])] }
+  return { stages: [stage(normalize, 'normalize.wgsl', x, device, bindings, [epsilon, slope])] }
 }
 
-export function gradientSumsProgram(x: Spec, { epsilon, slope }: NormParams): Program {
-  const { channels, shares } = sharing(x)
+export function gradientSumsProgram(x: Spec, { epsilon, slope }: NormParams, device: Capabilities): Program {
+  const { rows, shares } = sharing(x, device)
   const target = shares > 1 ? 'scratch0' : 'output'
   const bindings: Slot[] = ['input0', 'input1', 'input2', 'input3', 'input4', target]
-  return sharedSum(
-    stage(gradientSums, 'gradient-sums.wgsl', x, bindings, [epsilon, slope]),
-    shares,
-    2 * channels,
-  )
+  const partial = stage(gradientSums, 'gradient-sums.wgsl', x, device, bindings, [epsilon, slope])
+  return sharedSum(partial, shares, (2 * elements(x.shape)) / rows)
 }
 
-export function gradientInputProgram(x: Spec, { epsilon, slope, batch }: NormParams): Program {
+export function gradientInputProgram(
+  x: Spec,
+  { epsilon, slope, batch }: NormParams,
+  device: Capabilities,
+): Program {
   // Fixed moments need no sums; the weights stand in for a binding that is not read.
   const sums = batch ? 'input5' : 'input3'
   const bindings: Slot[] = ['input0', 'input1', 'input2', 'input3', 'input4', sums, 'output']
   const constants = { BATCH: batch ? 1 : 0 }
   const file = batch ? 'gradient-input.wgsl' : 'gradient-input.wgsl:fixed'
-  return { stages: [stage(gradientInput, file, x, bindings, [epsilon, slope], constants)] }
+  return { stages: [stage(gradientInput, file, x, device, bindings, [epsilon, slope], constants)] }
 }

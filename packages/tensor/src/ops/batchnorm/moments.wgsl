@@ -1,26 +1,42 @@
 // Mean and sum of squared deviations of every channel of x [rows, C], share by share. Sums are taken around the
-// share's first value, so that a large mean does not drown the variance. A share's rows are strided: neighbouring
-// invocations read neighbouring words whatever the number of channels.
-struct Shape { rows: u32, channels: u32, shares: u32 }
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> partials: array<f32>;
+// share's first value, so that a large mean does not drown the variance, and in blocks, so that rounding grows slowly.
+// A share's rows are strided: neighbouring invocations read neighbouring words whatever the number of channels.
+alias Value = f32;
+const BLOCK = 8;
+struct Shape { rows: i32, channels: i32, shares: i32 }
+@group(0) @binding(0) var<storage, read> x: array<Value>;
+@group(0) @binding(1) var<storage, read_write> partials: array<Value>;
 @group(0) @binding(2) var<uniform> shape: Shape;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = id.y * groups.x * 64u + id.x;
+  let i = i32(id.y * groups.x * 64u + id.x);
   let lanes = shape.shares * shape.channels;
   if (i >= lanes) { return; }
+  let rows = (shape.rows - i / shape.channels + shape.shares - 1) / shape.shares;
   let origin = x[i];
-  var sum = 0.0;
-  var squares = 0.0;
-  var count = 0.0;
-  for (var at = i; at < shape.rows * shape.channels; at += lanes) {
+  var sum = Value(0.0);
+  var squares = Value(0.0);
+  var at = i;
+  for (var block = 0; block < rows / BLOCK; block++) {
+    var blockSum = Value(0.0);
+    var blockSquares = Value(0.0);
+    // unroll
+    for (var k = 0; k < BLOCK; k++) {
+      let value = x[at + k * lanes] - origin;
+      blockSum += value;
+      blockSquares += value * value;
+    }
+    sum += blockSum;
+    squares += blockSquares;
+    at += BLOCK * lanes;
+  }
+  for (var row = rows / BLOCK * BLOCK; row < rows; row++) {
     let value = x[at] - origin;
     sum += value;
     squares += value * value;
-    count += 1.0;
+    at += lanes;
   }
-  partials[2u * i] = origin + sum / count;
-  partials[2u * i + 1u] = squares - sum * sum / count;
+  partials[2 * i] = origin + sum / f32(rows);
+  partials[2 * i + 1] = squares - sum * sum / f32(rows);
 }

@@ -33,7 +33,7 @@ export const momentsOp: Op<null> = {
     })
     return result
   },
-  kernels: [{ name: 'shares', program: ([x]) => momentsProgram(x!) }],
+  kernels: [{ name: 'shares', program: ([x], _output, _params, device) => momentsProgram(x!, device) }],
 }
 
 function checkOperands(op: string, x: Spec, moments: Spec, weight: Spec, bias: Spec): void {
@@ -80,7 +80,7 @@ export const batchNormOp: Op<NormParams> = {
       () => row(0),
     ]
   },
-  kernels: [{ name: 'strided', program: ([x], _, params) => normalizeProgram(x!, params) }],
+  kernels: [{ name: 'strided', program: ([x], _, params, device) => normalizeProgram(x!, params, device) }],
 }
 
 /** `(ct, x, moments, weight, bias) → [2, C]`: per channel Σ g and Σ g·x̂, the gradients of bias and weight. */
@@ -98,7 +98,9 @@ export const batchNormSumsOp: Op<NormParams> = {
     })
     return sums
   },
-  kernels: [{ name: 'shares', program: ([, x], _, params) => gradientSumsProgram(x!, params) }],
+  kernels: [
+    { name: 'shares', program: ([, x], _, params, device) => gradientSumsProgram(x!, params, device) },
+  ],
 }
 
 /** `(ct, x, moments, weight, bias, sums) → dx`, through the moments too if they are the batch's. */
@@ -117,7 +119,9 @@ export const batchNormInputOp: Op<NormParams> = {
       return weight[c]! * inverse(c) * (value * factor(index) - fromBatch)
     })
   },
-  kernels: [{ name: 'strided', program: ([, x], _, params) => gradientInputProgram(x!, params) }],
+  kernels: [
+    { name: 'strided', program: ([, x], _, params, device) => gradientInputProgram(x!, params, device) },
+  ],
 }
 
 /** Mean and biased variance of every channel of `x […, C]`, as `[2, C]`. */

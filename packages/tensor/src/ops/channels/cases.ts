@@ -15,11 +15,26 @@ export const channelsCases: OpCases = {
   cases: [
     concatCase(24, 3, 5),
     concatCase(7, 1, 4, 2),
+    concatCase(17, 4, 8),
     {
       op: sliceChannelsOp,
       name: '[2,3,7] from 2, 4 wide',
       inputs: [{ spec: f32(2, 3, 7) }],
       build: (inputs) => apply(sliceChannelsOp, inputs, { from: 2, width: 4 }),
+      order: 2,
+    },
+    {
+      op: sliceChannelsOp,
+      name: '[3,12] from 4, 8 wide',
+      inputs: [{ spec: f32(3, 12) }],
+      build: (inputs) => apply(sliceChannelsOp, inputs, { from: 4, width: 8 }),
+      order: 2,
+    },
+    {
+      op: padChannelsOp,
+      name: '[19,4] at 4 of 12',
+      inputs: [{ spec: f32(19, 4) }],
+      build: (inputs) => apply(padChannelsOp, inputs, { to: 4, length: 12 }),
       order: 2,
     },
     {

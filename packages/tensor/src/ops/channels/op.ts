@@ -1,7 +1,7 @@
 import { ShapeError } from '../../errors.ts'
 import { elements, type Spec, sameShape } from '../../graph/spec.ts'
 import { apply, type Tensor } from '../../graph/tensor.ts'
-import { linearGrid, type Op, type Slot, type Stage } from '../../op.ts'
+import { linearGrid, type Op, packing, type Slot, type Stage } from '../../op.ts'
 import source from './columns.wgsl'
 
 const lengthOf = (shape: readonly number[]): number => shape[shape.length - 1]!
@@ -13,6 +13,9 @@ interface Move {
   readonly to: number
 }
 
+/** Rows of one invocation, so that it divides once for all of them. */
+const ROWS_EACH = 8
+
 /** `y[row, to + c] = x[row, from + c]`; the rest of y becomes zero if `fill`, else it is left alone. */
 function moveColumns(
   x: Spec,
@@ -22,13 +25,17 @@ function moveColumns(
   fill: boolean,
 ): Stage {
   const rows = elements(x.shape) / lengthOf(x.shape)
+  const shares = Math.ceil(rows / ROWS_EACH)
+  const layout = [width, lengthOf(x.shape), from, lengthOf(y.shape), to]
+  const { numbers, constants } = packing(...layout)
+  const [columns, , , yColumns] = layout.map((length) => length / numbers) as [number, number, number, number]
   return {
     source,
     file: fill ? 'columns.wgsl:fill' : 'columns.wgsl',
-    constants: { FILL: fill ? 1 : 0 },
+    constants: { ...constants, FILL: fill ? 1 : 0 },
     bindings,
-    uniforms: { u32: [rows, width, lengthOf(x.shape), from, lengthOf(y.shape), to] },
-    grid: linearGrid(fill ? elements(y.shape) : rows * width, 64),
+    uniforms: { u32: [rows, shares, ...layout.map((length) => length / numbers)] },
+    grid: linearGrid(shares * (fill ? yColumns : columns), 64),
   }
 }
 

@@ -26,6 +26,6 @@ export function poolCases(n: number, d: number, h: number, w: number, c: number)
 }
 
 export const maxPoolCases: OpCases = {
-  cases: [...poolCases(2, 4, 6, 8, 3), ...poolCases(1, 5, 3, 7, 4)],
+  cases: [...poolCases(2, 4, 6, 8, 3), ...poolCases(1, 2, 6, 4, 8), ...poolCases(1, 5, 3, 7, 4)],
   fuzz: (pick) => poolCases(pick(1, 3), pick(2, 7), pick(2, 7), pick(2, 9), pick(1, 9))[pick(0, 1)]!,
 }

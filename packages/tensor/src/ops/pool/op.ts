@@ -1,8 +1,9 @@
 import { ShapeError } from '../../errors.ts'
 import { elements, type Spec } from '../../graph/spec.ts'
 import { apply, type Tensor } from '../../graph/tensor.ts'
-import { linearGrid, type Op, type Program } from '../../op.ts'
+import { linearGrid, type Op, type Program, packing } from '../../op.ts'
 import source from './max-pool.wgsl'
+import windowsSource from './max-pool.windows.wgsl'
 
 function pooledShape({ shape }: Spec): number[] {
   if (shape.length !== 5) throw new ShapeError('maxPool', 'the input must be [N, D, H, W, C]')
@@ -51,6 +52,27 @@ function program(x: Spec, count: number, gradient: boolean): Program {
   }
 }
 
+/** Windows cover the whole input where all its sides are even. */
+const isCovered = ({ shape }: Spec): boolean => shape.slice(1, 4).every((size) => size % 2 === 0)
+
+function windowsProgram(x: Spec, gradient: boolean): Program {
+  const [batch, depth, height, width, channels] = pooledShape(x) as [number, number, number, number, number]
+  const rows = batch * depth * height
+  const { numbers, constants } = packing(channels)
+  return {
+    stages: [
+      {
+        source: windowsSource,
+        file: gradient ? 'max-pool.windows.wgsl:gradient' : 'max-pool.windows.wgsl',
+        constants: { ...constants, GRADIENT: gradient ? 1 : 0 },
+        bindings: ['input0', gradient ? 'input1' : 'input0', 'output'],
+        uniforms: { u32: [rows, height, width, channels / numbers] },
+        grid: linearGrid((rows * channels) / numbers, 64),
+      },
+    ],
+  }
+}
+
 export const maxPoolOp: Op<null> = {
   name: 'maxPool',
   infer: ([x]) => ({ shape: pooledShape(x!), dtype: 'f32' }),
@@ -62,7 +84,10 @@ export const maxPoolOp: Op<null> = {
     return y
   },
   vjp: (ct, [x]) => [() => apply(maxPoolGradientOp, [x!, ct], null)],
-  kernels: [{ name: 'direct', program: ([x], y) => program(x!, elements(y.shape), false) }],
+  kernels: [
+    { name: 'windows', fits: (_, [x]) => isCovered(x!), program: ([x]) => windowsProgram(x!, false) },
+    { name: 'direct', program: ([x], y) => program(x!, elements(y.shape), false) },
+  ],
 }
 
 /** `(x, dy) → dx`; the chain of derivatives ends here. */
@@ -76,7 +101,10 @@ export const maxPoolGradientOp: Op<null> = {
     })
     return dx
   },
-  kernels: [{ name: 'direct', program: ([x]) => program(x!, elements(x!.shape), true) }],
+  kernels: [
+    { name: 'windows', fits: (_, [x]) => isCovered(x!), program: ([x]) => windowsProgram(x!, true) },
+    { name: 'direct', program: ([x]) => program(x!, elements(x!.shape), true) },
+  ],
 }
 
 /** Maximum over 2×2×2 windows with stride 2 of `x [N,D,H,W,C]`; an odd last voxel is left out. */

@@ -25,6 +25,6 @@ function resizeCases(n: number, d: number, h: number, w: number, c: number): OpC
 }
 
 export const upsampleCases: OpCases = {
-  cases: [...resizeCases(2, 2, 3, 4, 3), ...resizeCases(1, 1, 1, 1, 1)],
+  cases: [...resizeCases(2, 2, 3, 4, 3), ...resizeCases(2, 1, 3, 2, 8), ...resizeCases(1, 1, 1, 1, 1)],
   fuzz: (pick) => resizeCases(pick(1, 3), pick(1, 4), pick(1, 4), pick(1, 5), pick(1, 9))[pick(0, 1)]!,
 }

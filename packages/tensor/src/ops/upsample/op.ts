@@ -1,7 +1,7 @@
 import { ShapeError } from '../../errors.ts'
 import { elements, type Spec } from '../../graph/spec.ts'
 import { apply, type Tensor } from '../../graph/tensor.ts'
-import { linearGrid, type Op, type Program } from '../../op.ts'
+import { linearGrid, type Op, type Program, packing } from '../../op.ts'
 import source from './upsample.wgsl'
 
 /** Calls back for every voxel and channel of the larger tensor with the index it has in the smaller one. */
@@ -29,16 +29,19 @@ function resized(op: string, { shape }: Spec, resize: (size: number) => number):
   return { shape: [n, resize(d), resize(h), resize(w), c], dtype: 'f32' }
 }
 
-function program(large: Spec, count: number, adjoint: boolean): Program {
+function program(small: Spec, adjoint: boolean): Program {
+  const [batch, depth, height, width, channels] = small.shape as [number, number, number, number, number]
+  const rows = batch * depth * height
+  const { numbers, constants } = packing(channels)
   return {
     stages: [
       {
         source,
         file: adjoint ? 'upsample.wgsl:adjoint' : 'upsample.wgsl',
-        constants: { ADJOINT: adjoint ? 1 : 0 },
+        constants: { ...constants, ADJOINT: adjoint ? 1 : 0 },
         bindings: ['input0', 'output'],
-        uniforms: { u32: [count, ...large.shape.slice(1)] },
-        grid: linearGrid(count, 64),
+        uniforms: { u32: [rows, height, width, channels / numbers] },
+        grid: linearGrid((rows * channels) / numbers, 64),
       },
     ],
   }
@@ -55,7 +58,7 @@ export const upsampleOp: Op<null> = {
     return y
   },
   vjp: (ct) => [() => sumPool(ct)],
-  kernels: [{ name: 'direct', program: (_, y) => program(y, elements(y.shape), false) }],
+  kernels: [{ name: 'rows', program: ([x]) => program(x!, false) }],
 }
 
 /** The adjoint of upsampling: each voxel is the sum of 2×2×2. */
@@ -70,7 +73,7 @@ export const sumPoolOp: Op<null> = {
     return y
   },
   vjp: (ct) => [() => upsample(ct)],
-  kernels: [{ name: 'direct', program: ([x], y) => program(x!, elements(y.shape), true) }],
+  kernels: [{ name: 'rows', program: (_, y) => program(y, true) }],
 }
 
 const sumPool = (x: Tensor): Tensor => apply(sumPoolOp, [x], null)

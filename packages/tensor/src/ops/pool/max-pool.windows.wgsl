@@ -1,0 +1,48 @@
+// Max-pooling of 2x2x2 voxels, stride 2, channels last, where windows cover the whole input; sizes are those of the
+// smaller tensor. With GRADIENT, dx gets dy at the first largest voxel of its window in scan order (depth slowest, width
+// fastest) and zero elsewhere. An invocation walks along a row of windows with one channel: it divides once for a whole
+// row, and touches every voxel once.
+alias Value = f32;
+const GRADIENT = 0;
+struct Shape { rows: i32, height: i32, width: i32, channels: i32 }
+@group(0) @binding(0) var<storage, read> x: array<Value>;
+@group(0) @binding(1) var<storage, read> dy: array<Value>;
+@group(0) @binding(2) var<storage, read_write> result: array<Value>;
+@group(0) @binding(3) var<uniform> shape: Shape;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = i32(id.y * groups.x * 64u + id.x);
+  if (i >= shape.rows * shape.channels) { return; }
+  let c = i % shape.channels;
+  let row = i / shape.channels;
+  let largeRow = 2 * shape.width * shape.channels;
+  let largePlane = 2 * shape.height * largeRow;
+  var small = row * shape.width * shape.channels + c;
+  // Planes of all samples follow each other, two large ones for every small one.
+  var large = row / shape.height * 2 * largePlane + row % shape.height * 2 * largeRow + c;
+  for (var w = 0; w < shape.width; w++) {
+    // registers
+    var voxel: array<Value, 8>;
+    voxel[0] = x[large];
+    var largest = voxel[0];
+    // unroll
+    for (var k = 1; k < 8; k++) {
+      voxel[k] = x[large + k / 4 * largePlane + k / 2 % 2 * largeRow + k % 2 * shape.channels];
+      largest = select(largest, voxel[k], voxel[k] > largest);
+    }
+    if (GRADIENT == 0) { result[small] = largest; }
+    if (GRADIENT == 1) {
+      // The first voxel that equals the largest takes the gradient and leaves none.
+      var gradient = dy[small];
+      // unroll
+      for (var k = 0; k < 8; k++) {
+        let at = large + k / 4 * largePlane + k / 2 % 2 * largeRow + k % 2 * shape.channels;
+        result[at] = select(Value(0.0), gradient, voxel[k] == largest);
+        gradient = select(gradient, Value(0.0), voxel[k] == largest);
+      }
+    }
+    small += shape.channels;
+    large += 2 * shape.channels;
+  }
+}
