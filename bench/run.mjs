@@ -1,12 +1,15 @@
-// node bench/run.mjs conv3d|step [options]: bundles bench/NAME.ts from the sources and runs it. See docs/measuring.md.
+// node bench/run.mjs conv3d|norm|pool|step [options]: bundles bench/NAME.ts from the sources and runs it. See docs/measuring.md.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { bundle } from '../scripts/bundle.js'
 
+const BENCHES = ['conv3d', 'norm', 'pool', 'step']
 const [name, ...options] = process.argv.slice(2)
-if (name !== 'conv3d' && name !== 'step') {
-  console.error('usage: node bench/run.mjs conv3d|step [--device NAME] [--rounds N] [--out FILE.json]')
+if (!BENCHES.includes(name)) {
+  console.error(
+    'usage: node bench/run.mjs conv3d|norm|pool|step [--device NAME] [--rounds N] [--out FILE.json]',
+  )
   process.exit(64)
 }
 // The bundle lies in the tensor package, from where the embedded software renderer can be found.
