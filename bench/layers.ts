@@ -12,9 +12,9 @@ import {
   sliceOf,
   type Tensor,
 } from '@voxnorm/tensor'
-import { openGpu } from '@voxnorm/tensor/node'
-import { compare, fill } from '@voxnorm/tensor/testing'
-import { commit, kernelProcessorTime, median, option } from './measure.ts'
+import { kernelProcessorTime, openGpu } from '@voxnorm/tensor/node'
+import { compare, fill, median } from '@voxnorm/tensor/testing'
+import { commit, option } from './measure.ts'
 
 /** One layer on its own. */
 export interface Layer {
