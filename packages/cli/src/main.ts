@@ -44,6 +44,11 @@ const VERBS: readonly Verb[] = [
     summary: 'which GPUs there are, whether they work, and how to fix it',
     load: async () => (await import('./commands/doctor.ts')).doctor,
   },
+  {
+    name: 'bench',
+    summary: 'check and time kernels and whole runs, against the roofline',
+    load: async () => (await import('./commands/bench.ts')).bench,
+  },
 ]
 
 /**

@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 
 /** The version of the program. */
 export function version(): string {
@@ -6,4 +8,18 @@ export function version(): string {
     version: string
   }
   return manifest.version
+}
+
+/** The checkout's commit, with a mark when the tree differs from it; `unknown` where the program is no checkout. */
+export function commit(): string {
+  const cwd = fileURLToPath(new URL('.', import.meta.url))
+  const git = (...words: string[]) =>
+    execFileSync('git', words, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+  try {
+    // An installed package may lie inside somebody else's repository.
+    git('ls-files', '--error-unmatch', '../package.json')
+    return git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', '-uno') ? '+changes' : '')
+  } catch {
+    return 'unknown'
+  }
 }

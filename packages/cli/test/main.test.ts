@@ -18,7 +18,7 @@ beforeEach(() => {
 })
 afterEach(() => vi.restoreAllMocks())
 
-const VERBS = ['synth', 'train', 'predict', 'evaluate', 'report', 'doctor']
+const VERBS = ['synth', 'train', 'predict', 'evaluate', 'report', 'doctor', 'bench']
 
 describe('main', () => {
   it.each(VERBS)('%s --help fits one screen and ends with an example', async (verb) => {

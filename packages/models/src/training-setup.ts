@@ -5,7 +5,10 @@ import type { ModelConfig, StepRate, TrainingConfig } from './config.ts'
 import { NETWORK_NAMES, type NetworkName } from './networks.ts'
 
 /** The model that a training makes, with the sites in alphabetical order. */
-export function modelOfTraining(config: TrainingConfig, training: readonly PreparedSubject[]): ModelConfig {
+export function modelOfTraining(
+  config: Pick<TrainingConfig, 'data' | 'model'>,
+  training: readonly Pick<PreparedSubject, 'site'>[],
+): ModelConfig {
   const { modalities, scaling, patch, voxelSize } = config.data
   const { base, padding, activation, generatorOutput, discriminator } = config.model
   return {

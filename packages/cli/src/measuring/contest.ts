@@ -1,0 +1,105 @@
+import { type Clock, clockOf, compile, type Plan, type Runtime } from '@voxnorm/tensor'
+import { kernelProcessorTime } from '@voxnorm/tensor/node'
+import { checkCase, compare, fittingKernels, instantiate, toleranceOf } from '@voxnorm/tensor/testing'
+import type { Measurement } from './row.ts'
+import type { KernelProblem } from './targets.ts'
+
+interface Contestant {
+  readonly kernel: string
+  readonly plan: Plan
+  readonly compileTime: number
+  readonly times: number[]
+  readonly processorTimes: number[]
+}
+
+/**
+ * Times kernels against each other. The last kernel of an op is the plain one that fits everything; it always takes
+ * part, as the one to be compared with, and comes last. Of those in `wanted` only the ones that fit take part.
+ *
+ * First every kernel is checked, at the small size against float64 and at the full size against the plain kernel: a
+ * wrong one ends the contest before anything is timed. Then they run in turns, round by round, so that whatever else
+ * the machine does meanwhile hits all alike.
+ *
+ * Throws KernelError for a kernel that is wrong.
+ */
+export async function contest(
+  runtime: Runtime,
+  problem: KernelProblem,
+  { wanted, rounds }: { readonly wanted: readonly string[]; readonly rounds: number },
+): Promise<readonly Measurement[]> {
+  const { opCase, checked } = problem
+  const names = contestants(runtime, problem, wanted)
+  const { output, feeds } = instantiate(opCase)
+  const entered: Contestant[] = []
+  try {
+    for (const kernel of names) {
+      const start = performance.now()
+      const definition = { name: `${problem.target} ${kernel}`, outputs: { y: output } }
+      const plan = await compile(runtime, definition, { kernels: { [opCase.op.name]: kernel } })
+      const compileTime = performance.now() - start
+      entered.push({ kernel, plan, compileTime, times: [], processorTimes: [] })
+    }
+    const errors = await checkCase(runtime, checked.opCase, { kernels: names })
+    await compareAtFullSize(problem, entered, feeds)
+    const clock = clockOf(runtime)
+    const repetitions = new Map<Contestant, number>()
+    for (const one of entered) {
+      repetitions.set(one, enough(await one.plan.time(), clock, runtime.capabilities.software))
+    }
+    for (let round = 0; round < rounds; round++) {
+      for (const one of entered) {
+        const runs = repetitions.get(one)!
+        const used = kernelProcessorTime()
+        one.times.push(await one.plan.time(runs))
+        one.processorTimes.push((kernelProcessorTime() - used) / runs)
+      }
+    }
+    return entered.map((one, index) => ({
+      target: problem.target,
+      case: problem.name,
+      kernel: one.kernel,
+      times: one.times,
+      processorTimes: one.processorTimes,
+      clock,
+      repetitions: repetitions.get(one)!,
+      flops: one.plan.summary.flops,
+      bytes: one.plan.summary.bytes,
+      error: errors[index]!.relativeError,
+      checked: checked.name,
+      compileTime: one.compileTime,
+    }))
+  } finally {
+    for (const { plan } of entered) plan.dispose()
+  }
+}
+
+/** Kernels of the problem's op that take part: those wanted (all if none are named) that fit, and the plain one. */
+function contestants(runtime: Runtime, { opCase }: KernelProblem, wanted: readonly string[]): string[] {
+  const fitting = fittingKernels(runtime.capabilities, opCase)
+  return fitting.filter(
+    (name, index) => index === fitting.length - 1 || wanted.length === 0 || wanted.includes(name),
+  )
+}
+
+/** Sums of other orders differ by rounding, which grows with their length: this finds mistakes, not inaccuracy. */
+const ROUNDING = 20
+
+async function compareAtFullSize(
+  { target, name, opCase }: KernelProblem,
+  entered: readonly Contestant[],
+  feeds: ReturnType<typeof instantiate>['feeds'],
+): Promise<void> {
+  const results: Float32Array[] = []
+  for (const { plan } of entered) results.push((await plan.run(feeds)).y!)
+  const expected = results.at(-1)!
+  for (const [index, { kernel }] of entered.entries()) {
+    const label = `${target}.${kernel} (${name}, compared with ${entered.at(-1)!.kernel})`
+    compare(label, results[index]!, expected, ROUNDING * toleranceOf(opCase))
+  }
+}
+
+/** Runs in a row that take long enough for the clock; a kernel of a few microseconds needs hundreds. */
+function enough(milliseconds: number, clock: Clock, software: boolean): number {
+  const wanted = clock === 'wall' ? 30 : software ? 10 : 2
+  return Math.min(500, Math.max(1, Math.ceil(wanted / milliseconds)))
+}

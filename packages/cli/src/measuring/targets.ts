@@ -1,0 +1,120 @@
+import { BATCH_NORM_PARTS, batchNormCase, conv3dCase, type OpCase, poolCases } from '@voxnorm/tensor/testing'
+import type { Shape, ShapeKey } from './shape.ts'
+
+/** One op at one shape: what kernels are timed on. */
+export interface KernelProblem {
+  /** The target's name in rows. */
+  readonly target: string
+  /** The operands, for example `x[1,16,16,16,32] w[3,3,3,32,32]`. */
+  readonly name: string
+  readonly opCase: OpCase
+  /** The same problem, as small as the float64 reference needs it to be done in a moment. */
+  readonly checked: { readonly name: string; readonly opCase: OpCase }
+}
+
+/** A group of ops whose kernels can be timed. */
+export interface KernelTarget {
+  readonly name: string
+  /** Keys of `--shape` that mean something here. */
+  readonly keys: readonly ShapeKey[]
+  /** What is timed without `--shape`; a software device needs less to be busy. */
+  readonly shapes: { readonly software: string; readonly hardware: string }
+  problems(shape: Shape): KernelProblem[]
+}
+
+const CONV_KEYS = ['batch', 'size', 'in', 'out', 'kernel', 'stride', 'padding', 'mode'] as const
+const FIELD_KEYS = ['batch', 'size', 'channels'] as const
+
+const convolution = (direction: 'forward' | 'input' | 'weight'): KernelTarget => ({
+  name: `conv3d.${direction}`,
+  keys: CONV_KEYS,
+  shapes: { software: 'size=16,in=32,out=32', hardware: 'batch=8,size=32,in=32,out=32/64' },
+  problems(shape) {
+    const op = { forward: 'conv3d', input: 'conv3dInput', weight: 'conv3dWeight' } as const
+    const opCase = (at: Shape) => conv3dCase(op[direction], { ...at, inputs: at.in, outputs: at.out })
+    const products = ({ batch, size, kernel, ...at }: Shape) =>
+      batch * size[0] * size[1] * size[2] * kernel ** 3 * at.in * at.out
+    const small = reduced(shape, products, 2e7)
+    return [
+      {
+        target: `conv3d.${direction}`,
+        name: convolutionName(shape),
+        opCase: opCase(shape),
+        checked: { name: convolutionName(small), opCase: opCase(small) },
+      },
+    ]
+  },
+})
+
+const norm: KernelTarget = {
+  name: 'norm',
+  keys: FIELD_KEYS,
+  shapes: { software: 'batch=4,size=16,channels=8', hardware: 'batch=8,size=32,channels=32' },
+  problems(shape) {
+    const small = reduced(shape, values, 5e5)
+    return BATCH_NORM_PARTS.map((part) => {
+      const opCase = (at: Shape) => batchNormCase(part, at.batch * voxels(at), at.channels)
+      const name = (at: Shape) => `${part} ${fieldName(at)}`
+      return {
+        target: 'norm',
+        name: name(shape),
+        opCase: opCase(shape),
+        checked: { name: name(small), opCase: opCase(small) },
+      }
+    })
+  },
+}
+
+const pool: KernelTarget = {
+  name: 'pool',
+  keys: FIELD_KEYS,
+  shapes: { software: 'batch=4,size=16,channels=8', hardware: 'batch=8,size=32,channels=32' },
+  problems(shape) {
+    const small = reduced(shape, values, 5e5)
+    const cases = ({ batch, size, channels }: Shape) => poolCases(batch, ...size, channels)
+    const checked = cases(small)
+    return cases(shape).map((opCase, index) => ({
+      target: 'pool',
+      name: `${opCase.op.name} ${fieldName(shape)}`,
+      opCase,
+      checked: { name: `${opCase.op.name} ${fieldName(small)}`, opCase: checked[index]! },
+    }))
+  },
+}
+
+/** Everything whose kernels can be timed. */
+export const KERNEL_TARGETS: readonly KernelTarget[] = [
+  convolution('forward'),
+  convolution('input'),
+  convolution('weight'),
+  norm,
+  pool,
+]
+
+const voxels = ({ size }: Shape): number => size[0] * size[1] * size[2]
+const values = (shape: Shape): number => shape.batch * voxels(shape) * shape.channels
+const fieldName = ({ batch, size, channels }: Shape): string => `x[${[batch, ...size, channels]}]`
+
+function convolutionName(shape: Shape): string {
+  const { batch, size, kernel, stride, padding, mode } = shape
+  const unusual = [
+    stride === 1 ? '' : ` stride ${stride}`,
+    padding === (kernel - 1) >> 1 ? '' : ` padding ${padding}`,
+    mode === 'replicate' ? '' : ` ${mode}`,
+  ]
+  return `x[${[batch, ...size, shape.in]}] w[${[kernel, kernel, kernel, shape.in, shape.out]}]${unusual.join('')}`
+}
+
+/**
+ * A shape of at most so much work. Channels stay, and the width as long as can be: kernels choose their tiles by them,
+ * and what is checked should be the text that is timed.
+ */
+function reduced(shape: Shape, work: (shape: Shape) => number, most: number): Shape {
+  if (work(shape) <= most) return shape
+  const { batch, size, kernel } = shape
+  if (batch > 1) return reduced({ ...shape, batch: batch >> 1 }, work, most)
+  const axis = size.findIndex((side) => side > Math.max(4, 2 * kernel))
+  if (axis < 0) return shape
+  const smaller = size.with(axis, Math.ceil(size[axis]! / 2)) as unknown as Shape['size']
+  return reduced({ ...shape, size: smaller }, work, most)
+}

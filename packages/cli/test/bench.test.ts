@@ -1,0 +1,199 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { Kernel } from '@voxnorm/tensor'
+import { conv3dCase } from '@voxnorm/tensor/testing'
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { main } from '../src/main.ts'
+import { parseShapes } from '../src/measuring/shape.ts'
+
+const folder = mkdtempSync(path.join(tmpdir(), 'voxnorm-bench-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+let out = ''
+let err = ''
+beforeEach(() => {
+  out = ''
+  err = ''
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    out += text
+    return true
+  })
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    err += text
+    return true
+  })
+})
+afterEach(() => vi.restoreAllMocks())
+
+const SOFTWARE = ['--device', 'software', '--rounds', '2', '--quiet']
+const run = (...words: string[]) => main(['bench', ...words, ...SOFTWARE])
+const document = () => JSON.parse(out) as Record<string, unknown>[]
+
+/** The op that a bench of the forward convolution looks its kernels up in. */
+const { op: convolution } = conv3dCase('conv3d', {
+  batch: 1,
+  size: [4, 4, 4],
+  inputs: 1,
+  outputs: 1,
+  kernel: 3,
+  stride: 1,
+  padding: 1,
+  mode: 'zero',
+})
+
+describe('bench', () => {
+  it('gives the rows of the contract, the plain kernel last', async () => {
+    expect(await run('conv3d', '--shape', 'size=8,in=4,out=8', '--json')).toBe(0)
+    const rows = document()
+    expect(new Set(rows.map(({ target }) => target))).toEqual(
+      new Set(['conv3d.forward', 'conv3d.input', 'conv3d.weight']),
+    )
+    const forward = rows.filter(({ target }) => target === 'conv3d.forward')
+    expect(forward.at(-1)).toMatchObject({ kernel: 'direct', speedup: 1 })
+    for (const row of rows) {
+      expect(row).toMatchObject({ case: 'x[1,8,8,8,4] w[3,3,3,4,8]', dtype: 'f32', rounds: 2 })
+      expect(row.adapter).toMatch(/\w/)
+      expect(row.ms_min).toBeGreaterThan(0)
+      expect(row.ms_median).toBeGreaterThanOrEqual(row.ms_min as number)
+      expect(row.max_rel_err).toBeGreaterThan(0)
+      expect(row.max_rel_err).toBeLessThan(2e-5)
+      // Every output is a sum of 27 · 4 products; taps outside count, as everywhere in this field.
+      expect((row.gflops as number) * (row.ms_median as number)).toBeCloseTo((2 * 8 ** 3 * 27 * 4 * 8) / 1e6)
+      const bytes = 4 * (8 ** 3 * 4 + 8 ** 3 * 8 + 27 * 4 * 8)
+      expect((row.gbps as number) * (row.ms_median as number)).toBeCloseTo(bytes / 1e6)
+      // At 1 to 60 operations a byte the slower of the two lines is the roof.
+      const { gflops, gbps, peak_gflops, peak_gbps, roofline, of_peak } = row as Record<string, number>
+      expect(roofline).toBeCloseTo(Math.max(gflops! / peak_gflops!, gbps! / peak_gbps!))
+      expect(of_peak).toBeCloseTo(gflops! / peak_gflops!)
+    }
+  })
+
+  it('times the parts of batch norm and pooling, whole steps and predictions', async () => {
+    expect(await run('norm', '--shape', 'size=4,channels=3', '--json')).toBe(0)
+    expect(document().map((row) => row.case)).toEqual(
+      ['moments', 'batchNorm', 'batchNormSums', 'batchNormInput'].map((part) => `${part} x[1,4,4,4,3]`),
+    )
+    out = ''
+    expect(await run('pool', '--shape', 'size=4,channels=3', '--json')).toBe(0)
+    expect(document().map((row) => row.case)).toEqual([
+      'maxPool x[1,4,4,4,3]',
+      'maxPoolGradient x[1,4,4,4,3]',
+    ])
+    out = ''
+    const settings = ['data.patch=8', 'model.base=2', 'model.discriminator.base=2', 'train.batch=2']
+    const small = settings.flatMap((setting) => ['--set', setting])
+    expect(await run('step', ...small, '--json')).toBe(0)
+    const [step] = document()
+    expect(step).toMatchObject({ target: 'step', clock: 'wall', speedup: null })
+    expect(step!.max_rel_err).toBeLessThan(1e-3)
+    const shares = step!.by_kernel as { kernel: string; dispatches: number; ms: number }[]
+    expect(shares.map(({ kernel }) => kernel)).toContain('adam.wgsl')
+    out = ''
+    expect(await run('predict', ...small)).toBe(0)
+    expect(out).toMatch(/^predict {2}tiny, volume 16³, 8 windows of 8³, base 2$/m)
+    expect(out).toMatch(/GFLOP\/s of multiply-adds, [\d.]+ GB\/s of copying/)
+  })
+
+  it('sweeps over shapes into a table', async () => {
+    const file = path.join(folder, 'sweep.csv')
+    const words = ['pool', '--sweep', 'size=2..4,channels=1', '--out', file]
+    expect(await run(...words)).toBe(0)
+    const [header, ...lines] = readFileSync(file, 'utf8').trimEnd().split('\n')
+    expect(header).toMatch(/^target,case,kernel,adapter,dtype,ms_median,ms_min,.*,roofline,.*max_rel_err/)
+    expect(lines.map((line) => /^pool,"(maxPool\w* x\[[\d,]+\])",direct,/.exec(line)?.[1])).toEqual([
+      'maxPool x[1,2,2,2,1]',
+      'maxPoolGradient x[1,2,2,2,1]',
+      'maxPool x[1,4,4,4,1]',
+      'maxPoolGradient x[1,4,4,4,1]',
+    ])
+  })
+
+  it('keeps a record of where rows come from', async () => {
+    const file = path.join(folder, 'record.json')
+    expect(await run('pool', '--shape', 'size=2,channels=1', '--out', file)).toBe(0)
+    const record = JSON.parse(readFileSync(file, 'utf8'))
+    expect(record.command).toMatch(/^voxnorm bench pool --shape size=2,channels=1 --out /)
+    expect(record.commit).toMatch(/^[0-9a-f]{7,}(\+changes)?$|^unknown$/)
+    expect(record.rows).toHaveLength(2)
+  })
+
+  it('times only the kernel that is named, against the plain one', async () => {
+    expect(await run('conv3d.forward', '--shape', 'size=4,in=2,out=2', '--kernel', 'direct', '--json')).toBe(
+      0,
+    )
+    expect(document().map(({ kernel }) => kernel)).toEqual(['direct'])
+  })
+
+  it.each([
+    ['at the size that is compared with float64', 1],
+    ['only at the full size', 200_000],
+  ])('refuses to time a kernel that is wrong %s', async (_, from) => {
+    const kernels = convolution.kernels as Kernel<never>[]
+    const plain = kernels.at(-1)!
+    const wrong: Kernel<never> = {
+      ...plain,
+      name: 'wrong',
+      program(inputs, output, params, device) {
+        const program = plain.program(inputs, output, params, device)
+        const large = output.shape.reduce((product, size) => product * size) >= from
+        return large
+          ? {
+              ...program,
+              stages: program.stages.map((stage) => ({
+                ...stage,
+                source: stage.source.replace(/(y\[\w+\] = )([^;]+);/, '$1 1.01 * ($2);'),
+              })),
+            }
+          : program
+      },
+    }
+    kernels.unshift(wrong)
+    try {
+      const shape = from === 1 ? 'size=4,in=2,out=2' : 'size=64,in=1,out=1'
+      expect(await run('conv3d.forward', '--shape', shape, '--kernel', 'wrong')).toBe(1)
+    } finally {
+      kernels.shift()
+    }
+    expect(out).toBe('')
+    expect(err).toMatch(
+      /^error: kernel conv3d(\.forward)?\.wrong \(x\[.*: element \d+ is .*, should be .*\n {2}relative L2 error 1\.0e-2, allowed .*\n$/,
+    )
+  })
+
+  it.each([
+    [['conv3'], 'nothing to bench called "conv3"; did you mean conv3d?'],
+    [['conv3d', '--shape', 'size=8,inn=4'], 'there is no key "inn" here; did you mean in?'],
+    [['norm', '--shape', 'out=8'], 'there is no key "out" here'],
+    [['pool', '--shape', 'size=8x8'], 'size=8x8 needs one side or three'],
+    [['pool', '--shape', 'size=8..4'], 'size=8..4 is an empty range'],
+    [['pool', '--kernel', 'lane'], 'there is no kernel called "lane"'],
+    [['step', '--shape', 'size=8'], '--shape and --kernel are for kernels'],
+    [['pool', '--out', 'rows.txt'], 'neither a .csv nor a .json file'],
+    [['pool', '--rounds', '0'], '--rounds is 0'],
+  ])('answers %j with 64 and says why', async (words, why) => {
+    expect(await main(['bench', ...words])).toBe(64)
+    expect(err).toContain(why)
+    expect(out).toBe('')
+  })
+})
+
+describe('shapes', () => {
+  const KEYS = ['batch', 'size', 'in', 'out', 'kernel', 'stride', 'padding', 'mode'] as const
+
+  it('combine lists and ranges, and keep defaults', () => {
+    const shapes = parseShapes('size=8..32,in=1/4..6+2,mode=zero', KEYS)
+    expect(shapes.map((shape) => [shape.size[0], shape.in])).toEqual(
+      [8, 16, 32].flatMap((size) => [1, 4, 6].map((channels) => [size, channels])),
+    )
+    expect(shapes[0]).toMatchObject({ batch: 1, out: 32, kernel: 3, stride: 1, padding: 1, mode: 'zero' })
+  })
+
+  it('take sizes that are no cubes, and a padding that follows the kernel', () => {
+    expect(parseShapes('size=8x9x10/4,kernel=5', KEYS)).toMatchObject([
+      { size: [8, 9, 10], padding: 2 },
+      { size: [4, 4, 4], padding: 2 },
+    ])
+    expect(parseShapes('kernel=5,padding=0', KEYS)[0]).toMatchObject({ padding: 0 })
+  })
+})
