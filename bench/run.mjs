@@ -1,14 +1,14 @@
-// node bench/run.mjs conv3d|norm|pool|step [options]: bundles bench/NAME.ts from the sources and runs it. See docs/measuring.md.
+// node bench/run.mjs norm|pool [options]: bundles bench/NAME.ts from the sources and runs it. See docs/measuring.md.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { bundle } from '../scripts/bundle.js'
 
-const BENCHES = ['conv3d', 'norm', 'pool', 'step']
+const BENCHES = ['norm', 'pool']
 const [name, ...options] = process.argv.slice(2)
 if (!BENCHES.includes(name)) {
   console.error(
-    'usage: node bench/run.mjs conv3d|norm|pool|step [--device NAME] [--rounds N] [--out FILE.json]',
+    'usage: node bench/run.mjs norm|pool [--device NAME] [--rounds N] [--out FILE.json]',
   )
   process.exit(64)
 }

@@ -159,7 +159,7 @@ describe('bench', () => {
     }
     expect(out).toBe('')
     expect(err).toMatch(
-      /^error: kernel .*: element \d+ is .*, should be .*\n {2}relative L2 error 1\.0e-2, allowed .*\n$/,
+      /^error: kernel .*: element \d+ is .*, should be .*\n {2}relative L2 error 1\.0e-2, allowed .*\n {2}fix: .*\n$/,
     )
     expect(err).toMatch(where)
   })

@@ -105,6 +105,7 @@ export function compare(
   if (!(relative <= tolerance) || !(worst <= Math.max(20 * tolerance * rms, 1e-30))) {
     throw new KernelError(label, `element ${worstAt} is ${got[worstAt]}, should be ${expected[worstAt]}`, {
       operands: [`relative L2 error ${relative.toExponential(1)}, allowed ${tolerance.toExponential(1)}`],
+      fix: 'correct the kernel, or its `fits` if it is not meant for this case',
     })
   }
   return relative
