@@ -56,7 +56,7 @@ export interface RunDirectory {
   writeEnvironment(environment: unknown): void
   writeDataset(dataset: DatasetRecord): void
   appendMetrics(line: MetricsLine): void
-  /** Forgets metrics after `iteration`, which a resumed run will compute again. */
+  /** Forgets what a resumed run will measure again: everything after `iteration`, and the validation of an early stop. */
   truncateMetrics(iteration: number): void
   appendLog(line: string): void
   writeCheckpoint(name: CheckpointName, bytes: Uint8Array): void
@@ -167,11 +167,15 @@ function dropTornLine(descriptor: number, file: string): void {
 }
 
 function keepUntil(descriptor: number, file: string, iteration: number): void {
-  let end = 0
-  for (const line of readFileSync(file, 'utf8').split('\n')) {
-    if (line === '' || (JSON.parse(line) as MetricsLine).iteration > iteration) break
-    end += Buffer.byteLength(line) + 1
-  }
+  const lines = readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((text) => ({ text, line: JSON.parse(text) as MetricsLine }))
+  const later = lines.findIndex(({ line }) => line.iteration > iteration)
+  const kept = later < 0 ? lines : lines.slice(0, later)
+  // The validation of an epoch is followed by the line of the epoch.
+  if (kept.at(-1)?.line.kind === 'validation') kept.pop()
+  const end = kept.reduce((sum, { text }) => sum + Buffer.byteLength(text) + 1, 0)
   ftruncateSync(descriptor, end)
   fsyncSync(descriptor)
 }

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseConfig } from '../src/config/read-config.ts'
 import { openLog } from '../src/progress.ts'
 import { datasetRecord, loadRun, planRun } from '../src/training/prepare-run.ts'
+import { stopWhen } from './prediction/examples.ts'
 
 const log = openLog({ write: () => {}, terminal: false, format: 'text', quiet: true, now: Date.now })
 const SHAPE: Shape3 = [4, 4, 4]
@@ -44,8 +45,20 @@ describe('planRun and loadRun', () => {
     const settings = config(rows)
     const plan = await planRun(settings)
     expect(plan.sites).toEqual(['a', 'b'])
-    const data = await loadRun(settings, plan, log)
+    const data = await loadRun(
+      settings,
+      plan,
+      log,
+      stopWhen(() => false),
+    )
     expect(data.train.map(({ id }) => id)).toEqual(['p1', 'p2'])
+    const stopped = loadRun(
+      settings,
+      plan,
+      log,
+      stopWhen(() => true),
+    )
+    await expect(stopped).rejects.toMatchObject({ exitCode: 75 })
     expect(data.validation.map(({ id }) => id)).toEqual(['p3'])
     // The empty first slice is cut off.
     expect(data.train[0]!.shape).toEqual([3, 4, 4])

@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { readSafetensors } from '@voxnorm/autograd'
 import { ConfigError } from '@voxnorm/data'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { PRESETS } from '../src/config/presets.ts'
 import { assertFitsSites, assertResumable, toTraining } from '../src/config/to-training.ts'
 import { openLog } from '../src/progress.ts'
 import { openRunDirectory, readMetrics } from '../src/run-directory.ts'
+import { listenForStop } from '../src/stop-request.ts'
 import { writeModelFolder } from '../src/training/model-folder.ts'
 import { recordRun, type TrainingEvent } from '../src/training/record-run.ts'
-import { listenForStop } from '../src/training/stop-request.ts'
 
 const log = openLog({ write: () => {}, terminal: false, format: 'text', quiet: true, now: Date.now })
 let folder: string
@@ -130,6 +130,27 @@ describe('listenForStop', () => {
     const before = process.listenerCount('SIGTERM')
     stop.release()
     expect(process.listenerCount('SIGTERM')).toBe(before - 1)
+  })
+})
+
+describe('a second signal', () => {
+  it.each([
+    ['SIGINT', [130]],
+    ['SIGTERM', []],
+  ] as const)('%s ends the process at once: %j', async (signal, codes) => {
+    const exit = vi.spyOn(process, 'exit').mockImplementation((() => {}) as never)
+    const stop = listenForStop(() => {})
+    try {
+      for (const one of ['SIGTERM', signal] as const) {
+        process.kill(process.pid, one)
+        await new Promise((resolve) => setTimeout(resolve, 50))
+      }
+      expect(exit.mock.calls.map(([code]) => code)).toEqual(codes)
+      expect(stop.received()).toBe('SIGTERM')
+    } finally {
+      stop.release()
+      exit.mockRestore()
+    }
   })
 })
 

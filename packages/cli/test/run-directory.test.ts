@@ -19,7 +19,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { outputFailure, removeTemporaryFiles, writeFileAtomically } from '../src/atomic-file.ts'
 import { PRESETS } from '../src/config/presets.ts'
 import { parseConfig } from '../src/config/read-config.ts'
-import { openRunDirectory, readMetrics } from '../src/run-directory.ts'
+import { type MetricsLine, openRunDirectory, readMetrics } from '../src/run-directory.ts'
 
 let folder: string
 
@@ -152,6 +152,19 @@ describe('openRunDirectory', () => {
     resumed.appendMetrics(step(3))
     resumed.close()
     expect(readMetrics(file)).toEqual([step(1), step(2), step(3)])
+  })
+
+  it('forgets the validation of an early stop, and keeps that of an epoch', () => {
+    const run = openRunDirectory(folder, { resume: false })
+    run.writeConfig(PRESETS.tiny)
+    const other = (kind: MetricsLine['kind'], iteration: number) => ({ ...step(iteration), kind })
+    const epoch = [step(1), step(2), other('validation', 2), other('epoch', 2)]
+    for (const line of [...epoch, step(3), other('validation', 3)]) run.appendMetrics(line)
+    run.truncateMetrics(3)
+    expect(readMetrics(path.join(folder, 'metrics.jsonl'))).toEqual([...epoch, step(3)])
+    run.truncateMetrics(2)
+    expect(readMetrics(path.join(folder, 'metrics.jsonl'))).toEqual(epoch)
+    run.close()
   })
 
   it('removes temporary files that a kill left behind', () => {

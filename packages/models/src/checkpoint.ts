@@ -1,15 +1,18 @@
 import { arenaToTensors, type SafetensorsFile, type ScheduleState, tensorsToArena } from '@voxnorm/autograd'
 import { ConfigError, DataError } from '@voxnorm/data'
 import type { ModelConfig, TrainingConfig } from './config.ts'
+import type { EpochLosses } from './epoch-losses.ts'
 import { modelMetadata, modelOf, OPTIMIZER_PREFIX } from './model-file.ts'
 import { loadNetworks, NETWORK_NAMES, type NetworkName, readNetworks } from './networks.ts'
 import type { Trainer } from './trainer.ts'
 
 /** Where a training stands, besides weights and moments. Plain data. */
 export interface TrainingProgress {
-  /** The epoch and the iteration in it that come next, counted from 0. */
+  /** The epoch and the iteration in it that come next, counted from 0; after the last one, the validation comes. */
   readonly epoch: number
   readonly iteration: number
+  /** What the epoch's steps gave so far. */
+  readonly losses: EpochLosses
   /** Seconds of training so far, over all resumptions. */
   readonly elapsed: number
   /** Highest mean validation Dice so far, `null` before the first. */

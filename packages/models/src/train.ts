@@ -3,6 +3,7 @@ import { ConfigError, type PreparedSubject } from '@voxnorm/data'
 import type { PlanSummary, Runtime } from '@voxnorm/tensor'
 import { restoreCheckpoint, type TrainingProgress, writeCheckpoint } from './checkpoint.ts'
 import type { ModelConfig, TrainingConfig } from './config.ts'
+import { addLosses, meanLosses } from './epoch-losses.ts'
 import {
   allocateNetworks,
   disposeNetworks,
@@ -35,13 +36,16 @@ export interface TrainingData {
 export interface TrainOptions {
   /** The checkpoint to go on from. */
   readonly resume?: SafetensorsFile
-  /** Stops the training at the end of the current iteration, with a checkpoint. */
+  /** Stops the training at the end of the current iteration or batch of a validation, with a checkpoint. */
   readonly signal?: AbortSignal
   /** A clock in milliseconds. */
   readonly now?: () => number
 }
 
-/** Where in the training something happened; `time` is seconds of training, over all resumptions. */
+/**
+ * Where in the training something happened: in which iteration a step was, and how many iterations of the epoch were
+ * done with everything else; `time` is seconds of training, over all resumptions.
+ */
 interface When {
   readonly epoch: number
   readonly iteration: number
@@ -165,21 +169,26 @@ export async function* train(
       return when().time >= config.train.timeLimit ? 'time-limit' : undefined
     }
 
+    const settle = async (step: PendingStep): Promise<TrainingEvent> => {
+      const values = await valuesOf(step)
+      progress = { ...progress, losses: addLosses(progress.losses, values) }
+      return { kind: 'step', epoch: step.epoch, iteration: step.iteration, time: when().time, values }
+    }
+
     let saved = when().time
     let hasBest = progress.bestScore !== null
     let reason: 'finished' | 'time-limit' | 'signal' = 'finished'
     training: while (progress.epoch < config.train.epochs) {
-      const losses = new Averages()
       let pending: PendingStep | undefined
       while (progress.iteration < iterationsPerEpoch) {
         // The step before is awaited only after this one is submitted: the device never waits for the host.
         const submitted = submitIteration({ trainer, batches, config, progress })
-        if (pending) yield await stepEvent(pending, when().time, losses)
+        if (pending) yield await settle(pending)
         pending = submitted
         progress = { ...progress, iteration: progress.iteration + 1, steps: submitted.steps }
         const stop = stopReason()
         if (stop === undefined && when().time - saved < CHECKPOINT_SECONDS) continue
-        yield await stepEvent(pending, when().time, losses)
+        yield await settle(pending)
         pending = undefined
         if (stop !== undefined && progress.iteration < iterationsPerEpoch) {
           reason = stop
@@ -188,20 +197,26 @@ export async function* train(
         if (stop === undefined) yield await checkpoint('latest')
         saved = when().time
       }
-      if (pending) yield await stepEvent(pending, when().time, losses)
+      if (pending) yield await settle(pending)
 
-      const measured = await validator.run()
-      const ended = { ...when(), iteration: iterationsPerEpoch - 1 }
+      const measured = await validator.run({ signal: options.signal })
+      if (measured === undefined) {
+        reason = 'signal'
+        break
+      }
+      const ended = when()
+      const losses = meanLosses(progress.losses)
       if (Object.keys(measured).length > 0) yield { kind: 'validation', ...ended, values: measured }
-      yield { kind: 'epoch', ...ended, values: losses.values() }
+      yield { kind: 'epoch', ...ended, values: losses }
       const score = measured['dice.mean'] ?? null
       // Without validation subjects the latest weights count as the best.
       const better = score === null || progress.bestScore === null || score > progress.bestScore
-      const disLoss = measured['loss.dis'] ?? losses.values()['loss.dis'] ?? Number.NaN
+      const disLoss = measured['loss.dis'] ?? losses['loss.dis'] ?? Number.NaN
       progress = {
         ...progress,
         epoch: progress.epoch + 1,
         iteration: 0,
+        losses: {},
         bestScore: better ? score : progress.bestScore,
         schedules: stepSchedules(schedules, progress.schedules, disLoss),
       }
@@ -218,10 +233,10 @@ export async function* train(
     if (reason !== 'finished') {
       if (!hasBest) {
         // No epoch has ended yet. What there is becomes the best so far, but no later epoch has to beat it.
-        const values = await validator.run(
-          Math.min(LAST_VALIDATION_BATCHES * microBatch, config.data.validationPatchesPerSite),
-        )
-        if (Object.keys(values).length > 0) yield { kind: 'validation', ...when(), values }
+        const few = Math.min(LAST_VALIDATION_BATCHES * microBatch, config.data.validationPatchesPerSite)
+        const values = await validator.run({ patchesPerSite: few })
+        if (values !== undefined && Object.keys(values).length > 0)
+          yield { kind: 'validation', ...when(), values }
         yield await checkpoint('best')
       }
       yield await checkpoint('latest')
@@ -232,31 +247,12 @@ export async function* train(
   }
 }
 
-/** Means of the values of an epoch's steps. */
-class Averages {
-  private readonly sums = new Map<string, [sum: number, count: number]>()
-
-  add(values: Readonly<Record<string, number>>): void {
-    for (const [name, value] of Object.entries(values)) {
-      const [sum, count] = this.sums.get(name) ?? [0, 0]
-      this.sums.set(name, [sum + value, count + 1])
-    }
-  }
-
-  values(): Record<string, number> {
-    return Object.fromEntries([...this.sums].map(([name, [sum, count]]) => [name, sum / count]))
-  }
-}
-
-async function stepEvent(step: PendingStep, time: number, losses: Averages): Promise<TrainingEvent> {
-  const values = await step.values
-  const { epoch, iteration } = step
-  const broken = Object.entries(values).find(([, value]) => !Number.isFinite(value))
-  if (broken) {
-    throw new ConfigError(`${broken[0]} became ${broken[1]} in iteration ${iteration} of epoch ${epoch}.`, {
-      fix: 'lower the learning rates or loss.lambda, and check the intensities of the images',
-    })
-  }
-  losses.add(values)
-  return { kind: 'step', epoch, iteration, time, values }
+/** The numbers of a step. Throws ConfigError when one of them is not finite. */
+async function valuesOf({ epoch, iteration, values }: PendingStep): Promise<Record<string, number>> {
+  const numbers = await values
+  const broken = Object.entries(numbers).find(([, value]) => !Number.isFinite(value))
+  if (broken === undefined) return numbers
+  throw new ConfigError(`${broken[0]} became ${broken[1]} in iteration ${iteration} of epoch ${epoch}.`, {
+    fix: 'lower the learning rates or loss.lambda, and check the intensities of the images',
+  })
 }

@@ -97,6 +97,7 @@ export function schedulesOf({ optim }: TrainingConfig): Readonly<Record<NetworkN
 export const startOf = (schedules: Readonly<Record<NetworkName, Schedule>>): TrainingProgress => ({
   epoch: 0,
   iteration: 0,
+  losses: {},
   elapsed: 0,
   bestScore: null,
   steps: { generator: 0, segmenter: 0, discriminator: 0 },

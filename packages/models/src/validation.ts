@@ -32,9 +32,17 @@ export type ValidationValues = Readonly<Record<string, number>>
 
 /** Measures the networks in evaluation mode. */
 export interface Validator {
-  /** `patchesPerSite` limits the patches; all by default. Resolves with no values when there are no subjects. */
-  run(patchesPerSite?: number): Promise<ValidationValues>
+  /** Resolves with no values when there are no subjects, and with undefined when the signal came first. */
+  run(options?: ValidationOptions): Promise<ValidationValues | undefined>
   dispose(): void
+}
+
+/** How much of a validation is wanted. */
+export interface ValidationOptions {
+  /** All by default. */
+  readonly patchesPerSite?: number
+  /** Gives the validation up between two batches: it can take longer than a cluster waits. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** What a validator looks at. */
@@ -63,8 +71,8 @@ const SHARPEN = 1e6
 export async function createValidator(runtime: Runtime, options: ValidatorOptions): Promise<Validator> {
   const plan = await compileValidation(runtime, options)
   return {
-    run: (patchesPerSite = options.config.data.validationPatchesPerSite) =>
-      options.subjects.length === 0 ? Promise.resolve({}) : validate(plan, options, patchesPerSite),
+    run: (wanted = {}) =>
+      options.subjects.length === 0 ? Promise.resolve({}) : validate(plan, options, wanted),
     dispose: () => plan.dispose(),
   }
 }
@@ -106,8 +114,8 @@ interface Sums {
 async function validate(
   plan: Plan,
   options: ValidatorOptions,
-  patchesPerSite: number,
-): Promise<ValidationValues> {
+  { patchesPerSite = options.config.data.validationPatchesPerSite, signal }: ValidationOptions,
+): Promise<ValidationValues | undefined> {
   const { model, config, subjects, batch } = options
   const { sites, draws } = validationBatches(config, subjects, model.sites, { batch, patchesPerSite })
   const count = model.sites.length
@@ -126,6 +134,10 @@ async function validate(
   // One batch ahead: the device computes while the host counts the batch before.
   let before: (() => Promise<void>) | undefined
   for (const drawn of draws()) {
+    if (signal?.aborted) {
+      await before?.()
+      return undefined
+    }
     // A short last batch is filled up with repetitions that are not counted.
     const filled = Array.from({ length: batch }, (_, place) => drawn[place % drawn.length]!)
     const { images, labels } = cutPatches(filled, model.patch)

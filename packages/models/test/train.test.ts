@@ -139,6 +139,54 @@ describe('train', () => {
     })
     expect(untimed(resumed)).toEqual(untimed(whole))
     expect(ofKind(resumed, 'validation')[0]!.values).toEqual(ofKind(whole, 'validation')[1]!.values)
+    expect(ofKind(resumed, 'epoch')[0]!.values).toEqual(ofKind(whole, 'epoch')[1]!.values)
+  })
+
+  it.each([0, 1])(
+    'gives up a validation after %d of its batches, and makes it up when it goes on',
+    async (n) => {
+      const stop = new AbortController()
+      const interrupted: TrainingEvent[] = []
+      // The validation is the first that looks at the signal when all steps of the epoch are done.
+      let looks = 0
+      const signal = new Proxy(stop.signal, {
+        get(target, key) {
+          const all = interrupted.filter(({ kind }) => kind === 'step').length === 3
+          if (key === 'aborted' && all && ++looks > n) stop.abort()
+          return Reflect.get(target, key, target)
+        },
+      })
+      for await (const event of train(runtime, tinyTraining(), twoSites(), { signal }))
+        interrupted.push(event)
+      expect(ofKind(interrupted, 'epoch')).toEqual([])
+      expect(interrupted.at(-1)).toMatchObject({ kind: 'stopped', reason: 'signal', epoch: 0, iteration: 3 })
+      const resumed = await events(tinyTraining(), { resume: stored(last(interrupted, 'latest')) })
+      expect(ofKind(resumed, 'step')).toHaveLength(3)
+      expect(ofKind(resumed, 'validation').map(({ values }) => values)).toEqual(
+        ofKind(whole, 'validation').map(({ values }) => values),
+      )
+      expect(ofKind(resumed, 'epoch').map(({ values }) => values)).toEqual(
+        ofKind(whole, 'epoch').map(({ values }) => values),
+      )
+      expectSameTensors(last(resumed, 'latest'), last(whole, 'latest'))
+    },
+  )
+
+  it('lowers the rate of D by the mean over an epoch without validation subjects, interrupted or not', async () => {
+    const { training } = twoSites()
+    const data = { training, validation: [] }
+    const one = tinyTraining({ epochs: 1 })
+    const whole = await events(one, {}, data)
+    const stop = new AbortController()
+    const interrupted: TrainingEvent[] = []
+    for await (const event of train(runtime, one, data, { signal: stop.signal })) {
+      interrupted.push(event)
+      if (event.kind === 'step') stop.abort()
+    }
+    const resumed = await events(one, { resume: stored(last(interrupted, 'latest')) }, data)
+    const schedules = (all: TrainingEvent[]) =>
+      JSON.parse(last(all, 'latest').metadata['progress']!).schedules
+    expect(schedules(resumed)).toEqual(schedules(whole))
   })
 
   it('stops at the end of the iteration that passes the time limit, and counts over resumptions', async () => {

@@ -9,6 +9,7 @@ import { type PredictionInput, readInputs } from '../prediction/inputs.ts'
 import { predictorOf, type Windows } from '../prediction/network.ts'
 import { type PredictedInput, predictAll } from '../prediction/predict-all.ts'
 import type { GridChoice } from '../prediction/predict-subject.ts'
+import { listenForStop } from '../stop-request.ts'
 import { textTable } from '../text-table.ts'
 import { version } from '../version.ts'
 
@@ -62,6 +63,7 @@ export const predict: Command = {
     for (const warning of found.warnings) log.warning('data', warning)
     const inputs = held(found.inputs)
     const device = await openDevice(textFlag(parsed, 'device'))
+    const stop = listenForStop((signal) => log.warning('stop', `${signal}: stopping`))
     try {
       log.info('device', `predicting ${inputs.length} volumes on ${device.description}`)
       const network = await createPredictor(device.runtime, used)
@@ -74,6 +76,7 @@ export const predict: Command = {
           model: file.config,
           convention,
           probabilities: hasFlag(parsed, 'save-probabilities'),
+          stop,
           provenance: {
             version: version(),
             modelFile: file.file,
@@ -95,6 +98,7 @@ export const predict: Command = {
         text: describe(results),
       }
     } finally {
+      stop.release()
       device.close()
     }
   },

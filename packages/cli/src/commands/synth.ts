@@ -21,6 +21,7 @@ import type { Command } from '../command.ts'
 import { type Arguments, numberFlag, textFlag } from '../command-line.ts'
 import { EXIT } from '../exit-codes.ts'
 import type { Log } from '../progress.ts'
+import { listenForStop } from '../stop-request.ts'
 
 /** Smallest field of view in mm along x, y and z that every phantom fits into. */
 const FIELD_OF_VIEW = [140, 164, 126] as const
@@ -133,12 +134,14 @@ async function writeDataset(out: string, plan: SynthPlan, log: Log): Promise<Row
   const parent = path.dirname(path.resolve(out))
   const temporary = path.join(parent, `.${path.basename(out)}.${process.pid}.tmp`)
   makeFolder(parent)
+  const stop = listenForStop((signal) => log.warning('stop', `${signal}: stopping`))
   try {
     mkdirSync(temporary)
     const rows: Row[] = []
     const total = plan.styles.length * plan.subjectsPerSite
     for (const [siteIndex, style] of plan.styles.entries()) {
       for (let index = 0; index < plan.subjectsPerSite; index++) {
+        stop.throwIfStopped('nothing was written')
         log.progress({ what: 'synth', done: rows.length, total, unit: 'subjects' })
         rows.push(await writeSubject(temporary, plan, style, siteIndex, index))
       }
@@ -151,6 +154,8 @@ async function writeDataset(out: string, plan: SynthPlan, log: Log): Promise<Row
   } catch (error) {
     rmSync(temporary, { recursive: true, force: true })
     throw outputFailure(error, out)
+  } finally {
+    stop.release()
   }
 }
 

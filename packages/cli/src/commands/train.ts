@@ -21,11 +21,11 @@ import {
   type RunDirectory,
   readMetrics,
 } from '../run-directory.ts'
+import { exitCodeOfSignal, listenForStop } from '../stop-request.ts'
 import { writeModelFolder } from '../training/model-folder.ts'
 import { datasetRecord, loadRun, planRun } from '../training/prepare-run.ts'
 import { recordRun } from '../training/record-run.ts'
 import { countIterations, isPlan, type TrainingPlan } from '../training/run-events.ts'
-import { listenForStop, type StopSignal } from '../training/stop-request.ts'
 import { writePreviews } from '../training/write-previews.ts'
 import { version } from '../version.ts'
 
@@ -43,20 +43,21 @@ export const train: Command = {
   async run({ arguments: parsed, log, words }) {
     const folder = textFlag(parsed, 'output')!
     const resume = hasFlag(parsed, 'resume')
-    const config = readConfig(parsed.positionals[0]!, {
-      set: listFlag(parsed, 'set'),
-      seed: numberFlag(parsed, 'seed'),
-    })
-    assertFreeForRun(folder, { resume })
-    const checkpoint = resume ? readCheckpoint(folder, config) : undefined
-    const plan = await planRun(config)
-    for (const warning of plan.warnings) log.warning('data', warning)
-    const data = await loadRun(config, plan, log)
-    const device = await openDevice(textFlag(parsed, 'device'))
     const stop = listenForStop((signal) =>
-      log.warning('stop', `${signal}: the training stops after this iteration and saves itself`),
+      log.warning('stop', `${signal}: the training stops as soon as it has saved itself`),
     )
+    let device: OpenDevice | undefined
     try {
+      const config = readConfig(parsed.positionals[0]!, {
+        set: listFlag(parsed, 'set'),
+        seed: numberFlag(parsed, 'seed'),
+      })
+      assertFreeForRun(folder, { resume })
+      const checkpoint = resume ? readCheckpoint(folder, config) : undefined
+      const plan = await planRun(config)
+      for (const warning of plan.warnings) log.warning('data', warning)
+      const data = await loadRun(config, plan, log, stop)
+      device = await openDevice(textFlag(parsed, 'device'))
       const events = trainNetworks(
         device.runtime,
         trainingConfig(config),
@@ -81,10 +82,11 @@ export const train: Command = {
           iterations: config.train.epochs * iterationsPerEpoch,
         })
         const best = finish(directory, { config, dataset, adapter: device.name })
-        if (stop.received() === undefined)
-          await writePreviews(directory, device.runtime, data.validation, config.inference.stride, log)
+        const { stride } = config.inference
+        await writePreviews(directory, device.runtime, data.validation, { stride, log, stop })
         directory.writeReport(runReport(folder))
-        const exitCode = recorded.reason === 'signal' ? exitCodeOfSignal(stop.received()) : EXIT.done
+        const signal = stop.received()
+        const exitCode = signal === undefined ? EXIT.done : exitCodeOfSignal(signal)
         const document = {
           run: folder,
           reason: recorded.reason,
@@ -101,7 +103,7 @@ export const train: Command = {
       }
     } finally {
       stop.release()
-      device.close()
+      device?.close()
     }
   },
 }
@@ -184,10 +186,6 @@ function finish(
     best,
   })
   return best
-}
-
-function exitCodeOfSignal(signal: StopSignal | undefined): ExitCode {
-  return signal === 'SIGINT' ? EXIT.interrupted : EXIT.stoppedEarly
 }
 
 function describe(

@@ -6,6 +6,7 @@ import { forEachInput, type Outcome, writeFailures } from '../failures.ts'
 import type { ModelConfig } from '../model-file.ts'
 import type { Log } from '../progress.ts'
 import { makePreview, type Preview } from '../report/preview.ts'
+import type { StopRequest } from '../stop-request.ts'
 import type { PredictionInput } from './inputs.ts'
 import {
   type GridChoice,
@@ -29,6 +30,7 @@ export interface PredictAllOptions {
   readonly convention: LabelConvention
   readonly probabilities: boolean
   readonly provenance: Provenance
+  readonly stop: StopRequest
 }
 
 /** What was written for one input. */
@@ -41,7 +43,8 @@ export interface PredictedInput {
 /**
  * Predicts volumes one after the other and writes their outputs as soon as they are done.
  *
- * Inputs that cannot be used are named in failures.tsv and the others are done; see {@link forEachInput}.
+ * Inputs that cannot be used are named in failures.tsv and the others are done; see {@link forEachInput}. Throws
+ * StoppedError after a stop signal; the volume at work then has no outputs.
  */
 export async function predictAll(
   inputs: readonly PredictionInput[],
@@ -49,7 +52,7 @@ export async function predictAll(
   options: PredictAllOptions,
   log: Log,
 ): Promise<Outcome<PredictedInput>> {
-  const { out, convention, provenance } = options
+  const { out, convention, provenance, stop } = options
   makeFolder(path.join(out, 'figures'))
   writeFolderFiles(out, { provenance, convention, inputs })
   let count = 0
@@ -58,9 +61,12 @@ export async function predictAll(
     ({ id }) => id,
     async (input) => {
       const place = `${++count}/${inputs.length} ${input.id}`
-      const predicted = await predictInput(input, predictor, options, (done, total) =>
-        log.progress({ what: `predict ${place}`, done, total, unit: 'windows' }),
-      )
+      const goOn = () => stop.throwIfStopped(`${count - 1} of ${inputs.length} volumes are done`)
+      goOn()
+      const predicted = await predictInput(input, predictor, options, (done, total) => {
+        goOn()
+        log.progress({ what: `predict ${place}`, done, total, unit: 'windows' })
+      })
       log.endProgress()
       log.info('predicted', `${place} done`, { id: input.id, files: predicted.files })
       return predicted

@@ -5,6 +5,7 @@ import type { Config } from '../config/schema.ts'
 import { assertFitsSites } from '../config/to-training.ts'
 import type { Log } from '../progress.ts'
 import type { DatasetRecord } from '../run-directory.ts'
+import type { StopRequest } from '../stop-request.ts'
 
 /** The subjects of a run before their images are read. */
 export interface RunPlan {
@@ -63,12 +64,16 @@ export async function planRun(config: Config): Promise<RunPlan> {
   return { sites, subjects, warnings }
 }
 
-/** Reads and prepares the training and validation subjects, one after the other. */
-export async function loadRun(config: Config, plan: RunPlan, log: Log): Promise<RunData> {
+/**
+ * Reads and prepares the training and validation subjects, one after the other. Throws StoppedError between two of
+ * them after a stop signal.
+ */
+export async function loadRun(config: Config, plan: RunPlan, log: Log, stop: StopRequest): Promise<RunData> {
   const { scaling, voxelSize, modalities, labels } = config.data
   const wanted = plan.subjects.filter(({ split }) => split !== 'test')
   const prepared: PreparedSubject[] = []
   for (const [index, subject] of wanted.entries()) {
+    stop.throwIfStopped('the training has not begun')
     log.progress({ what: 'load', done: index, total: wanted.length, unit: 'subjects' })
     // Patches reach beyond the volume into zeros, so the brain alone is enough.
     prepared.push(await loadSubject(subject, { scaling, voxelSize, modalities, labels, margin: 0 }))

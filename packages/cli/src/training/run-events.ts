@@ -9,10 +9,7 @@ export function isPlan(event: NetworkEvent): event is TrainingPlan {
   return event.kind === 'plan'
 }
 
-/**
- * Counts iterations over the whole run: a step's number is how many are done with it, and what happens at the end of an
- * epoch has the number of the epoch's last step.
- */
+/** Counts iterations over the whole run: how many were done, a step's own one included. */
 export async function* countIterations(
   events: AsyncIterable<NetworkEvent>,
   iterationsPerEpoch: number,
@@ -24,8 +21,6 @@ export async function* countIterations(
       continue
     }
     const { kind, epoch, iteration } = event
-    // A validation within an epoch, made by an early stop, carries the number of steps done so far.
-    const atEnd = kind === 'step' || iteration === iterationsPerEpoch - 1
-    yield { ...event, iteration: epoch * iterationsPerEpoch + iteration + (atEnd ? 1 : 0) }
+    yield { ...event, iteration: epoch * iterationsPerEpoch + iteration + (kind === 'step' ? 1 : 0) }
   }
 }

@@ -9,41 +9,49 @@ import { previewOfSubject } from '../prediction/predict-all.ts'
 import type { Log } from '../progress.ts'
 import { axialSlab } from '../report/preview.ts'
 import type { RunDirectory } from '../run-directory.ts'
+import { StoppedError, type StopRequest } from '../stop-request.ts'
 
 /**
  * Draws one validation subject of each site with the model that the run folder holds.
  *
  * Windows overlap as in a prediction, so that no seam shows, but only those around one axial plane are computed: there
- * the values are the ones that a prediction of the whole subject would have.
+ * the values are the ones that a prediction of the whole subject would have. After a stop signal the run does without
+ * the pictures that are missing; a resumption makes them.
  */
 export async function writePreviews(
   directory: RunDirectory,
   runtime: Runtime,
   validation: readonly PreparedSubject[],
-  stride: number,
-  log: Log,
+  { stride, log, stop }: { readonly stride: number; readonly log: Log; readonly stop: StopRequest },
 ): Promise<void> {
   const { config, file } = readModel(path.join(directory.path, 'model'))
   const model = parseModel(readFileSync(file), file)
   const network = await createPredictor(runtime, model)
   const predict = predictorOf(network, { window: config.patch, stride })
   const shown = config.sites.flatMap((site) => validation.find((subject) => subject.site === site) ?? [])
-  for (const subject of shown) {
-    const { id: participant, site, mask } = subject
-    const [depth, height, width] = subject.shape
-    const slab = axialSlab(mask, [width, height, depth], stride)
-    const output = await predict({ ...subject, mask: slab }, (done, total) =>
-      log.progress({ what: `preview ${participant}`, done, total, unit: 'windows' }),
-    )
-    log.endProgress()
-    const preview = previewOfSubject(subject, output, config, {
-      participant,
-      site,
-      split: 'validation',
-      normalized: model.names.includes('generator'),
-      predicted: slab,
-    })
-    directory.writeFigure(`${site}_${participant}.json`.replaceAll(/[^\w.-]/g, '_'), JSON.stringify(preview))
+  try {
+    for (const subject of shown) {
+      const { id: participant, site, mask } = subject
+      const [depth, height, width] = subject.shape
+      const slab = axialSlab(mask, [width, height, depth], stride)
+      const output = await predict({ ...subject, mask: slab }, (done, total) => {
+        stop.throwIfStopped('the previews are not complete')
+        log.progress({ what: `preview ${participant}`, done, total, unit: 'windows' })
+      })
+      log.endProgress()
+      const preview = previewOfSubject(subject, output, config, {
+        participant,
+        site,
+        split: 'validation',
+        normalized: model.names.includes('generator'),
+        predicted: slab,
+      })
+      const name = `${site}_${participant}.json`.replaceAll(/[^\w.-]/g, '_')
+      directory.writeFigure(name, JSON.stringify(preview))
+    }
+  } catch (error) {
+    if (!(error instanceof StoppedError)) throw error
+  } finally {
+    network.dispose()
   }
-  network.dispose()
 }

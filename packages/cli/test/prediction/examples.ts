@@ -1,5 +1,6 @@
 import type { Affine, makeVolume, NamedVolume, PreparedSubject, Shape3 } from '@voxnorm/data'
 import type { NetworkOutput, PredictionOptions } from '../../src/prediction/predict-subject.ts'
+import { StoppedError, type StopRequest } from '../../src/stop-request.ts'
 
 /** Halves intensities, and takes the quarter of the intensity range for the class. */
 export async function fakeNetwork(prepared: PreparedSubject): Promise<NetworkOutput> {
@@ -11,6 +12,16 @@ export async function fakeNetwork(prepared: PreparedSubject): Promise<NetworkOut
   })
   return { normalized: image.map((value) => value / 2), probabilities }
 }
+
+/** A stop request that comes when `stopped` says so. */
+export const stopWhen = (stopped: () => boolean): StopRequest => ({
+  signal: new AbortController().signal,
+  received: () => (stopped() ? 'SIGTERM' : undefined),
+  throwIfStopped(done) {
+    if (stopped()) throw new StoppedError('SIGTERM', done)
+  },
+  release() {},
+})
 
 /** Voxels that count from 0. */
 export const ramp = (shape: Shape3) =>

@@ -1,13 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { labelConvention, makeVolume, parseTable } from '@voxnorm/data'
 import { readVolumeFile, writeVolumeFile } from '@voxnorm/data/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readInputs } from '../../src/prediction/inputs.ts'
-import { predictAll } from '../../src/prediction/predict-all.ts'
+import { type Predictor, predictAll } from '../../src/prediction/predict-all.ts'
 import { openLog } from '../../src/progress.ts'
-import { fakeNetwork, ODD, provenance, ramp, SHAPE } from './examples.ts'
+import { fakeNetwork, ODD, provenance, ramp, SHAPE, stopWhen } from './examples.ts'
 
 let folder: string
 beforeAll(() => {
@@ -35,6 +35,7 @@ describe('predictAll', () => {
     convention: labelConvention('paper'),
     probabilities: false,
     provenance,
+    stop: stopWhen(() => false),
   })
 
   it('goes on after an input that cannot be used, and stores previews', async () => {
@@ -87,6 +88,34 @@ describe('predictAll', () => {
       ['sub-2', 65, 'sub-2 has no T2w image. fix: add the image'],
       ['sub-3', 65, 'sub-3 has no T1w image. fix: add the image'],
     ])
+  })
+
+  it('ends between two windows after a signal, and writes nothing of that volume', async () => {
+    const { inputs } = await readInputs(
+      ['good', 'good'].map((name, index) => {
+        mkdirSync(path.join(folder, `copy${index}`), { recursive: true })
+        const copy = path.join(folder, `copy${index}`, `${name}${index}.nii.gz`)
+        writeFileSync(copy, readFileSync(path.join(folder, 'batch', 'good.nii.gz')))
+        return copy
+      }),
+      [],
+      ['T1w'],
+    )
+    const out = path.join(folder, 'stopped')
+    let volumes = 0
+    const network: Predictor = async (prepared, onProgress) => {
+      volumes++
+      onProgress(1, 2)
+      return fakeNetwork(prepared)
+    }
+    const stop = stopWhen(() => volumes === 2)
+    const attempt = predictAll(inputs, network, { ...predictAllOptions(out), stop }, log)
+    await expect(attempt).rejects.toMatchObject({
+      exitCode: 75,
+      message: expect.stringContaining('1 of 2 volumes are done'),
+    })
+    expect(readdirSync(out).filter((name) => name.startsWith('good1'))).toEqual([])
+    expect(existsSync(path.join(out, 'good0_dseg.nii.gz'))).toBe(true)
   })
 
   it('stops at once when the device is lost', async () => {
