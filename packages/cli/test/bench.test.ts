@@ -108,7 +108,7 @@ describe('bench', () => {
   })
 
   it('keeps a record of where rows come from', async () => {
-    const file = path.join(folder, 'record.json')
+    const file = path.join(folder, 'new', 'record.json')
     expect(await run('pool', '--shape', 'size=2,channels=1', '--out', file)).toBe(0)
     const record = JSON.parse(readFileSync(file, 'utf8'))
     expect(record.command).toMatch(/^voxnorm bench pool --shape size=2,channels=1 --out /)

@@ -1,6 +1,7 @@
+import path from 'node:path'
 import { ConfigError } from '@voxnorm/data'
 import { measureRoof } from '@voxnorm/tensor/testing'
-import { writeFileAtomically } from '../atomic-file.ts'
+import { makeFolder, writeFileAtomically } from '../atomic-file.ts'
 import type { Command } from '../command.ts'
 import { listFlag, numberFlag, textFlag } from '../command-line.ts'
 import { parseConfig } from '../config/read-config.ts'
@@ -66,6 +67,8 @@ export const bench: Command = {
     const configOf = (software: boolean) =>
       parseConfig(`preset: ${software ? 'tiny' : 'paper'}`, 'the defaults of bench', overrides)
     configOf(true)
+
+    if (out !== undefined) makeFolder(path.dirname(out))
 
     const device = await openDevice(textFlag(parsed, 'device'))
     try {

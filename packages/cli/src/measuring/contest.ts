@@ -27,7 +27,7 @@ export async function contest(
   problem: KernelProblem,
   { wanted, rounds }: { readonly wanted: readonly string[]; readonly rounds: number },
 ): Promise<readonly Measurement[]> {
-  const { opCase, checked } = problem
+  const { opCase } = problem
   const names = contestants(runtime, problem, wanted)
   const { output, feeds } = instantiate(opCase)
   const entered: Contestant[] = []
@@ -39,8 +39,7 @@ export async function contest(
       const compileTime = performance.now() - start
       entered.push({ kernel, plan, compileTime, times: [], processorTimes: [] })
     }
-    const errors = await checkCase(runtime, checked.opCase, { kernels: names })
-    await compareAtFullSize(problem, entered, feeds)
+    const errors = await checkAll(runtime, problem, entered, feeds)
     const clock = clockOf(runtime)
     const repetitions = new Map<Contestant, number>()
     for (const one of entered) {
@@ -54,7 +53,7 @@ export async function contest(
         one.processorTimes.push((kernelProcessorTime() - used) / runs)
       }
     }
-    return entered.map((one, index) => ({
+    return entered.map((one) => ({
       target: problem.target,
       case: problem.name,
       kernel: one.kernel,
@@ -64,8 +63,7 @@ export async function contest(
       repetitions: repetitions.get(one)!,
       flops: one.plan.summary.flops,
       bytes: one.plan.summary.bytes,
-      error: errors[index]!.relativeError,
-      checked: checked.name,
+      ...errors.get(one)!,
       compileTime: one.compileTime,
     }))
   } finally {
@@ -84,18 +82,35 @@ function contestants(runtime: Runtime, { opCase }: KernelProblem, wanted: readon
 /** Sums of other orders differ by rounding, which grows with their length: this finds mistakes, not inaccuracy. */
 const ROUNDING = 20
 
-async function compareAtFullSize(
-  { target, name, opCase }: KernelProblem,
+/**
+ * Checks every kernel against float64 at the small size, if it fits there too, and at the full size against the plain
+ * one. Returns each kernel's error, from the former where there is one, and what it was found at.
+ */
+async function checkAll(
+  runtime: Runtime,
+  { target, name, opCase, checked }: KernelProblem,
   entered: readonly Contestant[],
   feeds: ReturnType<typeof instantiate>['feeds'],
-): Promise<void> {
-  const results: Float32Array[] = []
-  for (const { plan } of entered) results.push((await plan.run(feeds)).y!)
-  const expected = results.at(-1)!
-  for (const [index, { kernel }] of entered.entries()) {
-    const label = `${target}.${kernel} (${name}, compared with ${entered.at(-1)!.kernel})`
-    compare(label, results[index]!, expected, ROUNDING * toleranceOf(opCase))
-  }
+): Promise<ReadonlyMap<Contestant, Pick<Measurement, 'error' | 'checked'>>> {
+  const fitting = fittingKernels(runtime.capabilities, checked.opCase)
+  const kernels = entered.map(({ kernel }) => kernel).filter((kernel) => fitting.includes(kernel))
+  const results = await checkCase(runtime, checked.opCase, { kernels })
+  const outputs: Float32Array[] = []
+  for (const { plan } of entered) outputs.push((await plan.run(feeds)).y!)
+  const plain = entered.at(-1)!.kernel
+  return new Map(
+    entered.map((one, index) => {
+      const label = `${target}.${one.kernel} (${name}, compared with ${plain})`
+      const difference = compare(label, outputs[index]!, outputs.at(-1)!, ROUNDING * toleranceOf(opCase))
+      const found = results.find(({ kernel }) => kernel === one.kernel)
+      return [
+        one,
+        found
+          ? { error: found.relativeError, checked: checked.name }
+          : { error: difference, checked: `${name}, against ${plain}` },
+      ]
+    }),
+  )
 }
 
 /** Runs in a row that take long enough for the clock; a kernel of a few microseconds needs hundreds. */

@@ -103,17 +103,24 @@ export function rowOf(
   }
 }
 
+const UNKNOWN = 'n/a'
+
+/** An op whose operations nobody counted has none. */
+const known = (value: number | null, digits: number): string =>
+  value === null || value === 0 ? UNKNOWN : value.toPrecision(digits)
+
 const COLUMNS: readonly (readonly [string, (row: Row) => string])[] = [
   ['kernel', ({ kernel }) => kernel],
   ['ms', ({ ms_median }) => shortNumber(ms_median)],
   ['min', ({ ms_min }) => shortNumber(ms_min)],
-  ['±', ({ ms_mad }) => ms_mad.toPrecision(2)],
-  ['GFLOP/s', ({ gflops }) => gflops.toPrecision(3)],
+  ['±', ({ ms_mad }) => String(Number(ms_mad.toPrecision(2)))],
+  ['GFLOP/s', ({ gflops }) => known(gflops, 3)],
   ['GB/s', ({ gbps }) => gbps.toPrecision(3)],
-  ['% peak', ({ of_peak }) => (100 * of_peak).toFixed(1)],
+  ['% peak', ({ gflops, of_peak }) => (gflops === 0 ? UNKNOWN : (100 * of_peak).toFixed(1))],
   ['% roof', ({ roofline }) => (100 * roofline).toFixed(1)],
-  ['× plain', ({ speedup }) => (speedup === null ? 'n/a' : speedup.toFixed(2))],
-  ['GFLOP/cpu-s', ({ gflops_per_kernel_cpu_s: rate }) => (rate === null ? 'n/a' : rate.toPrecision(3))],
+  ['× plain', ({ speedup }) => (speedup === null ? UNKNOWN : speedup.toFixed(2))],
+  ['cpu ms', ({ kernel_cpu_ms }) => known(kernel_cpu_ms, 4)],
+  ['GFLOP/cpu-s', ({ gflops_per_kernel_cpu_s }) => known(gflops_per_kernel_cpu_s, 3)],
   ['error', ({ max_rel_err }) => max_rel_err.toExponential(1)],
   ['compile ms', ({ compile_ms }) => compile_ms.toFixed(0)],
 ]

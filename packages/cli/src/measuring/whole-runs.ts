@@ -79,7 +79,7 @@ export async function measurePrediction(
     const { plan, batch } = await predictor.planFor(model.patch, undefined)
     const compileTime = performance.now() - start
     const { stride } = config.inference
-    const side = model.patch * (runtime.capabilities.software ? 2 : 4)
+    const side = 2 * model.patch
     const channels = model.modalities.length
     const next = uniform(config.seed)
     const volume = {
