@@ -126,7 +126,7 @@ export function generate(
  */
 function steadySigmoid(x: Tensor): Tensor {
   const { op, params } = sigmoid(x)
-  const vjp: typeof op.vjp = (ct, _inputs, y) => [() => mul(ct, mul(y, sigmoid(negate(x))))]
+  const vjp: typeof op.vjp = (ct, [input], y) => [() => mul(ct, mul(y, sigmoid(negate(input!))))]
   return apply({ ...op, vjp }, [x], params)
 }
 

@@ -26,6 +26,8 @@ export { maxPool } from './ops/pool/op.ts'
 export { mean, sum } from './ops/reduce/op.ts'
 export { reshape } from './ops/reshape/op.ts'
 export { logSoftmax, logSumExp, softmax } from './ops/softmax/op.ts'
+export { upsampledConv3d } from './ops/upconv3d/op.ts'
+export { splitUpsampledConvolutions } from './ops/upconv3d/split.ts'
 export {
   type AdamParams,
   accumulateUpdate,

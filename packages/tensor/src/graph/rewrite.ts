@@ -1,4 +1,4 @@
-import { constantOp, inputOp, Tensor, type Update, variableOf, variableOp } from './tensor.ts'
+import { collect, constantOp, inputOp, Tensor, type Update, variableOf, variableOp } from './tensor.ts'
 
 /**
  * Merges tensors that say the same thing: the same op with the same parameters on the same inputs. Gradients
@@ -17,12 +17,34 @@ export function mergeEqual(tensors: readonly Tensor[]): Map<Tensor, Tensor> {
       representative.set(tensor, equal)
       continue
     }
-    const unchanged = inputs.every((input, index) => input === tensor.inputs[index])
-    const kept = unchanged ? tensor : new Tensor(tensor.op, inputs, tensor.params, tensor.spec, tensor.label)
+    const kept = withInputs(tensor, inputs)
     known.set(key, kept)
     representative.set(tensor, kept)
   }
   return representative
+}
+
+/**
+ * Applies a rule to every node of the graphs behind some tensors, inputs first. The rule gets a node whose inputs are
+ * rewritten already and returns what takes its place, or undefined to keep it. Returns what every node has become.
+ */
+export function rewrite(
+  roots: readonly Tensor[],
+  rule: (tensor: Tensor) => Tensor | undefined,
+): ReadonlyMap<Tensor, Tensor> {
+  const rewritten = new Map<Tensor, Tensor>()
+  for (const tensor of collect(roots)) {
+    const inputs = tensor.inputs.map((input) => rewritten.get(input)!)
+    const rebuilt = withInputs(tensor, inputs)
+    rewritten.set(tensor, rule(rebuilt) ?? rebuilt)
+  }
+  return rewritten
+}
+
+/** The tensor on other inputs of the same specs; itself if they are its own. */
+function withInputs(tensor: Tensor, inputs: readonly Tensor[]): Tensor {
+  const unchanged = inputs.every((input, index) => input === tensor.inputs[index])
+  return unchanged ? tensor : new Tensor(tensor.op, inputs, tensor.params, tensor.spec, tensor.label)
 }
 
 function paramsKey(tensor: Tensor, variableIds: Map<unknown, number>): string {

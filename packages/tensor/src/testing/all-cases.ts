@@ -8,6 +8,7 @@ import { pointwiseCases } from '../ops/pointwise/cases.ts'
 import { maxPoolCases } from '../ops/pool/cases.ts'
 import { reduceCases } from '../ops/reduce/cases.ts'
 import { softmaxCases } from '../ops/softmax/cases.ts'
+import { upsampledConv3dCases } from '../ops/upconv3d/cases.ts'
 import { upsampleCases } from '../ops/upsample/cases.ts'
 import type { OpCases } from './cases.ts'
 
@@ -23,5 +24,6 @@ export const allCases: Readonly<Record<string, OpCases>> = {
   pool: maxPoolCases,
   reduce: reduceCases,
   softmax: softmaxCases,
+  upconv3d: upsampledConv3dCases,
   upsample: upsampleCases,
 }

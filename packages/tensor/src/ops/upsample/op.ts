@@ -5,7 +5,7 @@ import { linearGrid, type Op, type Program, packing } from '../../op.ts'
 import source from './upsample.wgsl'
 
 /** Calls back for every voxel and channel of the larger tensor with the index it has in the smaller one. */
-function forEachPair(large: Spec, visit: (large: number, small: number) => void): void {
+export function forEachPair(large: Spec, visit: (large: number, small: number) => void): void {
   const [batch, depth, height, width, channels] = large.shape as [number, number, number, number, number]
   let at = 0
   for (let n = 0; n < batch; n++) {

@@ -1,0 +1,70 @@
+import { elements, type Spec } from '../../graph/spec.ts'
+import { type Cost, type Kernel, linearGrid } from '../../op.ts'
+import forwardDirect from './forward.direct.wgsl'
+import forwardLanes from './forward.lanes.wgsl'
+import { hasLanes, productCost, type UpsampledConv3dParams, upsampledGeometry } from './geometry.ts'
+
+/** Eight outputs for each voxel, and eight sums of taps for each of them. */
+const forwardCost = ([x, w]: readonly Spec[], _: Spec, params: UpsampledConv3dParams): Cost =>
+  productCost(upsampledGeometry('upsampledConv3d', x!, w!, params), 64)
+
+/** Tile of the forward kernel in low-resolution positions, not larger than the plane; each has four sums. */
+function forwardTile(lanes: number, [, height, width]: readonly number[], channels: number) {
+  const fit = (size: number) => (size <= 2 ? 2 : 4)
+  const [TILE_H, TILE_W] = [fit(height!), fit(width!)]
+  const mostVectors = (lanes <= 4 ? 32 : 16) / (TILE_H * TILE_W)
+  return { TILE_H, TILE_W, VECTORS: Math.max(1, Math.min(mostVectors, Math.ceil(channels / lanes))) }
+}
+
+export const forwardKernels: readonly Kernel<UpsampledConv3dParams>[] = [
+  {
+    name: 'lanes',
+    fits: hasLanes,
+    program([x, w, addend], _, params, device) {
+      const { full, low } = upsampledGeometry('upsampledConv3d', x!, w!, params)
+      const lanes = device.subgroupSize!
+      const tile = forwardTile(lanes, low, full.outputChannels)
+      const tilesH = Math.ceil(low[1] / tile.TILE_H)
+      const tilesW = Math.ceil(low[2] / tile.TILE_W)
+      const replicate = params.mode === 'replicate' ? 1 : 0
+      return {
+        stages: [
+          {
+            source: forwardLanes,
+            file: 'upconv3d/forward.lanes.wgsl',
+            constants: { LANES: lanes, ...tile, ADDEND: addend ? 1 : 0 },
+            // Without an addend the weights stand in for it: a binding must exist, its values are not used.
+            bindings: ['input0', 'input1', addend ? 'input2' : 'input1', 'output'],
+            uniforms: { u32: [full.inputChannels, full.outputChannels, ...low, tilesW, tilesH, replicate] },
+            grid: [
+              tilesW * tilesH * full.output[0],
+              Math.ceil(full.outputChannels / (lanes * tile.VECTORS)),
+              full.batch,
+            ],
+          },
+        ],
+      }
+    },
+    cost: forwardCost,
+  },
+  {
+    name: 'direct',
+    program([x, w, addend], y, params) {
+      const { full, low } = upsampledGeometry('upsampledConv3d', x!, w!, params)
+      const replicate = params.mode === 'replicate' ? 1 : 0
+      return {
+        stages: [
+          {
+            source: forwardDirect,
+            file: 'upconv3d/forward.direct.wgsl',
+            constants: { ADDEND: addend ? 1 : 0 },
+            bindings: ['input0', 'input1', addend ? 'input2' : 'input1', 'output'],
+            uniforms: { u32: [full.batch, full.inputChannels, full.outputChannels, ...low, replicate] },
+            grid: linearGrid(elements(y.shape), 64),
+          },
+        ],
+      }
+    },
+    cost: forwardCost,
+  },
+]

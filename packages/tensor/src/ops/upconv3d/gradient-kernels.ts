@@ -1,0 +1,191 @@
+import { elements, type Spec } from '../../graph/spec.ts'
+import { type Cost, type Kernel, linearGrid, type Program, type Slot, type Stage } from '../../op.ts'
+import { sharedSum } from '../reduce/program.ts'
+import {
+  hasLanes,
+  productCost,
+  type UpsampledConv3dParams,
+  type UpsampledGeometry,
+  upsampledGeometry,
+} from './geometry.ts'
+import inputDirect from './input.direct.wgsl'
+import inputLanes from './input.lanes.wgsl'
+import tapSums from './tap-sums.wgsl'
+import weightDirect from './weight.direct.wgsl'
+import weightLanes from './weight.lanes.wgsl'
+
+// Both gradients begin with the same stage: for every voxel of x and every tap, the sum of dy over the outputs whose tap
+// falls on the voxel. What borders and paddings there are is settled by it. Then each gradient is one product with 27
+// multiply-adds for each voxel, input and output channel; at full resolution there were 216.
+
+/** Sums that are held at a time, in words: a large volume is done in pieces. */
+const MOST_TAP_SUMS = 2 ** 23
+
+/** A range of the voxels of x. */
+interface Piece {
+  readonly firstVoxel: number
+  readonly voxels: number
+}
+
+function piecesOf({ full, voxels }: UpsampledGeometry): { pieces: Piece[]; words: number } {
+  const most = Math.min(voxels, Math.max(1, Math.floor(MOST_TAP_SUMS / (27 * full.outputChannels))))
+  const pieces = Array.from({ length: Math.ceil(voxels / most) }, (_, index) => ({
+    firstVoxel: index * most,
+    voxels: Math.min(most, voxels - index * most),
+  }))
+  return { pieces, words: most * 27 * full.outputChannels }
+}
+
+function tapSumsStage({ full, low }: UpsampledGeometry, piece: Piece, dy: Slot, sums: Slot): Stage {
+  const count = piece.voxels * full.outputChannels
+  return {
+    source: tapSums,
+    file: 'upconv3d/tap-sums.wgsl',
+    bindings: [dy, sums],
+    uniforms: {
+      u32: [piece.firstVoxel, count, full.outputChannels, ...low, full.mode === 'replicate' ? 1 : 0],
+    },
+    grid: linearGrid(count, 64),
+  }
+}
+
+function inputProgram(g: UpsampledGeometry, product: (uniforms: number[], piece: Piece) => Stage): Program {
+  const { pieces, words } = piecesOf(g)
+  const stages = pieces.flatMap((piece) => [
+    tapSumsStage(g, piece, 'input0', 'scratch0'),
+    product([piece.firstVoxel, piece.voxels, g.full.inputChannels, g.full.outputChannels], piece),
+  ])
+  return { scratch: [words], stages }
+}
+
+const inputCost = ([, w]: readonly Spec[], dx: Spec, params: UpsampledConv3dParams): Cost =>
+  productCost(upsampledGeometry('upsampledConv3dInput', dx, w!, params), 27)
+
+export const inputGradientKernels: readonly Kernel<UpsampledConv3dParams>[] = [
+  {
+    name: 'lanes',
+    fits: hasLanes,
+    program([, w], dx, params, device) {
+      const g = upsampledGeometry('upsampledConv3dInput', dx, w!, params)
+      const lanes = device.subgroupSize!
+      const { inputChannels } = g.full
+      const VECTORS = Math.min(4, Math.ceil(inputChannels / lanes))
+      const VOXELS = 16
+      return inputProgram(g, (uniforms, { voxels }) => ({
+        source: inputLanes,
+        file: 'upconv3d/input.lanes.wgsl',
+        constants: { LANES: lanes, VOXELS, VECTORS },
+        bindings: ['scratch0', 'input1', 'output'],
+        uniforms: { u32: uniforms },
+        grid: [Math.ceil(voxels / VOXELS), Math.ceil(inputChannels / (lanes * VECTORS)), 1],
+      }))
+    },
+    cost: inputCost,
+  },
+  {
+    name: 'direct',
+    program([, w], dx, params) {
+      const g = upsampledGeometry('upsampledConv3dInput', dx, w!, params)
+      return inputProgram(g, (uniforms, { voxels }) => ({
+        source: inputDirect,
+        file: 'upconv3d/input.direct.wgsl',
+        bindings: ['scratch0', 'input1', 'output'],
+        uniforms: { u32: uniforms },
+        grid: linearGrid(voxels * g.full.inputChannels, 64),
+      }))
+    },
+    cost: inputCost,
+  },
+]
+
+/** Where a stage of the weight's gradient reads and writes. */
+interface WeightStage {
+  readonly bindings: readonly Slot[]
+  /** Everything but what a kernel appends. */
+  readonly uniforms: readonly number[]
+  /** Pieces of its sum, each over some of the voxels, that the stage makes. */
+  readonly shares: number
+}
+
+/** `wantedShares` is how many shares of the sum over all voxels keep a device busy. */
+function weightProgram(
+  g: UpsampledGeometry,
+  wantedShares: number,
+  product: (stage: WeightStage) => Stage,
+): Program {
+  const { full, voxels } = g
+  const { pieces, words } = piecesOf(g)
+  const voxelsPerShare = Math.ceil(Math.min(voxels / Math.min(voxels, wantedShares), pieces[0]!.voxels))
+  const sharesOf = (piece: Piece) => Math.ceil(piece.voxels / voxelsPerShare)
+  const shares = pieces.reduce((sum, piece) => sum + sharesOf(piece), 0)
+  const sums: Slot = shares > 1 ? 'scratch1' : 'scratch0'
+  let firstShare = 0
+  const stages = pieces.flatMap((piece) => {
+    const { firstVoxel } = piece
+    const sizes = [full.inputChannels, full.outputChannels, firstShare, voxelsPerShare]
+    firstShare += sharesOf(piece)
+    return [
+      tapSumsStage(g, piece, 'input1', sums),
+      product({
+        bindings: ['input0', sums, shares > 1 ? 'scratch0' : 'output'],
+        uniforms: [firstVoxel, piece.voxels, ...sizes],
+        shares: sharesOf(piece),
+      }),
+    ]
+  })
+  const total = sharedSum(stages.pop()!, shares, 27 * full.inputChannels * full.outputChannels)
+  return { scratch: [...(total.scratch ?? []), words], stages: [...stages, ...total.stages] }
+}
+
+/** Workgroups that keep a software device's few cores busy. */
+const ENOUGH_WORKGROUPS = 64
+
+const weightGeometry = (x: Spec, dw: Spec, params: UpsampledConv3dParams): UpsampledGeometry =>
+  upsampledGeometry('upsampledConv3dWeight', x, dw, params)
+
+const weightCost = ([x]: readonly Spec[], dw: Spec, params: UpsampledConv3dParams): Cost =>
+  productCost(weightGeometry(x!, dw, params), 27)
+
+export const weightGradientKernels: readonly Kernel<UpsampledConv3dParams>[] = [
+  {
+    name: 'lanes',
+    fits: hasLanes,
+    program([x], dw, params, device) {
+      const g = weightGeometry(x!, dw, params)
+      const lanes = device.subgroupSize!
+      const CHANNELS = Math.min(8, g.full.inputChannels)
+      const VECTORS = 9
+      const pairGroups = Math.ceil((27 * g.full.outputChannels) / (lanes * VECTORS))
+      const channelGroups = Math.ceil(g.full.inputChannels / CHANNELS)
+      const wantedShares = Math.ceil(ENOUGH_WORKGROUPS / (pairGroups * channelGroups))
+      return weightProgram(g, wantedShares, ({ bindings, uniforms, shares }) => ({
+        source: weightLanes,
+        file: 'upconv3d/weight.lanes.wgsl',
+        constants: { LANES: lanes, CHANNELS, VECTORS },
+        bindings,
+        uniforms: { u32: uniforms },
+        grid: [pairGroups, channelGroups, shares],
+      }))
+    },
+    cost: weightCost,
+  },
+  {
+    name: 'direct',
+    program([x], dw, params) {
+      const weights = elements(dw.shape)
+      const wantedShares = Math.ceil((ENOUGH_WORKGROUPS * 64) / weights)
+      return weightProgram(
+        weightGeometry(x!, dw, params),
+        wantedShares,
+        ({ bindings, uniforms, shares }) => ({
+          source: weightDirect,
+          file: 'upconv3d/weight.direct.wgsl',
+          bindings,
+          uniforms: { u32: [...uniforms, shares] },
+          grid: linearGrid(weights * shares, 64),
+        }),
+      )
+    },
+    cost: weightCost,
+  },
+]
