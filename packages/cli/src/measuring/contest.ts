@@ -1,4 +1,4 @@
-import { type Clock, clockOf, compile, type Plan, type Runtime } from '@voxnorm/tensor'
+import { type Clock, clockOf, compile, type Plan, type Runtime, SlotPool } from '@voxnorm/tensor'
 import { kernelProcessorTime } from '@voxnorm/tensor/node'
 import { checkCase, compare, fittingKernels, instantiate, toleranceOf } from '@voxnorm/tensor/testing'
 import type { Measurement } from './row.ts'
@@ -31,11 +31,12 @@ export async function contest(
   const names = contestants(runtime, problem, wanted)
   const { output, feeds } = instantiate(opCase)
   const entered: Contestant[] = []
+  const pool = new SlotPool(runtime)
   try {
     for (const kernel of names) {
       const start = performance.now()
       const definition = { name: `${problem.target} ${kernel}`, outputs: { y: output } }
-      const plan = await compile(runtime, definition, { kernels: { [opCase.op.name]: kernel } })
+      const plan = await compile(runtime, definition, { pool, kernels: { [opCase.op.name]: kernel } })
       const compileTime = performance.now() - start
       entered.push({ kernel, plan, compileTime, times: [], processorTimes: [] })
     }
@@ -68,6 +69,7 @@ export async function contest(
     }))
   } finally {
     for (const { plan } of entered) plan.dispose()
+    pool.dispose()
   }
 }
 

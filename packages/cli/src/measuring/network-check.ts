@@ -13,6 +13,7 @@ import {
   input,
   KernelError,
   type Runtime,
+  SlotPool,
   sliceOf,
   type Variable,
 } from '@voxnorm/tensor'
@@ -75,9 +76,11 @@ export function checkPrediction(runtime: Runtime, config: Config): Promise<Netwo
       inputs: { patches },
       variables: await variablesOf(networks),
     })
-    const plan = await compile(runtime, { name: 'checked prediction', outputs: { probabilities } })
+    const pool = new SlotPool(runtime)
+    const plan = await compile(runtime, { name: 'checked prediction', outputs: { probabilities } }, { pool })
     const { probabilities: got } = await plan.run({ patches })
     plan.dispose()
+    pool.dispose()
     const error = compare(`of a whole prediction (${size})`, got!, truth!, TOLERANCE)
     return { error, checked: `${size}, probabilities` }
   })

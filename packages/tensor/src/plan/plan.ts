@@ -131,7 +131,8 @@ export class Plan {
   /** Frees what belongs to this plan alone; shared slots stay with their pool. */
   dispose(): void {
     for (const buffer of this.owned) this.runtime.release(buffer)
-    for (const { buffer } of this.staging) this.runtime.release(buffer)
+    // Made without waiting, these are not among the buffers that the runtime counts. A run in flight keeps its own.
+    for (const { buffer, busy } of this.staging) if (!busy) buffer.destroy()
     this.staging.length = 0
   }
 

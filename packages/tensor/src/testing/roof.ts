@@ -2,6 +2,7 @@ import { elements, f32 } from '../graph/spec.ts'
 import { apply, input } from '../graph/tensor.ts'
 import { linearGrid, type Op } from '../op.ts'
 import { compile } from '../plan/compile.ts'
+import { SlotPool } from '../plan/memory.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { OpCase } from './cases.ts'
 import multiplyAdd from './multiply-add.wgsl'
@@ -112,11 +113,13 @@ export async function measureRoof(runtime: Runtime): Promise<Roof> {
 async function fastest(runtime: Runtime, opCase: OpCase) {
   const [{ spec }] = opCase.inputs as [OpCase['inputs'][number]]
   const output = opCase.build([input('x', spec)])
-  const plan = await compile(runtime, { name: opCase.op.name, outputs: { y: output } })
+  const pool = new SlotPool(runtime)
+  const plan = await compile(runtime, { name: opCase.op.name, outputs: { y: output } }, { pool })
   await plan.run({ x: new Float32Array(elements(spec.shape)).fill(1) })
   let milliseconds = Number.POSITIVE_INFINITY
   const start = performance.now()
   while (performance.now() - start < 300) milliseconds = Math.min(milliseconds, await plan.time())
   plan.dispose()
+  pool.dispose()
   return { ...plan.summary, milliseconds }
 }
