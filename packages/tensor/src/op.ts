@@ -18,15 +18,17 @@ export interface Op<P = unknown> {
    * Absent for ops that end a chain of derivatives.
    */
   vjp?(ct: Tensor, inputs: readonly Tensor[], output: Tensor, params: P): readonly ((() => Tensor) | null)[]
-  /** In order of preference: the first whose `fits` agrees is used, unless the caller names one. */
+  /** In order of preference; `chooseKernel` has the rule. */
   readonly kernels: readonly Kernel<P>[]
 }
 
 /** One way to compute an op on a device. */
 export interface Kernel<P = unknown> {
   readonly name: string
-  /** Whether this device and these shapes suit the kernel; absent means always. */
+  /** Whether the kernel computes the right thing on this device for these shapes; absent means always. */
   fits?(device: Capabilities, inputs: readonly Spec[], output: Spec, params: P): boolean
+  /** Whether it is also a fast way where it fits; absent means always. Tests run it even where it is not. */
+  suits?(device: Capabilities, inputs: readonly Spec[], output: Spec, params: P): boolean
   /** The dispatches that compute the output. */
   program(inputs: readonly Spec[], output: Spec, params: P, device: Capabilities): Program
   /** Nominal work, for the roofline. */

@@ -73,10 +73,11 @@ export class Runtime {
     const { limits, info } = adapter
     const device = await adapter.requestDevice({
       requiredFeatures: features,
-      // Everything runs inside WebGPU's default limits; more room only means fewer pieces.
+      // Everything runs inside WebGPU's default limits; more room means fewer pieces and larger tiles.
       requiredLimits: {
         maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
         maxBufferSize: limits.maxBufferSize,
+        maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
       },
     })
     const description = info.description || info.device || info.vendor || 'unknown adapter'

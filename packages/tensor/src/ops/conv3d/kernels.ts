@@ -4,12 +4,16 @@ import type { Capabilities } from '../../runtime/capabilities.ts'
 import { sharedSum } from '../reduce/program.ts'
 import forwardDirect from './forward.direct.wgsl'
 import forwardLanes from './forward.lanes.wgsl'
+import { gemmLayout, gemmProgram, productSize } from './gemm.ts'
 import { type Conv3dGeometry, type Conv3dParams, convolutionCost, geometry } from './geometry.ts'
 import inputBorder from './input.border.wgsl'
 import inputDirect from './input.direct.wgsl'
 import type { Conv3dGradientParams } from './op.ts'
 import weightDirect from './weight.direct.wgsl'
 import weightLanes from './weight.lanes.wgsl'
+
+/** With so few input channels a matrix product is mostly padding, and writing the output is most of the work. */
+const FEW_CHANNELS = 2
 
 const f32 = (shape: readonly number[]): Spec => ({ shape, dtype: 'f32' })
 
@@ -85,6 +89,7 @@ export const forwardKernels: readonly Kernel<Conv3dParams>[] = [
   {
     name: 'lanes',
     fits: (device, _inputs, _output, params) => lanesFit(device, params),
+    suits: (device) => device.software,
     program([x, w, bias], _, params, device) {
       const g = geometry('conv3d', x!, w!, params)
       const replicate = g.mode === 'replicate'
@@ -98,6 +103,16 @@ export const forwardKernels: readonly Kernel<Conv3dParams>[] = [
           }),
         ],
       }
+    },
+    cost: ([x, w], _, params) => convolutionCost(geometry('conv3d', x!, w!, params)),
+  },
+  {
+    name: 'gemm',
+    suits: (device, [x]) => !device.software && x!.shape[4]! > FEW_CHANNELS,
+    program([x, w, bias], _, params, device) {
+      const g = geometry('conv3d', x!, w!, params)
+      const layout = gemmLayout(productSize('forward', g), device.limits)
+      return gemmProgram('forward', g, bias !== undefined, layout)
     },
     cost: ([x, w], _, params) => convolutionCost(geometry('conv3d', x!, w!, params)),
   },
@@ -125,6 +140,7 @@ export const inputGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
   {
     name: 'lanes',
     fits: (device, _inputs, _output, params) => lanesFit(device, params),
+    suits: (device) => device.software,
     program([, w], dx, params, device): Program {
       const g = geometry('conv3dInput', dx, w!, params)
       const [depth, height, width] = g.input
@@ -155,6 +171,15 @@ export const inputGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
     cost: ([, w], dx, params) => convolutionCost(geometry('conv3dInput', dx, w!, params)),
   },
   {
+    name: 'gemm',
+    suits: (device) => !device.software,
+    program([, w], dx, params, device) {
+      const g = geometry('conv3dInput', dx, w!, params)
+      return gemmProgram('input', g, false, gemmLayout(productSize('input', g), device.limits))
+    },
+    cost: ([, w], dx, params) => convolutionCost(geometry('conv3dInput', dx, w!, params)),
+  },
+  {
     name: 'direct',
     program([, w], dx, params) {
       const g = geometry('conv3dInput', dx, w!, params)
@@ -181,6 +206,7 @@ export const weightGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
   {
     name: 'lanes',
     fits: (device, _inputs, _output, params) => lanesFit(device, params),
+    suits: (device) => device.software,
     program([x], dw, params, device): Program {
       const g = geometry('conv3dWeight', x!, f32(params.shape), params)
       const lanes = device.subgroupSize!
@@ -201,6 +227,15 @@ export const weightGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
         grid: [3 * channelGroups, outputGroups, shares],
       }
       return sharedSum(partial, shares, elements(dw.shape))
+    },
+    cost: ([x], _, params) => convolutionCost(geometry('conv3dWeight', x!, f32(params.shape), params)),
+  },
+  {
+    name: 'gemm',
+    suits: (device) => !device.software,
+    program([x], _dw, params, device) {
+      const g = geometry('conv3dWeight', x!, f32(params.shape), params)
+      return gemmProgram('weight', g, false, gemmLayout(productSize('weight', g), device.limits))
     },
     cost: ([x], _, params) => convolutionCost(geometry('conv3dWeight', x!, f32(params.shape), params)),
   },
