@@ -3,7 +3,7 @@ import { linearGrid, type Program, type Slot, type Stage } from '../../op.ts'
 import type { Capabilities } from '../../runtime/capabilities.ts'
 import { sharedSum } from '../reduce/program.ts'
 import source from './gemm.wgsl'
-import type { Conv3dGeometry } from './geometry.ts'
+import { type Conv3dGeometry, shapeWords } from './geometry.ts'
 
 /** Which member of the family a product computes; the numbers are those in gemm.wgsl. */
 export const DIRECTIONS = { forward: 0, input: 1, weight: 2 } as const
@@ -44,6 +44,9 @@ export const TILES: readonly Tile[] = [
   { ROWS: 128, COLUMNS: 16, THREAD_ROWS: 4, THREAD_COLUMNS: 4 },
 ]
 
+/** For software renderers, where the kernel runs only to be checked: little to compile, and many tiles even so. */
+const SOFTWARE_TILE: Tile = { ROWS: 16, COLUMNS: 16, THREAD_ROWS: 4, THREAD_COLUMNS: 4 }
+
 /** Workgroups that fill a large GPU: two for each of some 130 multiprocessors. */
 const ENOUGH_WORKGROUPS = 264
 /** A share of fewer slices spends more on writing and adding partial results than it gains. */
@@ -83,12 +86,14 @@ const roundUp = (size: number, step: number): number => Math.ceil(size / step) *
  * always adds up in the same order. The weights are reasoned, not measured: each multiply-add costs one, and each value
  * that an invocation reads from workgroup memory for it costs as much again.
  */
-export function gemmLayout(size: ProductSize, limits: Capabilities['limits']): GemmLayout {
+export function gemmLayout(size: ProductSize, device: Pick<Capabilities, 'software' | 'limits'>): GemmLayout {
   const work = ({ ROWS, COLUMNS, THREAD_ROWS, THREAD_COLUMNS }: Tile) =>
     roundUp(size.rows, ROWS) * roundUp(size.columns, COLUMNS) * (1 + 1 / THREAD_ROWS + 1 / THREAD_COLUMNS)
-  const tile = TILES.reduce((best, candidate) => (work(candidate) < work(best) ? candidate : best))
+  const tile = device.software
+    ? SOFTWARE_TILE
+    : TILES.reduce((best, candidate) => (work(candidate) < work(best) ? candidate : best))
   // Slices do not cross taps: where a tap has few channels, long slices would be mostly padding.
-  const depth = roundUp(size.inner, 8) < roundUp(size.inner, 16) ? 8 : 16
+  const depth = device.software ? 4 : roundUp(size.inner, 8) < roundUp(size.inner, 16) ? 8 : 16
   const slices = size.groups * Math.ceil(size.inner / depth)
   const tiles = [Math.ceil(size.rows / tile.ROWS), Math.ceil(size.columns / tile.COLUMNS)] as const
   const wanted = Math.ceil(ENOUGH_WORKGROUPS / (tiles[0] * tiles[1]))
@@ -99,7 +104,7 @@ export function gemmLayout(size: ProductSize, limits: Capabilities['limits']): G
   return {
     tile,
     depth,
-    buffers: 2 * bytes <= limits.maxComputeWorkgroupStorageSize ? 2 : 1,
+    buffers: 2 * bytes <= device.limits.maxComputeWorkgroupStorageSize ? 2 : 1,
     tiles,
     slices,
     slicesPerShare,
@@ -117,7 +122,6 @@ export function gemmProgram(
   const { tile, depth, buffers, tiles, slices, slicesPerShare, shares } = layout
   const workgroups = tiles[0] * tiles[1]
   const [x, y] = linearGrid(workgroups, 1)
-  const sizes = [g.batch, g.inputChannels, g.outputChannels, ...g.input, ...g.output, g.kernel, g.padding]
   const target: Slot = shares > 1 ? 'scratch0' : 'output'
   const stage: Stage = {
     source,
@@ -125,15 +129,14 @@ export function gemmProgram(
     constants: {
       ...tile,
       DIRECTION: DIRECTIONS[direction],
-      REPLICATE: g.mode === 'replicate' ? 1 : 0,
-      STRIDE: g.stride,
+      STRIDED: direction === 'input' && g.stride > 1 ? 1 : 0,
       VECTOR: g.inputChannels % 4 === 0 && g.outputChannels % 4 === 0 ? 1 : 0,
       DEPTH: depth,
       BUFFERS: buffers,
     },
     // Without a bias the right operand stands in for it: a binding must exist, its values are not used.
     bindings: ['input0', 'input0', 'input1', 'input1', hasBias ? 'input2' : 'input1', target],
-    uniforms: { u32: [...sizes, hasBias ? 1 : 0, workgroups, tiles[1], slices, slicesPerShare] },
+    uniforms: { u32: [...shapeWords(g), hasBias ? 1 : 0, workgroups, tiles[1], slices, slicesPerShare] },
     grid: [x, y, shares],
   }
   const results = {

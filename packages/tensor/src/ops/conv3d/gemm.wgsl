@@ -10,8 +10,8 @@ const FORWARD = 0;
 const INPUT = 1;
 const WEIGHT = 2;
 const DIRECTION = FORWARD;
-const REPLICATE = 0;
-const STRIDE = 1;
+// 1 where the stride is above one. Only INPUT has to divide by it.
+const STRIDED = 0;
 // 1 where both numbers of channels are multiples of four, so that four neighbours are one load.
 const VECTOR = 0;
 const ROWS = 64;
@@ -37,7 +37,7 @@ struct Shape {
   batch: i32, inputChannels: i32, outputChannels: i32,
   inputDepth: i32, inputHeight: i32, inputWidth: i32,
   outputDepth: i32, outputHeight: i32, outputWidth: i32,
-  kernel: i32, padding: i32, hasBias: i32,
+  kernel: i32, stride: i32, padding: i32, replicate: i32, hasBias: i32,
   tiles: i32, columnTiles: i32, slices: i32, slicesPerShare: i32,
 }
 // Operands are bound twice, because WGSL has no constant that chooses the type of a binding.
@@ -106,12 +106,10 @@ fn rightAt(row: i32, channel: i32) -> vec4f {
 // What the tap reads of x for the output at `position`.
 fn patchAt(position: vec4i, tap: vec3i, channel: i32) -> vec4f {
   let size = inputSize();
-  let wanted = position.xyz * STRIDE + tap - shape.padding;
+  let wanted = position.xyz * shape.stride + tap - shape.padding;
   let at = clamp(wanted, vec3i(), size - 1);
-  if ((position.w >= shape.batch) | (channel >= shape.inputChannels)) { return vec4f(); }
-  if (REPLICATE == 0) {
-    if (any(at != wanted)) { return vec4f(); }
-  }
+  let inside = (shape.replicate == 1) | all(at == wanted);
+  if (!inside | (position.w >= shape.batch) | (channel >= shape.inputChannels)) { return vec4f(); }
   return leftAt(voxel(at, position.w, size), channel, shape.inputChannels);
 }
 
@@ -121,11 +119,15 @@ fn readersAt(at: vec4i, tap: vec3i, channel: i32) -> vec4f {
   var sum = vec4f();
   if ((at.w >= shape.batch) | (channel >= shape.outputChannels)) { return sum; }
   let size = outputSize();
-  let origin = at.xyz + shape.padding - tap;
-  // Division that rounds down, of a number that is never below -kernel.
-  var last = (origin + STRIDE * shape.kernel) / STRIDE - shape.kernel;
-  var first = (origin + STRIDE * shape.kernel + STRIDE - 1) / STRIDE - shape.kernel;
-  if (REPLICATE == 1) {
+  var first = at.xyz + shape.padding - tap;
+  var last = first;
+  if (STRIDED == 1) {
+    // Rounded up and down; the numerators are made positive, because division rounds towards zero.
+    let numerator = first + shape.stride * shape.kernel;
+    first = (numerator + shape.stride - 1) / shape.stride - shape.kernel;
+    last = numerator / shape.stride - shape.kernel;
+  }
+  if (shape.replicate == 1) {
     first = select(first, vec3i(), at.xyz == vec3i());
     last = select(last, size - 1, at.xyz == inputSize() - 1);
   }

@@ -52,6 +52,12 @@ export function geometry(op: string, x: Spec, w: Spec, params: Conv3dParams): Co
   return { ...params, batch, input, output, inputChannels, outputChannels }
 }
 
+/** How the uniform block of a kernel that takes any convolution begins. */
+export function shapeWords(g: Conv3dGeometry): number[] {
+  const sizes = [g.batch, g.inputChannels, g.outputChannels, ...g.input, ...g.output]
+  return [...sizes, g.kernel, g.stride, g.padding, g.mode === 'replicate' ? 1 : 0]
+}
+
 /** The index that a tap reads on one axis, or −1 for a zero. */
 function tapIndex(position: number, size: number, mode: Conv3dParams['mode']): number {
   if (position >= 0 && position < size) return position

@@ -5,7 +5,7 @@ import { sharedSum } from '../reduce/program.ts'
 import forwardDirect from './forward.direct.wgsl'
 import forwardLanes from './forward.lanes.wgsl'
 import { gemmLayout, gemmProgram, productSize } from './gemm.ts'
-import { type Conv3dGeometry, type Conv3dParams, convolutionCost, geometry } from './geometry.ts'
+import { type Conv3dGeometry, type Conv3dParams, convolutionCost, geometry, shapeWords } from './geometry.ts'
 import inputBorder from './input.border.wgsl'
 import inputDirect from './input.direct.wgsl'
 import type { Conv3dGradientParams } from './op.ts'
@@ -16,12 +16,6 @@ import weightLanes from './weight.lanes.wgsl'
 const FEW_CHANNELS = 2
 
 const f32 = (shape: readonly number[]): Spec => ({ shape, dtype: 'f32' })
-
-/** The uniform block that all direct kernels share, up to what each appends. */
-function directShape(g: Conv3dGeometry): number[] {
-  const sizes = [g.batch, g.inputChannels, g.outputChannels, ...g.input, ...g.output]
-  return [...sizes, g.kernel, g.stride, g.padding, g.mode === 'replicate' ? 1 : 0]
-}
 
 /** Kernels of the lanes family are written for one shape of convolution, and for subgroups of a known size. */
 function lanesFit(device: Capabilities, { kernel, stride, padding }: Conv3dParams): boolean {
@@ -111,7 +105,7 @@ export const forwardKernels: readonly Kernel<Conv3dParams>[] = [
     suits: (device, [x]) => !device.software && x!.shape[4]! > FEW_CHANNELS,
     program([x, w, bias], _, params, device) {
       const g = geometry('conv3d', x!, w!, params)
-      const layout = gemmLayout(productSize('forward', g), device.limits)
+      const layout = gemmLayout(productSize('forward', g), device)
       return gemmProgram('forward', g, bias !== undefined, layout)
     },
     cost: ([x, w], _, params) => convolutionCost(geometry('conv3d', x!, w!, params)),
@@ -126,7 +120,7 @@ export const forwardKernels: readonly Kernel<Conv3dParams>[] = [
             source: forwardDirect,
             file: 'forward.direct.wgsl',
             bindings: ['input0', 'input1', bias ? 'input2' : 'input1', 'output'],
-            uniforms: { u32: [...directShape(g), bias ? 1 : 0] },
+            uniforms: { u32: [...shapeWords(g), bias ? 1 : 0] },
             grid: linearGrid(elements(y.shape), 64),
           },
         ],
@@ -175,7 +169,7 @@ export const inputGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
     suits: (device) => !device.software,
     program([, w], dx, params, device) {
       const g = geometry('conv3dInput', dx, w!, params)
-      return gemmProgram('input', g, false, gemmLayout(productSize('input', g), device.limits))
+      return gemmProgram('input', g, false, gemmLayout(productSize('input', g), device))
     },
     cost: ([, w], dx, params) => convolutionCost(geometry('conv3dInput', dx, w!, params)),
   },
@@ -189,7 +183,7 @@ export const inputGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
             source: inputDirect,
             file: 'input.direct.wgsl',
             bindings: ['input0', 'input1', 'output'],
-            uniforms: { u32: directShape(g) },
+            uniforms: { u32: shapeWords(g) },
             grid: linearGrid(elements(dx.shape), 64),
           },
         ],
@@ -235,7 +229,7 @@ export const weightGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
     suits: (device) => !device.software,
     program([x], _dw, params, device) {
       const g = geometry('conv3dWeight', x!, f32(params.shape), params)
-      return gemmProgram('weight', g, false, gemmLayout(productSize('weight', g), device.limits))
+      return gemmProgram('weight', g, false, gemmLayout(productSize('weight', g), device))
     },
     cost: ([x], _, params) => convolutionCost(geometry('conv3dWeight', x!, f32(params.shape), params)),
   },
@@ -250,7 +244,7 @@ export const weightGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
         source: weightDirect,
         file: 'weight.direct.wgsl',
         bindings: ['input0', 'input1', shares > 1 ? 'scratch0' : 'output'],
-        uniforms: { u32: [...directShape(g), shares] },
+        uniforms: { u32: [...shapeWords(g), shares] },
         grid: linearGrid(weights * shares, 64),
       }
       return sharedSum(partial, shares, weights)
