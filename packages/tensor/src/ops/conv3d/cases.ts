@@ -33,6 +33,34 @@ const problems: readonly Conv3dProblem[] = [
   { kernel: 5, stride: 3, padding: 2, mode: 'replicate', batch: 1, size: [7, 6, 9], inputs: 2, outputs: 2 },
 ]
 
+/**
+ * The convolutions of a 3D U-Net of four levels (see `uNet3d` of the models) whose first has `base` output channels, for
+ * patches of `side` voxels: each one that differs, in the order of the forward pass.
+ */
+export function uNetLayers(base: number, side: number, batch: number): readonly Conv3dProblem[] {
+  const layer = (level: number, inputs: number, outputs: number): Conv3dProblem => {
+    const size = side >> level
+    return { ...same3, mode: 'replicate', batch, size: [size, size, size], inputs, outputs }
+  }
+  return [
+    layer(0, 1, base),
+    layer(0, base, 2 * base),
+    layer(1, 2 * base, 2 * base),
+    layer(1, 2 * base, 4 * base),
+    layer(2, 4 * base, 4 * base),
+    layer(2, 4 * base, 8 * base),
+    layer(3, 8 * base, 8 * base),
+    layer(3, 8 * base, 16 * base),
+    layer(2, 24 * base, 8 * base),
+    layer(2, 8 * base, 8 * base),
+    layer(1, 12 * base, 4 * base),
+    layer(1, 4 * base, 4 * base),
+    layer(0, 6 * base, 2 * base),
+    layer(0, 2 * base, 2 * base),
+    { ...layer(0, 2 * base, 4), kernel: 1, padding: 0, mode: 'zero' },
+  ]
+}
+
 const describe = (p: Conv3dProblem): string =>
   `x[${[p.batch, ...p.size, p.inputs]}]→${p.outputs} k${p.kernel} s${p.stride} p${p.padding} ${p.mode}`
 

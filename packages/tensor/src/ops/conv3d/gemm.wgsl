@@ -317,26 +317,27 @@ fn main(
   }
 
   let columns = select(shape.outputChannels, shape.inputChannels, DIRECTION == INPUT);
+  var rows = taps * shape.inputChannels;
+  if (DIRECTION == FORWARD) { rows = shape.batch * shape.outputDepth * shape.outputHeight * shape.outputWidth; }
+  if (DIRECTION == INPUT) { rows = shape.batch * shape.inputDepth * shape.inputHeight * shape.inputWidth; }
   // unroll
-  for (var i = 0; i < THREAD_ROWS; i++) {
-    var row = firstRow + (down + i / 4 * DOWN) * 4 + i % 4;
-    var rows = 0;
-    var inside = true;
-    if (DIRECTION == FORWARD) { rows = shape.batch * shape.outputDepth * shape.outputHeight * shape.outputWidth; }
-    if (DIRECTION == INPUT) { rows = shape.batch * shape.inputDepth * shape.inputHeight * shape.inputWidth; }
-    if (DIRECTION == WEIGHT) {
-      rows = taps * shape.inputChannels;
-      inside = row % paddedChannels < shape.inputChannels;
-      row = row / paddedChannels * shape.inputChannels + row % paddedChannels;
+  for (var c = 0; c < THREAD_COLUMNS; c++) {
+    var column = firstColumn + (across + c / 4 * ACROSS) * 4 + c % 4;
+    if (DIRECTION == INPUT) { column = firstColumn + across + c * ACROSS; }
+    var addend = 0.0;
+    if (DIRECTION == FORWARD) {
+      if ((shape.hasBias == 1) & (share == 0) & (column < columns)) { addend = bias[column]; }
     }
     // unroll
-    for (var c = 0; c < THREAD_COLUMNS; c++) {
-      var column = firstColumn + (across + c / 4 * ACROSS) * 4 + c % 4;
-      if (DIRECTION == INPUT) { column = firstColumn + across + c * ACROSS; }
-      if (inside & (row < rows) & (column < columns)) {
-        var value = sums[i * THREAD_FOURS + c / 4][c % 4];
-        if ((shape.hasBias == 1) & (share == 0)) { value += bias[column]; }
-        result[(share * rows + row) * columns + column] = value;
+    for (var i = 0; i < THREAD_ROWS; i++) {
+      var row = firstRow + (down + i / 4 * DOWN) * 4 + i % 4;
+      var inside = column < columns;
+      if (DIRECTION == WEIGHT) {
+        inside &= row % paddedChannels < shape.inputChannels;
+        row = row / paddedChannels * shape.inputChannels + row % paddedChannels;
+      }
+      if (inside & (row < rows)) {
+        result[(share * rows + row) * columns + column] = sums[i * THREAD_FOURS + c / 4][c % 4] + addend;
       }
     }
   }

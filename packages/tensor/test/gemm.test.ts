@@ -1,0 +1,201 @@
+import { afterAll, describe, expect, it } from 'vitest'
+import { create } from 'webgpu'
+import { apply, input, type Tensor } from '../src/graph/tensor.ts'
+import { openGpu } from '../src/node/index.ts'
+import type { Kernel } from '../src/op.ts'
+import {
+  type GemmLayout,
+  gemmLayout,
+  gemmProgram,
+  type ProductSize,
+  productSize,
+  TILES,
+} from '../src/ops/conv3d/gemm.ts'
+import { type Conv3dGeometry, outputSize } from '../src/ops/conv3d/geometry.ts'
+import { chooseKernel } from '../src/plan/choose.ts'
+import type { Capabilities } from '../src/runtime/capabilities.ts'
+import { Runtime } from '../src/runtime/runtime.ts'
+import { type Conv3dProblem, checkCase, conv3dCase, type OpCase, uNetLayers } from '../src/testing/index.ts'
+
+const DIRECTIONS = ['forward', 'input', 'weight'] as const
+const OPS = { forward: 'conv3d', input: 'conv3dInput', weight: 'conv3dWeight' } as const
+
+/** A GPU with WebGPU's default limits. */
+const plainGpu: Capabilities = {
+  adapter: 'a GPU',
+  software: false,
+  subgroupSize: 32,
+  features: new Set(['subgroups']),
+  limits: {
+    maxStorageBufferBindingSize: 2 ** 27,
+    maxBufferSize: 2 ** 28,
+    maxComputeWorkgroupStorageSize: 16_384,
+    maxComputeInvocationsPerWorkgroup: 256,
+  },
+}
+const roomyGpu: Capabilities = {
+  ...plainGpu,
+  limits: { ...plainGpu.limits, maxComputeWorkgroupStorageSize: 49_152 },
+}
+
+const geometryOf = (p: Conv3dProblem): Conv3dGeometry => ({
+  ...p,
+  input: p.size,
+  output: p.size.map((size) => outputSize(size, p)) as [number, number, number],
+  inputChannels: p.inputs,
+  outputChannels: p.outputs,
+})
+
+const nodeOf = (opCase: OpCase): Tensor =>
+  opCase.build(opCase.inputs.map(({ spec }, index) => input(`x${index}`, spec)))
+
+/** All convolutions of the paper's networks: a U-Net of base 32, and a discriminator with strides. */
+const layers: readonly Conv3dProblem[] = [
+  ...uNetLayers(32, 32, 8),
+  ...[1, 16, 32, 64].map((inputs, index): Conv3dProblem => {
+    const size = 32 >> index
+    const outputs = 16 << index
+    const convolution = { kernel: 3, stride: 2, padding: 1, mode: 'replicate' } as const
+    return { ...convolution, batch: 8, size: [size, size, size], inputs, outputs }
+  }),
+]
+const products = layers.flatMap((layer) => DIRECTIONS.map((d) => productSize(d, geometryOf(layer))))
+
+describe('the layout of a product', () => {
+  const bytes = ({ tile, depth, buffers }: GemmLayout) => 4 * buffers * depth * (tile.ROWS + tile.COLUMNS)
+  const odd: ProductSize[] = [
+    { rows: 1, columns: 1, inner: 1, groups: 1 },
+    { rows: 2 ** 24, columns: 4, inner: 64, groups: 1 },
+    { rows: 4, columns: 17, inner: 3, groups: 343 },
+  ]
+
+  it.each([
+    ['default limits', plainGpu],
+    ['more workgroup memory', roomyGpu],
+  ])('keeps to %s', (_, device) => {
+    for (const size of [...products, ...odd]) {
+      const layout = gemmLayout(size, device)
+      const { ROWS, COLUMNS, THREAD_ROWS, THREAD_COLUMNS } = layout.tile
+      expect(bytes(layout)).toBeLessThanOrEqual(device.limits.maxComputeWorkgroupStorageSize)
+      expect((ROWS / THREAD_ROWS) * (COLUMNS / THREAD_COLUMNS)).toBeLessThanOrEqual(256)
+    }
+  })
+
+  it('covers the result with tiles, and K with shares of which none is empty', () => {
+    for (const size of [...products, ...odd]) {
+      const { tile, depth, tiles, slices, slicesPerShare, shares } = gemmLayout(size, plainGpu)
+      expect(tiles[0] * tile.ROWS).toBeGreaterThanOrEqual(size.rows)
+      expect(tiles[1] * tile.COLUMNS).toBeGreaterThanOrEqual(size.columns)
+      expect(slices * depth).toBeGreaterThanOrEqual(size.inner * size.groups)
+      expect(shares * slicesPerShare).toBeGreaterThanOrEqual(slices)
+      expect((shares - 1) * slicesPerShare).toBeLessThan(slices)
+    }
+  })
+
+  it('takes large tiles for wide layers, narrow ones for few channels, and short slices for few inputs', () => {
+    const layout = (rows: number, columns: number, inner: number) =>
+      gemmLayout({ rows, columns, inner, groups: 27 }, plainGpu)
+    expect(layout(262_144, 64, 192).tile).toEqual(TILES[1])
+    expect(layout(32_768, 128, 384).tile).toEqual(TILES[0])
+    expect(layout(262_144, 4, 64).tile).toEqual(TILES[4])
+    expect(layout(262_144, 64, 192).depth).toBe(16)
+    expect(layout(262_144, 64, 8).depth).toBe(8)
+    expect(layout(262_144, 64, 192).shares).toBe(1)
+  })
+
+  it('shares K out where tiles alone would leave most of a GPU idle', () => {
+    const { tiles, shares } = gemmLayout({ rows: 512, columns: 512, inner: 256, groups: 27 }, plainGpu)
+    expect(tiles[0] * tiles[1] * shares).toBeGreaterThan(200)
+  })
+
+  it('has room for two slices where the device has', () => {
+    const size = { rows: 32_768, columns: 128, inner: 384, groups: 27 }
+    expect([gemmLayout(size, plainGpu).buffers, gemmLayout(size, roomyGpu).buffers]).toEqual([1, 2])
+  })
+
+  it('keeps a grid within 65,535 workgroups a dimension', () => {
+    const layer: Conv3dProblem = { ...layers[0]!, batch: 64, size: [64, 96, 96], inputs: 4, outputs: 4 }
+    const g = geometryOf(layer)
+    const { stages } = gemmProgram('forward', g, false, gemmLayout(productSize('forward', g), plainGpu))
+    expect(stages[0]!.grid.every((size) => size <= 65_535)).toBe(true)
+    expect(stages[0]!.grid[0] * stages[0]!.grid[1]).toBeGreaterThan(65_535)
+  })
+})
+
+describe('the kernel of a convolution', () => {
+  const software: Capabilities = { ...plainGpu, software: true, subgroupSize: 8 }
+  const chosen = (device: Capabilities, direction: (typeof DIRECTIONS)[number], inputs: number) => {
+    const node = nodeOf(conv3dCase(OPS[direction], { ...layers[1]!, inputs }))
+    return chooseKernel(node, device, {}, 'test').name
+  }
+
+  it.each(DIRECTIONS)(
+    '%s: a product on GPUs, lanes on renderers with subgroups, else the plain one',
+    (direction) => {
+      expect(chosen(plainGpu, direction, 32)).toBe('gemm')
+      expect(chosen(software, direction, 32)).toBe('lanes')
+      expect(chosen({ ...software, subgroupSize: null }, direction, 32)).toBe('direct')
+    },
+  )
+
+  it('is the plain one on GPUs too for the forward pass of one input channel', () => {
+    expect(chosen(plainGpu, 'forward', 1)).toBe('direct')
+    expect(chosen(plainGpu, 'weight', 1)).toBe('gemm')
+  })
+})
+
+describe('tiles of several fours for each invocation', async () => {
+  const opened = await openGpu({ device: process.env['VOXNORM_TEST_DEVICE'] ?? 'swiftshader' })
+  const runtime = await Runtime.open(opened.gpu, { software: opened.software })
+  afterAll(() => {
+    runtime.dispose()
+    opened.release()
+  })
+  // As in the tiles for GPUs, but with fewer invocations, and so much less to compile.
+  const tile = { ROWS: 16, COLUMNS: 32, THREAD_ROWS: 8, THREAD_COLUMNS: 8 }
+
+  it.each(DIRECTIONS)('compute the same: %s', async (direction) => {
+    const problem: Conv3dProblem = { ...layers[1]!, batch: 1, size: [3, 4, 5], inputs: 20, outputs: 36 }
+    const opCase = conv3dCase(OPS[direction], problem)
+    const g = geometryOf(problem)
+    const size = productSize(direction, g)
+    const depth = 8
+    const slices = size.groups * Math.ceil(size.inner / depth)
+    const slicesPerShare = Math.ceil(slices / 3)
+    const layout: GemmLayout = {
+      tile,
+      depth,
+      buffers: 1,
+      tiles: [Math.ceil(size.rows / tile.ROWS), Math.ceil(size.columns / tile.COLUMNS)],
+      slices,
+      slicesPerShare,
+      shares: Math.ceil(slices / slicesPerShare),
+    }
+    const kernel: Kernel<never> = { name: 'tile', program: () => gemmProgram(direction, g, false, layout) }
+    const op = { ...opCase.op, kernels: [kernel] }
+    const build: typeof opCase.build = (inputs) => apply(op, inputs, opCase.build(inputs).params as never)
+    await expect(checkCase(runtime, { ...opCase, op, build })).resolves.toHaveLength(1)
+  })
+})
+
+describe('texts for GPUs', () => {
+  it('compile for every layer of the networks at full width', async () => {
+    const nobody = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis'])
+    const runtime = await Runtime.open(nobody)
+    const texts = new Set<string>()
+    for (const layer of layers) {
+      for (const direction of DIRECTIONS) {
+        const node = nodeOf(conv3dCase(OPS[direction], layer))
+        const kernel = chooseKernel(node, plainGpu, {}, 'null')
+        const specs = node.inputs.map(({ spec }) => spec)
+        for (const { source, file, constants } of kernel.program(specs, node.spec, node.params, plainGpu)
+          .stages) {
+          await runtime.kernel(source, file, constants)
+          texts.add(`${file}${JSON.stringify(constants)}`)
+        }
+      }
+    }
+    expect(texts.size).toBeGreaterThan(10)
+    runtime.dispose()
+  })
+})
