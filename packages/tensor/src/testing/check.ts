@@ -28,7 +28,7 @@ export function instantiate(
   return { output: opCase.build(inputs), feeds }
 }
 
-/** Names of the kernels of a case's op that fit a device, the preferred one first. */
+/** Names of the kernels of a case's op that fit a device, in the op's order: the plain one last. */
 export function fittingKernels(device: Capabilities, opCase: OpCase): string[] {
   const { output } = instantiate(opCase)
   const nodes = collect([output]).filter((tensor) => tensor.op === (opCase.op as unknown))
