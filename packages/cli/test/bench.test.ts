@@ -51,6 +51,7 @@ describe('bench', () => {
     )
     const forward = rows.filter(({ target }) => target === 'conv3d.forward')
     expect(forward.at(-1)).toMatchObject({ kernel: 'direct', speedup: 1 })
+    expect(forward.filter(({ chosen }) => chosen)).toHaveLength(1)
     for (const row of rows) {
       expect(row).toMatchObject({ case: 'x[1,8,8,8,4] w[3,3,3,4,8]', dtype: 'f32', rounds: 2 })
       expect(row.adapter).toMatch(/\w/)

@@ -184,7 +184,7 @@ function describe(description: string, rows: readonly Row[]): string {
   const { peak_gflops, peak_gbps } = rows[0]!
   return [
     description,
-    `measured now: ${peak_gflops.toPrecision(3)} GFLOP/s of multiply-adds, ${peak_gbps.toPrecision(3)} GB/s of copying`,
+    `measured now: ${peak_gflops.toPrecision(3)} GFLOP/s of multiply-adds, ${peak_gbps.toPrecision(3)} GB/s of copying; * marks what plans take`,
     ...[...cases.values()].map((group) => `\n${caseTable(group)}`),
   ].join('\n')
 }

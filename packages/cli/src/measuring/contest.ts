@@ -1,6 +1,13 @@
 import { type Clock, clockOf, compile, type Plan, type Runtime, SlotPool } from '@voxnorm/tensor'
 import { kernelProcessorTime } from '@voxnorm/tensor/node'
-import { checkCase, compare, fittingKernels, instantiate, toleranceOf } from '@voxnorm/tensor/testing'
+import {
+  checkCase,
+  chosenKernel,
+  compare,
+  fittingKernels,
+  instantiate,
+  toleranceOf,
+} from '@voxnorm/tensor/testing'
 import type { Measurement } from './row.ts'
 import type { KernelProblem } from './targets.ts'
 
@@ -54,10 +61,12 @@ export async function contest(
         one.processorTimes.push((kernelProcessorTime() - used) / runs)
       }
     }
+    const chosen = chosenKernel(runtime.capabilities, opCase)
     return entered.map((one) => ({
       target: problem.target,
       case: problem.name,
       kernel: one.kernel,
+      chosen: one.kernel === chosen,
       times: one.times,
       processorTimes: one.processorTimes,
       clock,

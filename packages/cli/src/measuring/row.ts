@@ -7,6 +7,8 @@ export interface Row {
   readonly target: string
   readonly case: string
   readonly kernel: string
+  /** Whether it is the kernel that a plan takes by itself. */
+  readonly chosen: boolean
   readonly adapter: string
   readonly dtype: 'f32'
   readonly ms_median: number
@@ -51,6 +53,7 @@ export interface Measurement {
   readonly target: string
   readonly case: string
   readonly kernel: string
+  readonly chosen: boolean
   readonly times: readonly number[]
   readonly processorTimes: readonly number[]
   readonly clock: Clock
@@ -79,6 +82,7 @@ export function rowOf(
     target: measured.target,
     case: measured.case,
     kernel: measured.kernel,
+    chosen: measured.chosen,
     adapter: device.name,
     dtype: 'f32',
     ms_median: time,
@@ -110,7 +114,7 @@ const known = (value: number | null, digits: number): string =>
   value === null || value === 0 ? UNKNOWN : value.toPrecision(digits)
 
 const COLUMNS: readonly (readonly [string, (row: Row) => string])[] = [
-  ['kernel', ({ kernel }) => kernel],
+  ['kernel', ({ kernel, chosen }) => (chosen ? `${kernel} *` : kernel)],
   ['ms', ({ ms_median }) => shortNumber(ms_median)],
   ['min', ({ ms_min }) => shortNumber(ms_min)],
   ['±', ({ ms_mad }) => String(Number(ms_mad.toPrecision(2)))],

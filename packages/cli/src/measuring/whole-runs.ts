@@ -46,7 +46,8 @@ export async function measureStep(runtime: Runtime, config: Config, rounds: numb
     return {
       target: 'step',
       case: `${config.preset} ${method}, batch ${batch} of ${model.patch}³, base ${model.base}`,
-      kernel: 'chosen',
+      kernel: 'all',
+      chosen: true,
       ...times,
       flops: sum('flops'),
       bytes: sum('bytes'),
@@ -100,7 +101,8 @@ export async function measurePrediction(
     return {
       target: 'predict',
       case: `${config.preset}, volume ${side}³, ${windows} windows of ${model.patch}³, base ${model.base}`,
-      kernel: 'chosen',
+      kernel: 'all',
+      chosen: true,
       ...times,
       flops: plan.summary.flops * batches,
       bytes: plan.summary.bytes * batches,

@@ -1,6 +1,7 @@
 import { KernelError } from '../errors.ts'
 import { collect, input, type Tensor } from '../graph/tensor.ts'
 import type { Kernel } from '../op.ts'
+import { chooseKernel } from '../plan/choose.ts'
 import { compile } from '../plan/compile.ts'
 import { Guard } from '../plan/guard.ts'
 import { execute } from '../reference/execute.ts'
@@ -30,14 +31,23 @@ export function instantiate(
 
 /** Names of the kernels of a case's op that fit a device, in the op's order: the plain one last. */
 export function fittingKernels(device: Capabilities, opCase: OpCase): string[] {
-  const { output } = instantiate(opCase)
-  const nodes = collect([output]).filter((tensor) => tensor.op === (opCase.op as unknown))
+  const nodes = nodesOf(opCase)
   const fits = (kernel: Kernel<never>) =>
     nodes.every(({ inputs, spec, params }) => {
       const specs = inputs.map((tensor) => tensor.spec)
       return kernel.fits?.(device, specs, spec, params as never) ?? true
     })
   return opCase.op.kernels.filter(fits).map(({ name }) => name)
+}
+
+/** Name of the kernel that a plan takes for a case when nobody names one. */
+export const chosenKernel = (device: Capabilities, opCase: OpCase): string =>
+  chooseKernel(nodesOf(opCase)[0]!, device, {}, opCase.name).name
+
+/** The case's op in its graph, as often as it occurs. */
+function nodesOf({ op, inputs, build }: OpCase): Tensor[] {
+  const leaves = inputs.map(({ spec }, index) => input(`x${index}`, spec))
+  return collect([build(leaves)]).filter((tensor) => tensor.op === (op as unknown))
 }
 
 /** What `checkCase` may be told. */

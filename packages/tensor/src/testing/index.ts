@@ -3,7 +3,15 @@ export { type Conv3dProblem, conv3dCase, uNetLayers } from '../ops/conv3d/cases.
 export { poolCases } from '../ops/pool/cases.ts'
 export { allCases } from './all-cases.ts'
 export type { InputCase, OpCase, OpCases, Pick } from './cases.ts'
-export { type CheckResult, checkCase, compare, fittingKernels, instantiate, toleranceOf } from './check.ts'
+export {
+  type CheckResult,
+  checkCase,
+  chosenKernel,
+  compare,
+  fittingKernels,
+  instantiate,
+  toleranceOf,
+} from './check.ts'
 export { measureRoof, type Roof } from './roof.ts'
 export { median, medianDeviation } from './statistics.ts'
 export { fill, picker, uniform } from './values.ts'
