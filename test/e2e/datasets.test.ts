@@ -29,8 +29,12 @@ describe.skipIf(!built)('data sets of other tools, and two modalities (needs the
     folder = mkdtempSync(path.join(tmpdir(), 'voxnorm-e2e-'))
     await writeBids(at('bids'))
     writeFileSync(at('config.yaml'), CONFIG)
-    const { code, err } = voxnorm(folder, 'train', 'config.yaml', '-o', 'run', '--device', 'software')
+    const { code, out, err } = voxnorm(
+      folder,
+      ...['train', 'config.yaml', '-o', 'run', '--device', 'software', '--json'],
+    )
     if (code !== 0) throw new Error(err)
+    expect(JSON.parse(out)).toMatchObject({ run: 'run', reason: 'finished', iteration: 2 })
   })
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 

@@ -89,17 +89,27 @@ async function runWords(words: readonly string[]): Promise<ExitCode> {
     process.stdout.write(`${version()}\n`)
     return EXIT.done
   }
+  const format = textFlag(parsed, 'log-format') === 'json' ? 'json' : 'text'
   const log = openLog({
     write: (text) => process.stderr.write(text),
     terminal: process.stderr.isTTY === true,
-    format: textFlag(parsed, 'log-format') === 'json' ? 'json' : 'text',
+    format,
     quiet: hasFlag(parsed, 'quiet'),
     now: Date.now,
   })
+  if (hasFlag(parsed, 'set') && command.configurable !== true) {
+    log.warning('set', `--set changes nothing here: voxnorm ${command.name} reads no config`)
+  }
   try {
     const result = await command.run({ arguments: parsed, log, words })
     print(result, hasFlag(parsed, 'json'))
     return result.exitCode
+  } catch (error) {
+    if (format === 'text') throw error
+    // Whoever reads the log line by line as JSON must be able to read its end, too.
+    const message = errorBlock(error, hasFlag(parsed, 'debug')).trimEnd()
+    log.error('failed', message.replace(/^error: /, ''), { code: exitCodeOf(error) })
+    return exitCodeOf(error)
   } finally {
     log.endProgress()
   }

@@ -17,6 +17,7 @@ export interface Progress {
 export interface Log {
   info(event: string, message: string, fields?: Readonly<Record<string, unknown>>): void
   warning(event: string, message: string, fields?: Readonly<Record<string, unknown>>): void
+  error(event: string, message: string, fields?: Readonly<Record<string, unknown>>): void
   /** Reports progress as often as the caller likes; the log decides what to show. */
   progress(progress: Progress): void
   /** Removes the progress line; the next {@link Log.progress} starts a new measurement of the rate. */
@@ -65,6 +66,7 @@ export function openLog(options: LogOptions): Log {
   return {
     info: (event, message, fields = {}) => say('info', event, message, fields),
     warning: (event, message, fields = {}) => say('warning', event, message, fields),
+    error: (event, message, fields = {}) => say('error', event, message, fields),
     progress(progress) {
       const time = now()
       if (started === undefined) {

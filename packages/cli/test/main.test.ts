@@ -65,6 +65,24 @@ describe('main', () => {
     expect(err).toContain('    at ')
   })
 
+  it('ends a JSON log with the error as one more line of JSON', async () => {
+    expect(await main(['report', 'no-such-folder', '--log-format', 'json'])).toBe(66)
+    expect(err.split('\n')).toHaveLength(2)
+    expect(JSON.parse(err)).toMatchObject({
+      level: 'error',
+      code: 66,
+      message: 'no-such-folder: there is no such folder.\n  fix: give a run or prediction folder',
+    })
+  })
+
+  it('warns that --set changes nothing where there is no config', async () => {
+    await main(['report', 'no-such-folder', '--set', 'inference.stride=4'])
+    expect(err).toContain('--set changes nothing here: voxnorm report reads no config')
+    err = ''
+    await main(['train', 'no-such.yaml', '-o', 'run', '--set', 'seed=4'])
+    expect(err).not.toContain('--set changes nothing')
+  })
+
   it('shows the list and ends with 64 when no command is given', async () => {
     expect(await main([])).toBe(64)
     expect(out).toContain('usage: voxnorm COMMAND')

@@ -33,6 +33,7 @@ interface Selection {
 /** `voxnorm bench`: checks kernels and whole runs against float64, times them, and compares with the roofline. */
 export const bench: Command = {
   name: 'bench',
+  configurable: true,
   summary: 'Times conv3d[.forward|.input|.weight], norm, pool, step or predict (TARGET).',
   usage: 'bench [TARGET] [flags]',
   positionals: { name: 'TARGET', minimum: 0, maximum: 1 },

@@ -32,6 +32,7 @@ import { version } from '../version.ts'
 /** `voxnorm train`: trains the networks as a configuration says and fills a run folder. */
 export const train: Command = {
   name: 'train',
+  configurable: true,
   summary: 'Trains generator, segmenter and discriminator; writes a run folder.',
   usage: 'train CONFIG -o RUN [flags]',
   positionals: { name: 'CONFIG', minimum: 1, maximum: 1 },
