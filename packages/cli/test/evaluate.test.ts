@@ -230,14 +230,16 @@ describe('evaluate', () => {
     })
   })
 
-  it('finds predictions of BIDS names in a derivative tree', async () => {
+  it('finds predictions of BIDS names in a derivative tree, with the numbers of its dseg.tsv', async () => {
     const { out, table } = await writeCases('bids', [makeCase('sub-01', 'a', 5)])
     const tree = path.join(folder, 'bids', 'tree')
     const one = makeCase('sub-01', 'a', 5)
     await writeVolumeFile(
       path.join(tree, 'sub-01/anat/sub-01_dseg.nii.gz'),
-      makeLabelVolume(SHAPE, toBids(one.reference), AFFINE),
+      makeLabelVolume(SHAPE, one.reference, AFFINE),
     )
+    const dseg = 'index\tabbreviation\n0\tBG\n1\tCSF\n2\tGM\n3\tWM\n'
+    writeFileSync(path.join(tree, 'dseg.tsv'), dseg)
     const { document } = await run('-i', tree, '--reference', table, '-o', path.join(out, 'scores'))
     expect((document as { segmentation: { dice: number }[] }).segmentation.map(({ dice }) => dice)).toEqual([
       1, 1, 1,

@@ -208,7 +208,10 @@ function outsideConvention(
   const expected = known.length > 12 ? 'its numbers' : known.join(', ')
   return new DataError(
     `The label map holds ${listed.join(', ')}${more}, but the convention ${convention.name} knows only ${expected}.`,
-    { ...(file === undefined ? {} : { file }), fix: 'set data.labels to the convention of these files' },
+    {
+      ...(file === undefined ? {} : { file }),
+      fix: 'name the convention of these files: data.labels in a config, --labels of evaluate',
+    },
   )
 }
 

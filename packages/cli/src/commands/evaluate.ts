@@ -24,6 +24,7 @@ import {
   harmonizationRows,
   type SubjectIntensities,
 } from '../evaluation/harmonization.ts'
+import { predictedLabels } from '../evaluation/predicted-labels.ts'
 import {
   SEGMENTATION_COLUMNS,
   type SegmentationRow,
@@ -81,7 +82,7 @@ export const evaluate: Command = {
       name: 'label-convention',
       kind: 'text',
       value: 'NAME',
-      help: 'label convention of the predictions (bids)',
+      help: 'label convention of the predictions',
     },
   ],
   example: 'voxnorm evaluate -i predictions --reference data/dataset.tsv',
@@ -89,9 +90,10 @@ export const evaluate: Command = {
     const input = textFlag(parsed, 'input')!
     const output = textFlag(parsed, 'output') ?? input
     const asked = textFlag(parsed, 'labels')
+    const told = textFlag(parsed, 'label-convention')
     const conventions: Conventions = {
       reference: asked === undefined ? 'bids' : conventionName(asked),
-      prediction: conventionName(textFlag(parsed, 'label-convention') ?? 'bids'),
+      prediction: told === undefined ? (predictedLabels(input) ?? 'bids') : conventionName(told),
     }
     // Segmentations can be scored without knowing the sites; only the comparison of sites is then empty.
     const dataset = await openDataset(textFlag(parsed, 'reference')!, {
