@@ -28,6 +28,7 @@ const problems: readonly Conv3dProblem[] = [
   { kernel: 1, stride: 1, padding: 0, mode: 'zero', batch: 2, size: [3, 2, 5], inputs: 6, outputs: 3 },
   { kernel: 3, stride: 2, padding: 1, mode: 'replicate', batch: 2, size: [5, 8, 6], inputs: 2, outputs: 3 },
   { kernel: 3, stride: 2, padding: 1, mode: 'zero', batch: 1, size: [7, 4, 5], inputs: 3, outputs: 2 },
+  { kernel: 3, stride: 2, padding: 1, mode: 'replicate', batch: 1, size: [2, 3, 19], inputs: 5, outputs: 6 },
   { kernel: 4, stride: 2, padding: 1, mode: 'zero', batch: 1, size: [6, 6, 8], inputs: 2, outputs: 3 },
   { kernel: 3, stride: 1, padding: 0, mode: 'zero', batch: 1, size: [4, 5, 6], inputs: 2, outputs: 2 },
   { kernel: 5, stride: 3, padding: 2, mode: 'replicate', batch: 1, size: [7, 6, 9], inputs: 2, outputs: 2 },

@@ -2,6 +2,7 @@ import { elements, type Spec } from '../../graph/spec.ts'
 import { type Kernel, linearGrid, type Program, type Stage } from '../../op.ts'
 import type { Capabilities } from '../../runtime/capabilities.ts'
 import { sharedSum } from '../reduce/program.ts'
+import { forwardBlocks, inputBlocks, weightBlocks } from './blocks.ts'
 import forwardDirect from './forward.direct.wgsl'
 import forwardLanes from './forward.lanes.wgsl'
 import { gemmLayout, gemmProgram, productSize } from './gemm.ts'
@@ -110,6 +111,7 @@ export const forwardKernels: readonly Kernel<Conv3dParams>[] = [
     },
     cost: ([x, w], _, params) => convolutionCost(geometry('conv3d', x!, w!, params)),
   },
+  forwardBlocks,
   {
     name: 'direct',
     program([x, w, bias], y, params) {
@@ -173,6 +175,7 @@ export const inputGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
     },
     cost: ([, w], dx, params) => convolutionCost(geometry('conv3dInput', dx, w!, params)),
   },
+  inputBlocks,
   {
     name: 'direct',
     program([, w], dx, params) {
@@ -233,6 +236,7 @@ export const weightGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
     },
     cost: ([x], _, params) => convolutionCost(geometry('conv3dWeight', x!, f32(params.shape), params)),
   },
+  weightBlocks,
   {
     name: 'direct',
     program([x], dw, params): Program {
