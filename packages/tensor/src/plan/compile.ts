@@ -221,18 +221,25 @@ function normalize(definition: PlanDefinition): Normalized {
     ...(definition.updates ?? []).flatMap((update) => update.inputs),
   ]
   const representative = mergeEqual(collect(roots))
+  const merged = [...new Set(representative.values())].sort((a, b) => a.id - b.id)
   const placed = new Map<Tensor, ArenaVariable>()
   const copies: Tensor[] = []
-  for (const [variable, tensor] of assigned) {
-    let value = representative.get(tensor)!
-    // A leaf, a reshaped view or a result that already has a place is copied; anything else is written in place.
-    if (isLeaf(value) || value.op === reshapeOp || placed.has(value)) {
-      value = copy(value)
-      copies.push(value)
+  const isRead = new Set(
+    merged.filter(({ op }) => op !== reshapeOp).flatMap(({ inputs }) => inputs.map(source)),
+  )
+  const values = assigned.map(([, tensor]) => representative.get(tensor)!)
+  const sources = values.map(source)
+  for (const [index, [variable]] of assigned.entries()) {
+    let made = sources[index]!
+    // Results are written in place, unless another dispatch reads them that may write into the same arena: WebGPU forbids
+    // a dispatch to do both with one buffer. Copies of a result that is wanted twice are such dispatches.
+    const isWantedTwice = sources.indexOf(made) !== sources.lastIndexOf(made)
+    if (isLeaf(made) || isRead.has(made) || isWantedTwice) {
+      made = copy(values[index]!)
+      copies.push(made)
     }
-    placed.set(value, variable)
+    placed.set(made, variable)
   }
-  const merged = [...new Set(representative.values())].sort((a, b) => a.id - b.id)
   return {
     tensors: [...merged, ...copies],
     outputs: new Map(
