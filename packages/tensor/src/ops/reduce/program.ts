@@ -1,5 +1,5 @@
 import { elements, type Spec, strides } from '../../graph/spec.ts'
-import { linearGrid, type Program, type Slot, type Stage } from '../../op.ts'
+import { linearGrid, type Program, packing, type Slot, type Stage } from '../../op.ts'
 import { padRank } from '../broadcast/op.ts'
 import source from './reduce.wgsl'
 
@@ -10,22 +10,33 @@ const SHORTEST_SHARE = 32
 
 const MAX_RANK = 5
 
+type Axes = readonly [sizes: readonly number[], strides: readonly number[]]
+
+/** How four neighbouring outputs can be summed at once: where they lie side by side, and all strides allow it. */
+function packed([sizes, steps]: Axes, [, reducedSteps]: Axes) {
+  const isContiguous = steps.at(-1) === 1
+  return packing(...sizes.slice(-1), ...steps.slice(0, -1), ...reducedSteps, isContiguous ? 4 : 1)
+}
+
 /** One pass over `[kept, reduced]`, each output's sum in `shares` pieces. */
-function pass(
-  kept: readonly [sizes: number[], strides: number[]],
-  reduced: readonly [sizes: number[], strides: number[]],
-  shares: number,
-  bindings: readonly Slot[],
-): Stage {
-  const axes = [kept, reduced].flatMap(([sizes, steps]) => [
-    ...padRank(sizes, 1).slice(1),
-    ...padRank(steps, 0),
+function pass(kept: Axes, reduced: Axes, shares: number, bindings: readonly Slot[]): Stage {
+  const { numbers, constants } = packed(kept, reduced)
+  const [sizes, steps] = kept
+  const last = sizes.length - 1
+  const packedKept: Axes = [
+    sizes.map((size, axis) => (axis === last ? size / numbers : size)),
+    steps.map((step, axis) => (axis === last ? step : step / numbers)),
+  ]
+  const packedReduced: Axes = [reduced[0], reduced[1].map((step) => step / numbers)]
+  const axes = [packedKept, packedReduced].flatMap(([axisSizes, axisSteps]) => [
+    ...padRank(axisSizes, 1).slice(1),
+    ...padRank(axisSteps, 0),
   ])
-  const outputs = elements(kept[0])
+  const outputs = elements(packedKept[0])
   return {
     source,
     file: 'reduce.wgsl',
-    constants: { REDUCED_RANK: reduced[0].length <= 1 ? 1 : MAX_RANK },
+    constants: { ...constants, REDUCED_RANK: reduced[0].length <= 1 ? 1 : MAX_RANK },
     bindings,
     uniforms: { u32: [outputs, elements(reduced[0]), shares, ...axes] },
     grid: linearGrid(outputs * shares, 64),

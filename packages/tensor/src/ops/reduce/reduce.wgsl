@@ -1,5 +1,6 @@
 // Sums over some axes. The operand is seen as [kept, reduced]: strides say where an element of either lies. Every
 // invocation sums a fixed share of one output's elements, so the order of additions never changes.
+alias Value = f32;
 const REDUCED_RANK = 5;
 struct Shape {
   outputs: u32, reduced: u32, shares: u32,
@@ -7,10 +8,9 @@ struct Shape {
   kept0: u32, kept1: u32, kept2: u32, kept3: u32, kept4: u32,
   reducedSize1: u32, reducedSize2: u32, reducedSize3: u32, reducedSize4: u32,
   reduced0: u32, reduced1: u32, reduced2: u32, reduced3: u32, reduced4: u32,
-
 }
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Value>;
+@group(0) @binding(1) var<storage, read_write> y: array<Value>;
 @group(0) @binding(2) var<uniform> shape: Shape;
 
 fn keptOffset(index: u32) -> u32 {
@@ -40,9 +40,13 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let base = keptOffset(i % shape.outputs);
   let share = i / shape.outputs;
   let length = (shape.reduced + shape.shares - 1u) / shape.shares;
-  var sum = 0.0;
-  for (var j = share * length; j < min((share + 1u) * length, shape.reduced); j++) {
-    sum += x[base + reducedOffset(j)];
+  let end = min((share + 1u) * length, shape.reduced);
+  var sum = Value(0.0);
+  var j = share * length;
+  for (; j + 4u <= end; j += 4u) {
+    // unroll
+    for (var k = 0; k < 4; k++) { sum += x[base + reducedOffset(j + u32(k))]; }
   }
+  for (; j < end; j++) { sum += x[base + reducedOffset(j)]; }
   y[i] = sum;
 }

@@ -1,7 +1,7 @@
 import { ShapeError } from '../../errors.ts'
 import { elements, type Spec, sameShape } from '../../graph/spec.ts'
 import { type Tensor, type Update, update } from '../../graph/tensor.ts'
-import { linearGrid, type UpdateOp } from '../../op.ts'
+import { linearGrid, packing, type UpdateOp } from '../../op.ts'
 import accumulateSource from './accumulate.wgsl'
 import adamSource from './adam.wgsl'
 import runningSource from './running-statistics.wgsl'
@@ -36,12 +36,14 @@ export const adamOp: UpdateOp<AdamParams> = {
     return [parameter!.map((value, index) => value - step(index)), m, v]
   },
   program([parameter], { beta1, beta2, epsilon, decay }) {
-    const count = elements(parameter!.shape)
+    const { numbers, constants } = packing(elements(parameter!.shape))
+    const count = elements(parameter!.shape) / numbers
     return {
       stages: [
         {
           source: adamSource,
           file: 'adam.wgsl',
+          constants,
           bindings: ['input0', 'input1', 'input2', 'input3', 'input4', 'input5'],
           uniforms: { u32: [count], f32: [beta1, beta2, epsilon, decay] },
           grid: linearGrid(count, 64),
