@@ -23,13 +23,16 @@ fn keptOffset(index: u32) -> u32 {
 }
 
 fn reducedOffset(index: u32) -> u32 {
-  if (REDUCED_RANK == 1) { return index * shape.reduced4; }
-  var i = index;
-  let i4 = i % shape.reducedSize4; i /= shape.reducedSize4;
-  let i3 = i % shape.reducedSize3; i /= shape.reducedSize3;
-  let i2 = i % shape.reducedSize2; i /= shape.reducedSize2;
-  let i1 = i % shape.reducedSize1; i /= shape.reducedSize1;
-  return i * shape.reduced0 + i1 * shape.reduced1 + i2 * shape.reduced2 + i3 * shape.reduced3 + i4 * shape.reduced4;
+  var offset = index * shape.reduced4;
+  if (REDUCED_RANK > 1) {
+    var i = index;
+    let i4 = i % shape.reducedSize4; i /= shape.reducedSize4;
+    let i3 = i % shape.reducedSize3; i /= shape.reducedSize3;
+    let i2 = i % shape.reducedSize2; i /= shape.reducedSize2;
+    let i1 = i % shape.reducedSize1; i /= shape.reducedSize1;
+    offset = i * shape.reduced0 + i1 * shape.reduced1 + i2 * shape.reduced2 + i3 * shape.reduced3 + i4 * shape.reduced4;
+  }
+  return offset;
 }
 
 @compute @workgroup_size(64)
