@@ -116,7 +116,7 @@ describe('the layout of a product', () => {
   it('keeps a grid within 65,535 workgroups a dimension', () => {
     const layer: Conv3dProblem = { ...layers[0]!, batch: 64, size: [64, 96, 96], inputs: 4, outputs: 4 }
     const g = geometryOf(layer)
-    const { stages } = gemmProgram('forward', g, false, gemmLayout(productSize('forward', g), plainGpu))
+    const { stages } = gemmProgram('forward', g, gemmLayout(productSize('forward', g), plainGpu))
     expect(stages[0]!.grid.every((size) => size <= 65_535)).toBe(true)
     expect(stages[0]!.grid[0] * stages[0]!.grid[1]).toBeGreaterThan(65_535)
   })
@@ -171,7 +171,7 @@ describe('tiles of several fours for each invocation', async () => {
       slicesPerShare,
       shares: Math.ceil(slices / slicesPerShare),
     }
-    const kernel: Kernel<never> = { name: 'tile', program: () => gemmProgram(direction, g, false, layout) }
+    const kernel: Kernel<never> = { name: 'tile', program: () => gemmProgram(direction, g, layout) }
     const op = { ...opCase.op, kernels: [kernel] }
     const build: typeof opCase.build = (inputs) => apply(op, inputs, opCase.build(inputs).params as never)
     await expect(checkCase(runtime, { ...opCase, op, build })).resolves.toHaveLength(1)

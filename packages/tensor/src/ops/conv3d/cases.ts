@@ -36,7 +36,7 @@ const problems: readonly Conv3dProblem[] = [
 
 /**
  * The convolutions of a 3D U-Net of four levels (see `uNet3d` of the models) whose first has `base` output channels, for
- * patches of `side` voxels: each one that differs, in the order of the forward pass.
+ * patches of `side` voxels: each one that differs, in the order of the forward pass, the decoder's before it is split.
  */
 export function uNetLayers(base: number, side: number, batch: number): readonly Conv3dProblem[] {
   const layer = (level: number, inputs: number, outputs: number): Conv3dProblem => {

@@ -47,6 +47,9 @@ export const TILES: readonly Tile[] = [
 /** For software renderers, where the kernel runs only to be checked: little to compile, and many tiles even so. */
 const SOFTWARE_TILE: Tile = { ROWS: 16, COLUMNS: 16, THREAD_ROWS: 4, THREAD_COLUMNS: 4 }
 
+/** Numbers of gemm.wgsl for what is added. */
+const ADDENDS = { none: 0, bias: 1, tensor: 2 } as const
+
 /** Workgroups that fill a large GPU: two for each of some 130 multiprocessors. */
 const ENOUGH_WORKGROUPS = 264
 /** A share of fewer slices spends more on writing and adding partial results than it gains. */
@@ -112,12 +115,20 @@ export function gemmLayout(size: ProductSize, device: Pick<Capabilities, 'softwa
   }
 }
 
-/** The dispatches of a member of the family. `layout` is an argument so that tests can try every tile. */
+/** What a product does besides. */
+export interface GemmOptions {
+  /** A third operand of the forward product that is added: a bias, or a tensor of the result's shape. */
+  readonly addend?: 'bias' | 'tensor' | undefined
+  /** Whether x is upsampled by two before the convolution; then `input` of the geometry is the size before. */
+  readonly doubled?: boolean
+}
+
+/** The dispatches of a member of the family. `layout` is an argument so that tests can try other tiles. */
 export function gemmProgram(
   direction: Direction,
   g: Conv3dGeometry,
-  hasBias: boolean,
   layout: GemmLayout,
+  { addend, doubled = false }: GemmOptions = {},
 ): Program {
   const { tile, depth, buffers, tiles, slices, slicesPerShare, shares } = layout
   const workgroups = tiles[0] * tiles[1]
@@ -134,9 +145,19 @@ export function gemmProgram(
       DEPTH: depth,
       BUFFERS: buffers,
     },
-    // Without a bias the right operand stands in for it: a binding must exist, its values are not used.
-    bindings: ['input0', 'input0', 'input1', 'input1', hasBias ? 'input2' : 'input1', target],
-    uniforms: { u32: [...shapeWords(g), hasBias ? 1 : 0, workgroups, tiles[1], slices, slicesPerShare] },
+    // Without an addend the right operand stands in for it: a binding must exist, its values are not used.
+    bindings: ['input0', 'input0', 'input1', 'input1', addend ? 'input2' : 'input1', target],
+    uniforms: {
+      u32: [
+        ...shapeWords(g),
+        doubled ? 1 : 0,
+        ADDENDS[addend ?? 'none'],
+        workgroups,
+        tiles[1],
+        slices,
+        slicesPerShare,
+      ],
+    },
     grid: [x, y, shares],
   }
   const results = {

@@ -6,6 +6,7 @@
 // A workgroup makes a tile of ROWS x COLUMNS and walks along K in slices of DEPTH. Slices go through registers into
 // workgroup memory: the next one is on its way from global memory while the present one is multiplied. Each invocation
 // sums THREAD_ROWS x THREAD_COLUMNS results in registers. K may be shared out; `sum` of the shares follows.
+// With `doubled`, x is upsampled before it is convolved: its voxels are repeated on every axis as they are gathered.
 const FORWARD = 0;
 const INPUT = 1;
 const WEIGHT = 2;
@@ -37,7 +38,9 @@ struct Shape {
   batch: i32, inputChannels: i32, outputChannels: i32,
   inputDepth: i32, inputHeight: i32, inputWidth: i32,
   outputDepth: i32, outputHeight: i32, outputWidth: i32,
-  kernel: i32, stride: i32, padding: i32, replicate: i32, hasBias: i32,
+  kernel: i32, stride: i32, padding: i32, replicate: i32, doubled: u32,
+  // What is added to a FORWARD result: 0 nothing, 1 one value for each column, 2 one for each element.
+  addend: i32,
   tiles: i32, columnTiles: i32, slices: i32, slicesPerShare: i32,
 }
 // Operands are bound twice, because WGSL has no constant that chooses the type of a binding.
@@ -45,7 +48,7 @@ struct Shape {
 @group(0) @binding(1) var<storage, read> leftFours: array<vec4f>;
 @group(0) @binding(2) var<storage, read> right: array<f32>;
 @group(0) @binding(3) var<storage, read> rightFours: array<vec4f>;
-@group(0) @binding(4) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read> addends: array<f32>;
 @group(0) @binding(5) var<storage, read_write> result: array<f32>;
 @group(0) @binding(6) var<uniform> shape: Shape;
 
@@ -105,22 +108,22 @@ fn rightAt(row: i32, channel: i32) -> vec4f {
 
 // What the tap reads of x for the output at `position`.
 fn patchAt(position: vec4i, tap: vec3i, channel: i32) -> vec4f {
-  let size = inputSize();
+  let size = inputSize() << vec3u(shape.doubled);
   let wanted = position.xyz * shape.stride + tap - shape.padding;
   let at = clamp(wanted, vec3i(), size - 1);
   let inside = (shape.replicate == 1) | all(at == wanted);
   if (!inside | (position.w >= shape.batch) | (channel >= shape.inputChannels)) { return vec4f(); }
-  return leftAt(voxel(at, position.w, size), channel, shape.inputChannels);
+  return leftAt(voxel(at >> vec3u(shape.doubled), position.w, inputSize()), channel, shape.inputChannels);
 }
 
 // The sum of dy over all outputs that read the input voxel `at` through the tap. On each axis they form a range: one or
-// none inside, and at the border, where indices were clamped, also all those beyond it.
+// none inside, two where x was doubled, and at the border, where indices were clamped, also all those beyond it.
 fn readersAt(at: vec4i, tap: vec3i, channel: i32) -> vec4f {
   var sum = vec4f();
   if ((at.w >= shape.batch) | (channel >= shape.outputChannels)) { return sum; }
   let size = outputSize();
-  var first = at.xyz + shape.padding - tap;
-  var last = first;
+  var first = (at.xyz << vec3u(shape.doubled)) + shape.padding - tap;
+  var last = first + i32(shape.doubled);
   if (STRIDED == 1) {
     // Rounded up and down; the numerators are made positive, because division rounds towards zero.
     let numerator = first + shape.stride * shape.kernel;
@@ -326,7 +329,7 @@ fn main(
     if (DIRECTION == INPUT) { column = firstColumn + across + c * ACROSS; }
     var addend = 0.0;
     if (DIRECTION == FORWARD) {
-      if ((shape.hasBias == 1) & (share == 0) & (column < columns)) { addend = bias[column]; }
+      if ((shape.addend == 1) & (share == 0) & (column < columns)) { addend = addends[column]; }
     }
     // unroll
     for (var i = 0; i < THREAD_ROWS; i++) {
@@ -337,6 +340,9 @@ fn main(
         row = row / paddedChannels * shape.inputChannels + row % paddedChannels;
       }
       if (inside & (row < rows)) {
+        if (DIRECTION == FORWARD) {
+          if ((shape.addend == 2) & (share == 0)) { addend = addends[row * columns + column]; }
+        }
         result[(share * rows + row) * columns + column] = sums[i * THREAD_FOURS + c / 4][c % 4] + addend;
       }
     }

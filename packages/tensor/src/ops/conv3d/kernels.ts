@@ -107,7 +107,7 @@ export const forwardKernels: readonly Kernel<Conv3dParams>[] = [
     program([x, w, bias], _, params, device) {
       const g = geometry('conv3d', x!, w!, params)
       const layout = gemmLayout(productSize('forward', g), device)
-      return gemmProgram('forward', g, bias !== undefined, layout)
+      return gemmProgram('forward', g, layout, { addend: bias && 'bias' })
     },
     cost: ([x, w], _, params) => convolutionCost(geometry('conv3d', x!, w!, params)),
   },
@@ -171,7 +171,7 @@ export const inputGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
     suits: (device) => !device.software,
     program([, w], dx, params, device) {
       const g = geometry('conv3dInput', dx, w!, params)
-      return gemmProgram('input', g, false, gemmLayout(productSize('input', g), device))
+      return gemmProgram('input', g, gemmLayout(productSize('input', g), device))
     },
     cost: ([, w], dx, params) => convolutionCost(geometry('conv3dInput', dx, w!, params)),
   },
@@ -232,7 +232,7 @@ export const weightGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
     suits: (device) => !device.software,
     program([x], _dw, params, device) {
       const g = geometry('conv3dWeight', x!, f32(params.shape), params)
-      return gemmProgram('weight', g, false, gemmLayout(productSize('weight', g), device))
+      return gemmProgram('weight', g, gemmLayout(productSize('weight', g), device))
     },
     cost: ([x], _, params) => convolutionCost(geometry('conv3dWeight', x!, f32(params.shape), params)),
   },

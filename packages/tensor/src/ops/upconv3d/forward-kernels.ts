@@ -1,8 +1,15 @@
 import { elements, type Spec } from '../../graph/spec.ts'
 import { type Cost, type Kernel, linearGrid } from '../../op.ts'
+import { gemmLayout, gemmProgram, productSize } from '../conv3d/gemm.ts'
 import forwardDirect from './forward.direct.wgsl'
 import forwardLanes from './forward.lanes.wgsl'
-import { hasLanes, productCost, type UpsampledConv3dParams, upsampledGeometry } from './geometry.ts'
+import {
+  doubledGeometry,
+  hasLanes,
+  productCost,
+  type UpsampledConv3dParams,
+  upsampledGeometry,
+} from './geometry.ts'
 
 /** Eight outputs for each voxel, and eight sums of taps for each of them. */
 const forwardCost = ([x, w]: readonly Spec[], _: Spec, params: UpsampledConv3dParams): Cost =>
@@ -20,6 +27,7 @@ export const forwardKernels: readonly Kernel<UpsampledConv3dParams>[] = [
   {
     name: 'lanes',
     fits: hasLanes,
+    suits: (device) => device.software,
     program([x, w, addend], _, params, device) {
       const { full, low } = upsampledGeometry('upsampledConv3d', x!, w!, params)
       const lanes = device.subgroupSize!
@@ -44,6 +52,17 @@ export const forwardKernels: readonly Kernel<UpsampledConv3dParams>[] = [
           },
         ],
       }
+    },
+    cost: forwardCost,
+  },
+  {
+    // At full resolution, 27 products for each output, but x stays small in memory.
+    name: 'gemm',
+    suits: (device) => !device.software,
+    program([x, w, addend], _, params, device) {
+      const g = doubledGeometry(upsampledGeometry('upsampledConv3d', x!, w!, params))
+      const layout = gemmLayout(productSize('forward', g), device)
+      return gemmProgram('forward', g, layout, { addend: addend && 'tensor', doubled: true })
     },
     cost: forwardCost,
   },

@@ -57,6 +57,9 @@ export function visitUpsampled(
   visit(full, (x, w, y) => meet(source[x]!, w, y))
 }
 
+/** The sizes as the matrix product of conv3d wants them when it doubles x itself. */
+export const doubledGeometry = ({ full, low }: UpsampledGeometry): Conv3dGeometry => ({ ...full, input: low })
+
 /** Whether kernels of the lanes family run here: they are written for subgroups of a known size. */
 export const hasLanes = (device: Capabilities): boolean =>
   device.subgroupSize !== null && device.subgroupSize >= 4

@@ -1,7 +1,9 @@
 import { elements, type Spec } from '../../graph/spec.ts'
 import { type Cost, type Kernel, linearGrid, type Program, type Slot, type Stage } from '../../op.ts'
+import { gemmLayout, gemmProgram, productSize } from '../conv3d/gemm.ts'
 import { sharedSum } from '../reduce/program.ts'
 import {
+  doubledGeometry,
   hasLanes,
   productCost,
   type UpsampledConv3dParams,
@@ -65,6 +67,7 @@ export const inputGradientKernels: readonly Kernel<UpsampledConv3dParams>[] = [
   {
     name: 'lanes',
     fits: hasLanes,
+    suits: (device) => device.software,
     program([, w], dx, params, device) {
       const g = upsampledGeometry('upsampledConv3dInput', dx, w!, params)
       const lanes = device.subgroupSize!
@@ -79,6 +82,16 @@ export const inputGradientKernels: readonly Kernel<UpsampledConv3dParams>[] = [
         uniforms: { u32: uniforms },
         grid: [Math.ceil(voxels / VOXELS), Math.ceil(inputChannels / (lanes * VECTORS)), 1],
       }))
+    },
+    cost: inputCost,
+  },
+  {
+    // The sums of tap-sums.wgsl are made while dy is gathered.
+    name: 'gemm',
+    suits: (device) => !device.software,
+    program([, w], dx, params, device) {
+      const g = doubledGeometry(upsampledGeometry('upsampledConv3dInput', dx, w!, params))
+      return gemmProgram('input', g, gemmLayout(productSize('input', g), device), { doubled: true })
     },
     cost: inputCost,
   },
@@ -150,6 +163,7 @@ export const weightGradientKernels: readonly Kernel<UpsampledConv3dParams>[] = [
   {
     name: 'lanes',
     fits: hasLanes,
+    suits: (device) => device.software,
     program([x], dw, params, device) {
       const g = weightGeometry(x!, dw, params)
       const lanes = device.subgroupSize!
@@ -166,6 +180,16 @@ export const weightGradientKernels: readonly Kernel<UpsampledConv3dParams>[] = [
         uniforms: { u32: uniforms },
         grid: [pairGroups, channelGroups, shares],
       }))
+    },
+    cost: weightCost,
+  },
+  {
+    // At full resolution: 216 products for each voxel of x.
+    name: 'gemm',
+    suits: (device) => !device.software,
+    program([x], dw, params, device) {
+      const g = doubledGeometry(weightGeometry(x!, dw, params))
+      return gemmProgram('weight', g, gemmLayout(productSize('weight', g), device), { doubled: true })
     },
     cost: weightCost,
   },
