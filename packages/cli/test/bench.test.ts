@@ -6,6 +6,7 @@ import { conv3dCase } from '@voxnorm/tensor/testing'
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { main } from '../src/main.ts'
 import { parseShapes } from '../src/measuring/shape.ts'
+import { KERNEL_TARGETS } from '../src/measuring/targets.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'voxnorm-bench-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -183,6 +184,18 @@ describe('bench', () => {
 })
 
 describe('shapes', () => {
+  it('has the layers of the U-Net at full width by name, for convolutions only', async () => {
+    const [forward, , , norm] = KERNEL_TARGETS
+    const names = forward!.sets!.unet!.flatMap((shape) => forward!.problems(shape)).map(({ name }) => name)
+    expect(names).toHaveLength(15)
+    expect(names).toContain('x[8,4,4,4,256] w[3,3,3,256,512]')
+    expect(names).toContain('x[8,32,32,32,192] w[3,3,3,192,64]')
+    expect(names.at(-1)).toBe('x[8,32,32,32,64] w[1,1,1,64,4] zero')
+    expect(norm!.sets).toBeUndefined()
+    expect(await run('norm', '--shape', 'unet')).toBe(64)
+    expect(err).toContain('"unet" is not of the form key=value')
+  })
+
   const KEYS = ['batch', 'size', 'in', 'out', 'kernel', 'stride', 'padding', 'mode'] as const
 
   it('combine lists and ranges, and keep defaults', () => {

@@ -43,7 +43,7 @@ export const bench: Command = {
       aliases: ['sweep'],
       kind: 'list',
       value: 'SHAPE',
-      help: 'such as size=8..32,in=4/8,out=8: every combination',
+      help: 'such as size=8..32,in=4/8; conv3d knows unet too',
     },
     { name: 'kernel', kind: 'list', value: 'NAME', help: 'these and the plain one (all that fit)' },
     { name: 'rounds', kind: 'integer', value: 'N', help: 'times that each is timed, in turns (5)' },
@@ -58,9 +58,9 @@ export const bench: Command = {
     const out = textFlag(parsed, 'out')
     checkFlags(selection, { texts, rounds, wanted, out })
     const problemsOf = (software: boolean) =>
-      selection.kernels.flatMap(({ keys, shapes, problems }) => {
+      selection.kernels.flatMap(({ keys, shapes, sets = {}, problems }) => {
         const asked = texts.length > 0 ? texts : [software ? shapes.software : shapes.hardware]
-        return asked.flatMap((text) => parseShapes(text, keys)).flatMap(problems)
+        return asked.flatMap((text) => sets[text] ?? parseShapes(text, keys)).flatMap(problems)
       })
     // Mistakes are found before a device is opened.
     checkKernels(problemsOf(true), wanted)

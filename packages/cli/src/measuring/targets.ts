@@ -1,4 +1,11 @@
-import { BATCH_NORM_PARTS, batchNormCase, conv3dCase, type OpCase, poolCases } from '@voxnorm/tensor/testing'
+import {
+  BATCH_NORM_PARTS,
+  batchNormCase,
+  conv3dCase,
+  type OpCase,
+  poolCases,
+  uNetLayers,
+} from '@voxnorm/tensor/testing'
 import type { Shape, ShapeKey } from './shape.ts'
 
 /** One op at one shape: what kernels are timed on. */
@@ -19,16 +26,27 @@ export interface KernelTarget {
   readonly keys: readonly ShapeKey[]
   /** What is timed without `--shape`; a software device needs less to be busy. */
   readonly shapes: { readonly software: string; readonly hardware: string }
+  /** Sets of shapes that `--shape` takes by name. */
+  readonly sets?: Readonly<Record<string, readonly Shape[]>>
   problems(shape: Shape): KernelProblem[]
 }
 
 const CONV_KEYS = ['batch', 'size', 'in', 'out', 'kernel', 'stride', 'padding', 'mode'] as const
 const FIELD_KEYS = ['batch', 'size', 'channels'] as const
 
+/** The convolutions of the paper's U-Net, at full width and for eight patches: enough to fill a large GPU. */
+const UNET: readonly Shape[] = uNetLayers(32, 32, 8).map(({ inputs, outputs, ...layer }) => ({
+  ...layer,
+  in: inputs,
+  out: outputs,
+  channels: outputs,
+}))
+
 const convolution = (direction: 'forward' | 'input' | 'weight'): KernelTarget => ({
   name: `conv3d.${direction}`,
   keys: CONV_KEYS,
   shapes: { software: 'size=16,in=32,out=32', hardware: 'batch=8,size=32,in=32,out=32/64' },
+  sets: { unet: UNET },
   problems(shape) {
     const op = { forward: 'conv3d', input: 'conv3dInput', weight: 'conv3dWeight' } as const
     const opCase = (at: Shape) => conv3dCase(op[direction], { ...at, inputs: at.in, outputs: at.out })
