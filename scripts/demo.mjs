@@ -21,8 +21,8 @@ writeFileSync(
   config,
   `preset: tiny
 seed: ${seed}
-data: { table: dataset/dataset.tsv, voxelSize: 2 }
-train: { timeLimit: 4m }
+data: { table: dataset/dataset.tsv }
+train: { timeLimit: 5m }
 `,
 )
 voxnorm('train', config, '-o', model, ...words)

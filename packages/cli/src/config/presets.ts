@@ -81,6 +81,7 @@ export const PRESETS: Readonly<Record<Config['preset'], Config>> = {
       ...paper.model,
       base: 4,
       padding: 'zero',
+      activation: 'leaky-relu',
       discriminator: { ...paper.model.discriminator, base: 4 },
     },
     loss: {
@@ -90,8 +91,8 @@ export const PRESETS: Readonly<Record<Config['preset'], Config>> = {
       dice: 'per-class-code',
     },
     optim: {
-      generator: { lr: 1e-2, milestones: [4, 6], gamma: 0.3 },
-      segmenter: { lr: 1e-2, milestones: [4, 6], gamma: 0.3 },
+      generator: { lr: 7e-3, milestones: [6, 8], gamma: 0.3 },
+      segmenter: { lr: 7e-3, milestones: [6, 8], gamma: 0.3 },
       discriminator: { lr: 1e-3, plateau: { factor: 0.1, patience: 7 } },
       weightDecay: 0,
     },
