@@ -80,6 +80,13 @@ describe('grad', () => {
     expect(value(dx!, { x: 3 })).toEqual([108])
   })
 
+  it('keeps the digits of a sigmoid where its value has rounded to 1', () => {
+    const x = input('x', f32())
+    const [dx] = grad(sigmoid(x), [x])
+    expect(value(dx!, { x: 40 })[0]! * Math.exp(40)).toBeCloseTo(1, 12)
+    expect(value(dx!, { x: -40 })[0]! * Math.exp(40)).toBeCloseTo(1, 12)
+  })
+
   it('of a loss with respect to itself is its cotangent', () => {
     const x = input('x', f32())
     expect(value(grad(x, [x])[0]!, { x: 3 })).toEqual([1])

@@ -7,17 +7,7 @@ import {
   type StoredTensor,
   tensorsToArena,
 } from '@voxnorm/autograd'
-import {
-  type Arena,
-  apply,
-  mul,
-  negate,
-  type Runtime,
-  relu,
-  sigmoid,
-  softmax,
-  type Tensor,
-} from '@voxnorm/tensor'
+import { type Arena, type Runtime, relu, sigmoid, softmax, type Tensor } from '@voxnorm/tensor'
 import type { Method, ModelConfig } from './config.ts'
 import { type Discriminator, discriminator, runDiscriminator } from './discriminator.ts'
 import { type Mode, type NormMoments, runUNet3d, type UNet3d, type UNetPass, uNet3d } from './unet3d.ts'
@@ -116,18 +106,8 @@ export function generate(
   mode: Mode,
 ): UNetPass & { readonly image: Tensor } {
   const pass = runUNet3d(networks.generator!.weights, x, { ...config, mode })
-  const last = { sigmoid: steadySigmoid, relu, none: (y: Tensor) => y }[config.generatorOutput]
+  const last = { sigmoid, relu, none: (y: Tensor) => y }[config.generatorOutput]
   return { ...pass, image: last(pass.output) }
-}
-
-/**
- * A sigmoid whose gradient is σ(x)·σ(−x). The usual y·(1 − y) loses its digits where the output is close to 1, and a
- * generator of scaled images is often close to 1.
- */
-function steadySigmoid(x: Tensor): Tensor {
-  const { op, params } = sigmoid(x)
-  const vjp: typeof op.vjp = (ct, [input], y) => [() => mul(ct, mul(y, sigmoid(negate(input!))))]
-  return apply({ ...op, vjp }, [x], params)
 }
 
 /** S on a batch: its pass, and the probabilities of the classes `[N,D,H,W,4]`. */

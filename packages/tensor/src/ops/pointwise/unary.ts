@@ -74,7 +74,8 @@ export const sigmoidOp = unaryOp({
   // The exponent is never positive, so that nothing overflows.
   wgsl: 'select(exp(-abs(x)), 1.0, x >= 0.0) / (1.0 + exp(-abs(x)))',
   value: (x) => (x >= 0 ? 1 : Math.exp(x)) / (1 + Math.exp(-Math.abs(x))),
-  gradient: (ct, _x, y) => mul(ct, mul(y, affine(y, -1, 1))),
+  // σ(x)·σ(−x). The shorter y·(1 − y) loses its digits where y is close to 1, and is 0 from x = 17 on.
+  gradient: (ct, x, y) => mul(ct, mul(y, sigmoid(negate(x)))),
 })
 
 export const expOp = unaryOp({
