@@ -1,13 +1,8 @@
-import { readFileSync } from 'node:fs'
-import { readSafetensors } from '@voxnorm/autograd'
-import { type PreparedSubject, readVolume, windowStarts } from '@voxnorm/data'
-import { createPredictor, predictPlanes, predictVolume, type StoredModel } from '@voxnorm/models'
+import { createPredictor, predictPlanes, predictVolume } from '@voxnorm/models'
 import type { Runtime } from '@voxnorm/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type GoldenCase, goldenCases, goldenFolder, hasGolden } from '../../autograd/test/golden.ts'
 import { openTestDevice } from './device.ts'
 import { randomModel } from './examples.ts'
-import { modelOf } from './golden-model.ts'
 import { ball } from './subjects.ts'
 
 let runtime: Runtime
@@ -18,47 +13,6 @@ beforeAll(async () => {
   close = device.close
 })
 afterAll(() => close?.())
-
-const golden = (name: string) => readFileSync(`${goldenFolder}/${name}`)
-
-/** The stored grid as the network sees it, divided by the maximum; the mask is what is above zero. */
-function storedGrid(item: GoldenCase): Pick<PreparedSubject, 'shape' | 'channels' | 'image' | 'mask'> {
-  const { shape, data } = readVolume(golden(item.inputs[0]), { name: item.inputs[0] })
-  const maximum = data.reduce((a, b) => Math.max(a, b))
-  const mask = Uint8Array.from(data, (value) => (value > 0 ? 1 : 0))
-  const image = Float32Array.from(data, (value) => value / maximum)
-  return { shape: [shape[2], shape[1], shape[0]], channels: 1, image, mask }
-}
-
-describe.skipIf(!hasGolden)('inference against PyTorch (needs ../shared)', () => {
-  it.each(goldenCases('inference').map((item) => [item.id, item] as const))('%s', async (_, item) => {
-    const tensors = new Map(
-      item.weights.files.flatMap((file: string) => [...readSafetensors(golden(file)).tensors]),
-    ) as StoredModel['tensors']
-    const model = { config: modelOf(item), names: ['generator', 'segmenter'] as const, tensors }
-    const volume = storedGrid(item)
-    const { window, stride } = item.attrs
-    expect(windowStarts(volume.shape[1], window, stride)).toEqual(item.starts.y)
-    expect(volume.mask.reduce((sum, value) => sum + value, 0)).toBe(item.brain_voxels)
-    const predictor = await createPredictor(runtime, model)
-    const { normalized, probabilities, labels } = await predictVolume(predictor, volume, { window, stride })
-
-    const norm = readVolume(golden(item.expected.norm), { name: 'norm.nii.gz' }).data
-    expect(worst(normalized[0]!, norm)).toBeLessThanOrEqual(item.tol_abs.norm)
-    const [nx, ny] = [volume.shape[2], volume.shape[1]]
-    for (const { xyz, prob, norm: value, label } of item.examples) {
-      const voxel = xyz[0] + nx * (xyz[1] + ny * xyz[2])
-      expect(Math.abs(normalized[0]![voxel]! - value[0])).toBeLessThanOrEqual(item.tol_abs.norm)
-      const got = probabilities.map((image) => image[voxel]!)
-      expect(worst(got, prob)).toBeLessThanOrEqual(item.tol_abs.prob)
-      expect(labels[voxel]).toBe(label)
-    }
-    const dseg = readVolume(golden(item.expected.dseg), { name: 'dseg.nii.gz' }).data
-    const flipped = labels.reduce((count, label, voxel) => count + (label === dseg[voxel] ? 0 : 1), 0)
-    expect(flipped / item.brain_voxels).toBeLessThanOrEqual(item.tol_flip_rate)
-    predictor.dispose()
-  })
-})
 
 function worst(got: ArrayLike<number>, expected: ArrayLike<number>): number {
   expect(got.length).toBe(expected.length)
