@@ -2,27 +2,17 @@ import {
   allocateNetworks,
   createTrainer,
   generate,
-  type ModelConfig,
   makeNetworks,
+  modelOfTraining,
   segment,
 } from '@voxnorm/models'
 import { compile, f32, input, type PlanSummary } from '@voxnorm/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { PRESETS } from '../../packages/cli/src/config/presets.ts'
 import { type OpenDevice, openDevice } from '../../packages/cli/src/device.ts'
 
 /** The networks of the paper for one modality and two sites. */
-const paper: ModelConfig = {
-  modalities: ['T1w'],
-  sites: ['iseg', 'mrbrains'],
-  classes: ['BG', 'CSF', 'GM', 'WM'],
-  base: 32,
-  padding: 'replicate',
-  activation: 'relu',
-  generatorOutput: 'sigmoid',
-  scaling: 'max',
-  patch: 32,
-  discriminator: { base: 16, dropout: 0.25 },
-}
+const paper = modelOfTraining(PRESETS.paper, [{ site: 'iseg' }, { site: 'mrbrains' }])
 
 /**
  * What a U-Net that keeps every output of a layer for its gradients stores, and a quarter for passing results, in MiB:
@@ -71,16 +61,12 @@ describe('plans of the paper model, per patch', () => {
     const trainer = await createTrainer(device.runtime, {
       networks,
       config: paper,
-      loss: {
-        lambda: 1.5,
-        classWeights: { BG: 0.22, CSF: 0.3, GM: 0.2, WM: 0.28 },
-        adversarial: 'minimax',
-      },
+      loss: PRESETS.paper.loss,
       batch: 1,
       microBatch: 1,
       augmented: false,
       warmup: false,
-      weightDecay: 1e-3,
+      weightDecay: PRESETS.paper.optim.weightDecay,
     })
     const plans = new Map(trainer.plans.map(({ name, summary }) => [name, summary]))
     expect([...plans.keys()]).toEqual(['system', 'discriminator'])
