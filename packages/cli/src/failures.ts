@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import path from 'node:path'
 import { formatTable } from '@voxnorm/data'
-import { writeFileAtomically } from './atomic-file.ts'
+import { writeFileAtomically } from '@voxnorm/data/node'
 import { errorBlock, exitCodeOf } from './exit-codes.ts'
 import type { Log } from './progress.ts'
 

@@ -11,14 +11,14 @@ import {
 } from 'node:fs'
 import path from 'node:path'
 import { OutputError } from '@voxnorm/data'
-import { stringify } from 'yaml'
 import {
   makeFolder,
   outputFailure,
   removeTemporaryFiles,
   writeFileAtomically,
   writeFully,
-} from './atomic-file.ts'
+} from '@voxnorm/data/node'
+import { stringify } from 'yaml'
 import type { Config } from './config/schema.ts'
 
 /** One line of metrics.jsonl: what it is about, when, and flat numbers such as `loss.seg`. */

@@ -14,9 +14,9 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { InputOutputError, OutputError } from '@voxnorm/data'
+import { outputFailure, removeTemporaryFiles, writeFileAtomically } from '@voxnorm/data/node'
 import { build } from 'esbuild'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { outputFailure, removeTemporaryFiles, writeFileAtomically } from '../src/atomic-file.ts'
 import { PRESETS } from '../src/config/presets.ts'
 import { parseConfig } from '../src/config/read-config.ts'
 import { type MetricsLine, openRunDirectory, readMetrics } from '../src/run-directory.ts'
@@ -183,7 +183,7 @@ describe('openRunDirectory', () => {
     const file = path.join(folder, 'big.bin')
     const bundle = path.join(folder, 'atomic-file.mjs')
     await build({
-      entryPoints: ['packages/cli/src/atomic-file.ts'],
+      entryPoints: ['packages/data/src/node/atomic-file.ts'],
       outfile: bundle,
       bundle: true,
       format: 'esm',

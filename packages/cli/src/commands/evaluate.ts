@@ -12,8 +12,7 @@ import {
   scaleIntensities,
   toInternal,
 } from '@voxnorm/data'
-import { openDataset, readVolumeFile } from '@voxnorm/data/node'
-import { makeFolder, writeFileAtomically } from '../atomic-file.ts'
+import { makeFolder, openDataset, readVolumeFile, writeFileAtomically } from '@voxnorm/data/node'
 import type { Command } from '../command.ts'
 import { textFlag } from '../command-line.ts'
 import { findPredictions, type Prediction } from '../evaluation/find-predictions.ts'

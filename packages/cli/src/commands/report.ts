@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { MissingInputError } from '@voxnorm/data'
-import { writeFileAtomically } from '../atomic-file.ts'
+import { writeFileAtomically } from '@voxnorm/data/node'
 import type { Command } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
 import { predictionReport } from '../report/prediction-report.ts'

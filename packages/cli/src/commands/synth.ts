@@ -15,8 +15,7 @@ import {
   type SiteStyle,
   type Split,
 } from '@voxnorm/data'
-import { writeVolumeFile } from '@voxnorm/data/node'
-import { makeFolder, outputFailure, writeFileAtomically } from '../atomic-file.ts'
+import { makeFolder, outputFailure, writeFileAtomically, writeVolumeFile } from '@voxnorm/data/node'
 import type { Command } from '../command.ts'
 import { type Arguments, numberFlag, textFlag } from '../command-line.ts'
 import { EXIT } from '../exit-codes.ts'

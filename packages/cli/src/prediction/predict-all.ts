@@ -1,7 +1,6 @@
 import path from 'node:path'
 import type { LabelConvention, NamedVolume, PreparedSubject, Shape3 } from '@voxnorm/data'
-import { readVolumeFile } from '@voxnorm/data/node'
-import { makeFolder, writeFileAtomically } from '../atomic-file.ts'
+import { makeFolder, readVolumeFile, writeFileAtomically } from '@voxnorm/data/node'
 import { forEachInput, type Outcome, writeFailures } from '../failures.ts'
 import type { ModelConfig } from '../model-file.ts'
 import type { Log } from '../progress.ts'

@@ -8,8 +8,7 @@ import {
   segmentationRows,
   voxelSizes,
 } from '@voxnorm/data'
-import { writeVolumeFile } from '@voxnorm/data/node'
-import { makeFolder, writeFileAtomically } from '../atomic-file.ts'
+import { makeFolder, writeFileAtomically, writeVolumeFile } from '@voxnorm/data/node'
 import type { PredictionInput } from './inputs.ts'
 import { insideBids } from './output-names.ts'
 import type { SubjectPrediction } from './predict-subject.ts'

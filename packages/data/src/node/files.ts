@@ -1,13 +1,13 @@
-import { randomUUID } from 'node:crypto'
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
-import { InputOutputError, MissingInputError, OutputError } from '../errors.ts'
+import { InputOutputError, MissingInputError } from '../errors.ts'
 import { companionNames } from '../image/names.ts'
 import { type WriteOptions, writeNifti } from '../image/nifti-writer.ts'
 import { readVolume } from '../image/read.ts'
 import type { AnyVolume, Volume } from '../image/volume.ts'
+import { makeFolder, writeFileAtomically } from './atomic-file.ts'
 
 /** Node's own gzip leaves out name and time stamp, too, and is several times faster than the portable one. */
 const compress = promisify(gzip)
@@ -26,7 +26,7 @@ export async function readVolumeFile(path: string): Promise<Volume> {
 /**
  * Writes a volume as NIfTI, compressed when `path` ends in `.gz`; the file appears complete or not at all.
  *
- * Throws like {@link writeFileAtomically}.
+ * Missing folders are made. Throws like {@link writeFileAtomically}.
  */
 export async function writeVolumeFile(
   path: string,
@@ -34,26 +34,9 @@ export async function writeVolumeFile(
   options: WriteOptions = {},
 ): Promise<void> {
   const bytes = writeNifti(volume, options)
-  await writeFileAtomically(path, path.endsWith('.gz') ? await compress(bytes) : bytes)
-}
-
-/**
- * Writes a file beside its place and then renames it, so that a reader or a crash never sees half of it.
- *
- * Missing folders are made. Throws OutputError when the place cannot be written to and InputOutputError when the
- * disk fails or is full.
- */
-export async function writeFileAtomically(path: string, content: Uint8Array | string): Promise<void> {
-  const folder = dirname(path)
-  const temporary = join(folder, `.${basename(path)}.${randomUUID()}.tmp`)
-  try {
-    await mkdir(folder, { recursive: true })
-    await writeFile(temporary, content)
-    await rename(temporary, path)
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined)
-    throw writeError(path, error)
-  }
+  const stored = path.endsWith('.gz') ? await compress(bytes) : bytes
+  makeFolder(dirname(path))
+  writeFileAtomically(path, stored)
 }
 
 async function readInput(path: string): Promise<Uint8Array> {
@@ -86,24 +69,6 @@ async function readFirst(paths: readonly string[]): Promise<Uint8Array | undefin
     }
   }
   return undefined
-}
-
-function writeError(path: string, error: unknown): OutputError | InputOutputError {
-  const code = codeOf(error)
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new InputOutputError('There is no space left to write the file.', {
-      file: path,
-      cause: error,
-      fix: 'free some space or choose another place.',
-    })
-  }
-  if (code === 'EIO' || code === 'EFBIG')
-    return new InputOutputError('The disk failed while the file was written.', { file: path, cause: error })
-  return new OutputError(`The file cannot be written (${code}).`, {
-    file: path,
-    cause: error,
-    fix: 'choose a folder that exists or can be made and that this user may write to.',
-  })
 }
 
 function codeOf(error: unknown): string {

@@ -1,5 +1,12 @@
 // Files
-export { readVolumeFile, writeFileAtomically, writeVolumeFile } from './files.ts'
+export {
+  makeFolder,
+  outputFailure,
+  removeTemporaryFiles,
+  writeFileAtomically,
+  writeFully,
+} from './atomic-file.ts'
+export { readVolumeFile, writeVolumeFile } from './files.ts'
 
 // Data sets
 

@@ -16,7 +16,7 @@ import {
   toLabelVolume,
   writeNifti,
 } from '@voxnorm/data'
-import { readVolumeFile, writeFileAtomically, writeVolumeFile } from '@voxnorm/data/node'
+import { readVolumeFile, writeVolumeFile } from '@voxnorm/data/node'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 
@@ -41,8 +41,8 @@ test('says what is missing or in the way', async () => {
   await expect(readVolumeFile(join(folder, 'no.nii'))).rejects.toThrow(MissingInputError)
   await expect(readVolumeFile(folder)).rejects.toThrow('This is a folder')
   await writeFile(join(folder, 'file'), 'x')
-  await expect(writeFileAtomically(join(folder, 'file', 'below.nii'), 'x')).rejects.toThrow(OutputError)
-  await expect(writeFileAtomically(folder, 'x')).rejects.toThrow(OutputError)
+  await expect(writeVolumeFile(join(folder, 'file', 'below.nii'), volume)).rejects.toThrow(OutputError)
+  await expect(writeVolumeFile(folder, volume)).rejects.toThrow(OutputError)
   expect(await readdir(folder)).toEqual(['file'])
 })
 

@@ -10,7 +10,7 @@ import {
   writeSync,
 } from 'node:fs'
 import path from 'node:path'
-import { InputOutputError, OutputError } from '@voxnorm/data'
+import { InputOutputError, OutputError } from '../errors.ts'
 
 const TEMPORARY = /^\..+\.\d+\.tmp$/
 
