@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { ConfigError } from '@voxnorm/data'
+import { makeFolder, writeFileAtomically } from '@voxnorm/data/node'
 import { measureRoof } from '@voxnorm/tensor/testing'
-import { makeFolder, writeFileAtomically } from '../atomic-file.ts'
 import type { Command } from '../command.ts'
 import { listFlag, numberFlag, textFlag } from '../command-line.ts'
 import { parseConfig } from '../config/read-config.ts'
