@@ -3,6 +3,7 @@ import { type Kernel, linearGrid, type Program, type Stage } from '../../op.ts'
 import type { Capabilities } from '../../runtime/capabilities.ts'
 import { sharedSum } from '../reduce/program.ts'
 import forwardSource from './forward.blocks.wgsl'
+import { isMostlyPadding } from './gemm.ts'
 import { type Conv3dGeometry, type Conv3dParams, convolutionCost, geometry, shapeWords } from './geometry.ts'
 import inputSource from './input.blocks.wgsl'
 import type { Conv3dGradientParams } from './op.ts'
@@ -79,7 +80,8 @@ const suits = ({ software }: Capabilities): boolean => software
 
 export const forwardBlocks: Kernel<Conv3dParams> = {
   name: 'blocks',
-  suits,
+  // GPUs take it for the first layers of networks.
+  suits: (device, [x]) => suits(device) || isMostlyPadding(x!.shape[4]!),
   program: ([x, w, bias], _, params) =>
     forwardProgram(geometry('conv3d', x!, w!, params), bias !== undefined),
   cost: ([x, w], _, params) => convolutionCost(geometry('conv3d', x!, w!, params)),

@@ -115,6 +115,12 @@ export function gemmLayout(size: ProductSize, device: Pick<Capabilities, 'softwa
   }
 }
 
+/**
+ * Whether a forward convolution of so few input channels is no work for a matrix product: slices of eight would be mostly
+ * padding, and writing the output is most of what there is to do.
+ */
+export const isMostlyPadding = (inputChannels: number): boolean => inputChannels <= 2
+
 /** What a product does besides. */
 export interface GemmOptions {
   /** A third operand of the forward product that is added: a bias, or a tensor of the result's shape. */

@@ -5,16 +5,13 @@ import { sharedSum } from '../reduce/program.ts'
 import { forwardBlocks, inputBlocks, weightBlocks } from './blocks.ts'
 import forwardDirect from './forward.direct.wgsl'
 import forwardLanes from './forward.lanes.wgsl'
-import { gemmLayout, gemmProgram, productSize } from './gemm.ts'
+import { gemmLayout, gemmProgram, isMostlyPadding, productSize } from './gemm.ts'
 import { type Conv3dGeometry, type Conv3dParams, convolutionCost, geometry, shapeWords } from './geometry.ts'
 import inputBorder from './input.border.wgsl'
 import inputDirect from './input.direct.wgsl'
 import type { Conv3dGradientParams } from './op.ts'
 import weightDirect from './weight.direct.wgsl'
 import weightLanes from './weight.lanes.wgsl'
-
-/** With so few input channels a matrix product is mostly padding, and writing the output is most of the work. */
-const FEW_CHANNELS = 2
 
 const f32 = (shape: readonly number[]): Spec => ({ shape, dtype: 'f32' })
 
@@ -103,7 +100,7 @@ export const forwardKernels: readonly Kernel<Conv3dParams>[] = [
   },
   {
     name: 'gemm',
-    suits: (device, [x]) => !device.software && x!.shape[4]! > FEW_CHANNELS,
+    suits: (device, [x]) => !device.software && !isMostlyPadding(x!.shape[4]!),
     program([x, w, bias], _, params, device) {
       const g = geometry('conv3d', x!, w!, params)
       const layout = gemmLayout(productSize('forward', g), device)
