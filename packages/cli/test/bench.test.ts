@@ -103,7 +103,9 @@ describe('bench', () => {
     const words = ['conv3d.weight', '--sweep', 'size=2..4,in=1/2,out=1', '--kernel', 'direct', '--out', file]
     expect(await run(...words)).toBe(0)
     const [header, ...lines] = readFileSync(file, 'utf8').trimEnd().split('\n')
-    expect(header).toMatch(/^target,case,kernel,chosen,adapter,dtype,ms_median,ms_min,.*,roofline,.*max_rel_err/)
+    expect(header).toMatch(
+      /^target,case,kernel,chosen,adapter,dtype,ms_median,ms_min,.*,roofline,.*max_rel_err/,
+    )
     expect(lines.map((line) => /^conv3d.weight,"(x\[[\d,]+\]) w\[[\d,]+\]",direct,/.exec(line)?.[1])).toEqual(
       ['x[1,2,2,2,1]', 'x[1,2,2,2,2]', 'x[1,4,4,4,1]', 'x[1,4,4,4,2]'],
     )
