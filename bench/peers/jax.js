@@ -20,7 +20,7 @@ const KEEP = { keepdims: true }
 
 /**
  * jax-js on WebGPU. Its calls use up their arguments; `.ref` is one more use. The variant `split` convolves sample by
- * sample where the gradient of the weight would be wrong otherwise.
+ * sample from 32³ voxels on, where the gradient of the weight would be wrong for more than one.
  */
 export async function open() {
   if (!(await init('webgpu')).includes('webgpu')) throw new Error('jax-js has no WebGPU device here')
