@@ -19,6 +19,7 @@ const problems: readonly UpsampledConv3dProblem[] = [
   { mode: 'replicate', batch: 2, size: [1, 2, 1], inputs: 3, outputs: 2 },
   { mode: 'zero', batch: 1, size: [1, 1, 3], inputs: 9, outputs: 1 },
   { mode: 'replicate', batch: 1, size: [2, 2, 2], inputs: 19, outputs: 33 },
+  { mode: 'replicate', batch: 1, size: [2, 3, 10], inputs: 2, outputs: 3 },
 ]
 
 const describe = ({ batch, size, inputs, outputs, mode }: UpsampledConv3dProblem): string =>

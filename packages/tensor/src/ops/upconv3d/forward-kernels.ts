@@ -15,12 +15,16 @@ import {
 const forwardCost = ([x, w]: readonly Spec[], _: Spec, params: UpsampledConv3dParams): Cost =>
   productCost(upsampledGeometry('upsampledConv3d', x!, w!, params), 64)
 
-/** Tile of the forward kernel in low-resolution positions, not larger than the plane; each has four sums. */
-function forwardTile(lanes: number, [, height, width]: readonly number[], channels: number) {
-  const fit = (size: number) => (size <= 2 ? 2 : 4)
-  const [TILE_H, TILE_W] = [fit(height!), fit(width!)]
-  const mostVectors = (lanes <= 4 ? 32 : 16) / (TILE_H * TILE_W)
-  return { TILE_H, TILE_W, VECTORS: Math.max(1, Math.min(mostVectors, Math.ceil(channels / lanes))) }
+/**
+ * Tile of the forward kernel in low-resolution positions, each with four sums, not wider than the plane. The values
+ * were measured, see docs/measuring.md.
+ */
+function forwardTile(lanes: number, width: number, channels: number) {
+  const widest = lanes <= 4 ? 4 : 8
+  const TILE_W = [2, 4].find((size) => width <= size && size < widest) ?? widest
+  const TILE_H = TILE_W === 2 ? 2 : 4
+  const mostVectors = lanes <= 4 || TILE_W === 2 ? 2 : 1
+  return { TILE_H, TILE_W, VECTORS: Math.min(mostVectors, Math.ceil(channels / lanes)) }
 }
 
 export const forwardKernels: readonly Kernel<UpsampledConv3dParams>[] = [
@@ -31,7 +35,7 @@ export const forwardKernels: readonly Kernel<UpsampledConv3dParams>[] = [
     program([x, w, addend], _, params, device) {
       const { full, low } = upsampledGeometry('upsampledConv3d', x!, w!, params)
       const lanes = device.subgroupSize!
-      const tile = forwardTile(lanes, low, full.outputChannels)
+      const tile = forwardTile(lanes, low[2], full.outputChannels)
       const tilesH = Math.ceil(low[1] / tile.TILE_H)
       const tilesW = Math.ceil(low[2] / tile.TILE_W)
       const replicate = params.mode === 'replicate' ? 1 : 0
