@@ -1,5 +1,5 @@
 import { elements, type Spec } from '../../graph/spec.ts'
-import { type Cost, type Kernel, linearGrid, type Program, type Slot, type Stage } from '../../op.ts'
+import { type Cost, type Kernel, linearGrid, type Program, packing, type Slot, type Stage } from '../../op.ts'
 import { gemmLayout, gemmProgram, productSize } from '../conv3d/gemm.ts'
 import { sharedSum } from '../reduce/program.ts'
 import {
@@ -39,13 +39,16 @@ function piecesOf({ full, voxels }: UpsampledGeometry): { pieces: Piece[]; words
 }
 
 function tapSumsStage({ full, low }: UpsampledGeometry, piece: Piece, dy: Slot, sums: Slot): Stage {
-  const count = piece.voxels * full.outputChannels
+  const { numbers, constants } = packing(full.outputChannels)
+  const channels = full.outputChannels / numbers
+  const count = piece.voxels * channels
   return {
     source: tapSums,
     file: 'upconv3d/tap-sums.wgsl',
+    constants,
     bindings: [dy, sums],
     uniforms: {
-      u32: [piece.firstVoxel, count, full.outputChannels, ...low, full.mode === 'replicate' ? 1 : 0],
+      u32: [piece.firstVoxel, count, channels, ...low, full.mode === 'replicate' ? 1 : 0],
     },
     grid: linearGrid(count, 64),
   }

@@ -4,14 +4,15 @@
 // On one axis, tap k of output o falls on voxel i if o + k - 1 is 2i or 2i+1. So of the four outputs around the voxel,
 // 2i - 1 + u for u = 0 to 3, tap k takes those with u + k = 2 or 3. Outputs beyond the border are zero. With a
 // replicated padding the outermost output's outer tap falls on the border voxel as well: k = 0, u = 1 at the first
-// voxel, k = 2, u = 2 at the last. One invocation makes the 27 sums of one m and co. s holds
+// voxel, k = 2, u = 2 at the last. One invocation makes the 27 sums of one m and Value of co. s holds
 // the voxels from firstVoxel on: a large volume is done in pieces.
+alias Value = f32;
 struct Shape {
   firstVoxel: u32, count: u32, channels: u32,
   depth: i32, height: i32, width: i32, replicate: u32,
 }
-@group(0) @binding(0) var<storage, read> dy: array<f32>;
-@group(0) @binding(1) var<storage, read_write> s: array<f32>;
+@group(0) @binding(0) var<storage, read> dy: array<Value>;
+@group(0) @binding(1) var<storage, read_write> s: array<Value>;
 @group(0) @binding(2) var<uniform> shape: Shape;
 
 @compute @workgroup_size(64)
@@ -33,32 +34,32 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let last = select(vec3f(0.0), vec3f(1.0), (at == size - 1) & replicate);
 
   // registers
-  var sum: array<f32, 27>;
+  var sum: array<Value, 27>;
   // unroll
-  for (var k = 0; k < 27; k++) { sum[k] = 0.0; }
+  for (var k = 0; k < 27; k++) { sum[k] = Value(0.0); }
   // unroll
   for (var ud = 0; ud < 4; ud++) {
     let od = 2 * d - 1 + ud;
     let depthInside = (od >= 0) & (od < 2 * shape.depth);
     // registers
-    var plane: array<f32, 9>;
+    var plane: array<Value, 9>;
     // unroll
-    for (var k = 0; k < 9; k++) { plane[k] = 0.0; }
+    for (var k = 0; k < 9; k++) { plane[k] = Value(0.0); }
     // unroll
     for (var uh = 0; uh < 4; uh++) {
       let oh = 2 * h - 1 + uh;
       let rowInside = depthInside & (oh >= 0) & (oh < 2 * shape.height);
       let row = ((n * 2 * shape.depth + od) * 2 * shape.height + oh) * 2 * shape.width;
       // registers
-      var value: array<f32, 4>;
+      var value: array<Value, 4>;
       // unroll
       for (var uw = 0; uw < 4; uw++) {
         let ow = 2 * i - 1 + uw;
-        value[uw] = 0.0;
+        value[uw] = Value(0.0);
         if (rowInside & (ow >= 0) & (ow < 2 * shape.width)) { value[uw] = dy[u32(row + ow) * shape.channels + co]; }
       }
       // registers
-      var line: array<f32, 3>;
+      var line: array<Value, 3>;
       line[0] = value[2] + value[3] + first.z * value[1];
       line[1] = value[1] + value[2];
       line[2] = value[0] + value[1] + last.z * value[2];

@@ -1,0 +1,64 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { apply, compile, f32, input, Runtime } from '../src/index.ts'
+import { openGpu } from '../src/node/index.ts'
+import { conv3dInputOp, conv3dWeightOp } from '../src/ops/conv3d/op.ts'
+import { upsampledConv3dInputOp, upsampledConv3dWeightOp } from '../src/ops/upconv3d/op.ts'
+import { sumPoolOp, upsample } from '../src/ops/upsample/op.ts'
+import { compare, fill } from '../src/testing/index.ts'
+
+let runtime: Runtime
+let release: () => void
+beforeAll(async () => {
+  const opened = await openGpu({ device: 'software' })
+  runtime = await Runtime.open(opened.gpu, { software: opened.software })
+  release = () => opened.release()
+})
+afterAll(() => {
+  runtime?.dispose()
+  release?.()
+})
+
+// 4096 voxels with 27·80 sums of taps each are more than is held at a time.
+const specs = { x: f32(1, 16, 16, 16, 1), w: f32(3, 3, 3, 1, 80), dy: f32(1, 32, 32, 32, 80) }
+const convolution = { kernel: 3, stride: 1, padding: 1, mode: 'replicate' } as const
+const operand = (name: keyof typeof specs) => input(name, specs[name])
+
+const gradients = {
+  input: {
+    fed: ['dy', 'w'],
+    pieces: apply(upsampledConv3dInputOp, [operand('dy'), operand('w')], { mode: 'replicate' }),
+    whole: apply(
+      sumPoolOp,
+      [apply(conv3dInputOp, [operand('dy'), operand('w')], { ...convolution, shape: [1, 32, 32, 32, 1] })],
+      null,
+    ),
+  },
+  weight: {
+    fed: ['x', 'dy'],
+    pieces: apply(upsampledConv3dWeightOp, [operand('x'), operand('dy')], { mode: 'replicate' }),
+    whole: apply(conv3dWeightOp, [upsample(operand('x')), operand('dy')], {
+      ...convolution,
+      shape: specs.w.shape,
+    }),
+  },
+}
+
+describe('a gradient that is done in pieces', () => {
+  it.each(['input', 'weight'] as const)('is that of the whole volume: %s', async (name) => {
+    const { fed, pieces, whole } = gradients[name]
+    const feeds = Object.fromEntries(
+      Object.entries(specs)
+        .filter(([operandName]) => fed.includes(operandName))
+        .map(([operandName, spec], index) => [operandName, fill({ spec }, index + 1)]),
+    )
+    const plan = await compile(runtime, { name, outputs: { y: pieces } })
+    const { y } = await plan.run(feeds)
+    // Sums of taps and their product, twice.
+    expect(plan.summary.dispatches).toBeGreaterThanOrEqual(4)
+    plan.dispose()
+    const other = await compile(runtime, { name, outputs: { y: whole } })
+    const expected = await other.run(feeds)
+    other.dispose()
+    compare(name, y!, Float64Array.from(expected['y']!), 2e-5)
+  })
+})
