@@ -1,4 +1,4 @@
-import { elements, type Tensor } from '@voxnorm/tensor'
+import { byteLength, type Tensor } from '@voxnorm/tensor'
 
 /** Everything that tensors are made from, themselves included. */
 export function ancestors(roots: readonly Tensor[]): ReadonlySet<Tensor> {
@@ -13,7 +13,7 @@ export function ancestors(roots: readonly Tensor[]): ReadonlySet<Tensor> {
 /** Bytes of the largest tensor of a graph: no smaller binding can hold it. */
 export function largestBytes(roots: readonly Tensor[]): number {
   let largest = 0
-  for (const { shape } of ancestors(roots)) largest = Math.max(largest, 4 * elements(shape))
+  for (const { spec } of ancestors(roots)) largest = Math.max(largest, byteLength(spec))
   return largest
 }
 

@@ -1,5 +1,15 @@
 export { DeviceError, KernelError, PlanError, ShapeError } from './errors.ts'
-export { type DType, describeSpec, elements, f32, type Spec, sameShape, u32 } from './graph/spec.ts'
+export {
+  byteLength,
+  type DType,
+  describeSpec,
+  elements,
+  f16,
+  f32,
+  type Spec,
+  sameShape,
+  u32,
+} from './graph/spec.ts'
 export {
   apply,
   constant,
@@ -16,7 +26,7 @@ export { broadcastTo } from './ops/broadcast/op.ts'
 export { concat, sliceChannels } from './ops/channels/op.ts'
 export { classSums, oneHot } from './ops/classes/op.ts'
 export { conv3d } from './ops/conv3d/op.ts'
-export { copy } from './ops/copy/op.ts'
+export { cast, copy } from './ops/copy/op.ts'
 export { channelDropout } from './ops/dropout/op.ts'
 export { matmul } from './ops/matmul/op.ts'
 

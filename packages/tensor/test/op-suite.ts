@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { openGpu } from '../src/node/index.ts'
 import { Runtime } from '../src/runtime/runtime.ts'
-import { allCases, checkCase, picker } from '../src/testing/index.ts'
+import { allCases, checkCase, fittingKernels, inHalves, picker } from '../src/testing/index.ts'
 
 const FUZZED = 12
 
@@ -22,6 +22,22 @@ export async function testOps(device: string): Promise<void> {
         expect((await checkCase(runtime, opCase)).length).toBeGreaterThan(0)
       },
     )
+
+    const { capabilities } = runtime
+    it.runIf(capabilities.features.has('shader-f16'))('computes the same in half precision', async () => {
+      const halves = cases.flatMap((opCase) => inHalves(opCase) ?? [])
+      const some = halves.length > 0 && fuzz ? [1, 2].map((seed) => inHalves(fuzz(picker(seed)))) : []
+      const checked = new Map<string, number>()
+      for (const opCase of [...some.flatMap((opCase) => opCase ?? []), ...halves]) {
+        // Where values lie is tried in f32 with all cases. Each kernel has to read and write halves in two of them.
+        const kernels = fittingKernels(capabilities, opCase).filter((kernel) => {
+          const key = `${opCase.op.name}.${kernel}`
+          checked.set(key, (checked.get(key) ?? 0) + 1)
+          return checked.get(key)! <= 2
+        })
+        await checkCase(runtime, opCase, { kernels })
+      }
+    })
 
     it.runIf(fuzz)(`survives ${FUZZED} random shapes`, async () => {
       for (let seed = 1; seed <= FUZZED; seed++) {

@@ -1,7 +1,10 @@
 import { ShapeError } from '../errors.ts'
 
-/** Element types on the GPU: `f32` for values, `u32` for class indices, seeds and counters. */
-export type DType = 'f32' | 'u32'
+/**
+ * Element types on the GPU: `f32` for values, `f16` for values that are stored in half precision and computed with in
+ * f32, `u32` for class indices, seeds and counters.
+ */
+export type DType = 'f32' | 'f16' | 'u32'
 
 /** What is known of a tensor before it has values. Activations are always `[N, D, H, W, C]`. */
 export interface Spec {
@@ -12,12 +15,20 @@ export interface Spec {
 /** A float32 spec of the given shape. */
 export const f32 = (...shape: number[]): Spec => ({ shape, dtype: 'f32' })
 
+/** A float16 spec of the given shape. */
+export const f16 = (...shape: number[]): Spec => ({ shape, dtype: 'f16' })
+
 /** A uint32 spec of the given shape. */
 export const u32 = (...shape: number[]): Spec => ({ shape, dtype: 'u32' })
 
 /** Number of elements of a shape; 1 for the scalar shape `[]`. */
 export function elements(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1)
+}
+
+/** Bytes of a tensor's memory: whole words, so that an odd number of halves is followed by one that nobody reads. */
+export function byteLength({ shape, dtype }: Spec): number {
+  return dtype === 'f16' ? 4 * Math.ceil(elements(shape) / 2) : 4 * elements(shape)
 }
 
 /** Row-major strides of a shape, in elements. */

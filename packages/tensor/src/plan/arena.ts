@@ -28,6 +28,9 @@ export class Arena {
 
   constructor(name: string, entries: readonly { readonly name: string; readonly spec: Spec }[]) {
     let offset = 0
+    if (entries.some(({ spec }) => spec.dtype === 'f16')) {
+      throw new ShapeError(name, 'variables are not kept in half precision')
+    }
     this.name = name
     this.variables = entries.map((entry) => {
       const variable = { name: entry.name, spec: entry.spec, arena: this, offset }

@@ -1,6 +1,6 @@
 import { PlanError } from '../errors.ts'
 import { isLeaf, mergeEqual, rewireUpdate } from '../graph/rewrite.ts'
-import { describeSpec, elements, type Spec, sameShape } from '../graph/spec.ts'
+import { byteLength, describeSpec, type Spec, sameShape } from '../graph/spec.ts'
 import {
   type ConstantParams,
   collect,
@@ -14,12 +14,13 @@ import {
 import type { Program, Slot, UpdateOp } from '../op.ts'
 import { copy } from '../ops/copy/op.ts'
 import { reshapeOp } from '../ops/reshape/op.ts'
+import type { Capabilities } from '../runtime/capabilities.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { ArenaVariable } from './arena.ts'
 import { chooseKernel, type KernelChoice } from './choose.ts'
 import { type Guard, PlainMemory, type PlanMemory } from './guard.ts'
 import { type Lifetime, layOut, SlotPool } from './memory.ts'
-import { type InputPlace, type OutputPlace, Plan, SCALAR_CELL_WORDS } from './plan.ts'
+import { elementsOf, type InputPlace, type OutputPlace, Plan, SCALAR_CELL_WORDS } from './plan.ts'
 import { type Memory, StepBuilder } from './step.ts'
 
 /** What a plan computes. */
@@ -63,6 +64,7 @@ export async function compile(
     ...updates.map((update) => update.op.program(specsOf(update.inputs), update.params)),
   ]
   const end = programs.length
+  requireHalves(tensors, device, definition.name)
 
   // A result lives from the step that makes it to the last step that reads it; scratch lives for one step.
   const lastUse = new Map<Tensor, number>()
@@ -78,7 +80,7 @@ export async function compile(
   const slotted = computed.filter((tensor) => !placed.has(tensor))
   for (const tensor of slotted) {
     const first = position.get(tensor)!
-    lifetimes.push({ words: elements(tensor.shape), first, last: lastUse.get(tensor) ?? first })
+    lifetimes.push({ words: byteLength(tensor.spec) / 4, first, last: lastUse.get(tensor) ?? first })
   }
   const scratchStart = programs.map((program, step) => {
     const start = lifetimes.length
@@ -105,12 +107,11 @@ export async function compile(
   const scalarWords = new Uint32Array(Math.max(1, scalarCount) * SCALAR_CELL_WORDS)
   const scalarBuffer = await own(scalarWords.byteLength, 'scalars')
   for (const tensor of tensors) {
-    const bytes = elements(tensor.shape) * 4
+    const bytes = byteLength(tensor.spec)
     if (tensor.op === constantOp) {
       const { values, spec } = tensor.params as ConstantParams
       const buffer = await own(bytes, 'constant')
-      const array = spec.dtype === 'u32' ? Uint32Array.from(values) : Float32Array.from(values)
-      runtime.device.queue.writeBuffer(buffer, 0, array)
+      runtime.device.queue.writeBuffer(buffer, 0, elementsOf(spec, values))
       leaves.set(tensor, { buffer, offset: 0, size: bytes })
     } else if (tensor.op === inputOp) {
       const { name, spec } = tensor.params as InputParams
@@ -140,13 +141,10 @@ export async function compile(
   let largestBinding = 0
   const resolver = (step: number, operands: readonly Tensor[], output?: Tensor) => (slot: Slot) => {
     const index = Number.parseInt(slot.replace(/\D+/, ''), 10)
-    const binding = slot.startsWith('input')
-      ? locate(operands[index]!)
-      : slot === 'output'
-        ? locate(output!)
-        : memory.binding(scratchStart[step]! + index)
-    largestBinding = Math.max(largestBinding, binding.size)
-    return binding
+    const tensor = slot.startsWith('input') ? operands[index] : slot === 'output' ? output : undefined
+    const place = tensor ? locate(tensor) : memory.binding(scratchStart[step]! + index)
+    largestBinding = Math.max(largestBinding, place.size)
+    return { memory: place, dtype: tensor?.spec.dtype ?? 'f32' }
   }
   computed.forEach((tensor, step) => {
     const label = tensor.label ? ` ${tensor.label}` : ''
@@ -162,11 +160,13 @@ export async function compile(
   const outputPlaces = new Map<string, OutputPlace>()
   let outputBytes = 0
   for (const [name, tensor] of outputs) {
+    const size = byteLength(tensor.spec)
     outputPlaces.set(name, {
-      source: { ...locate(tensor), size: elements(tensor.shape) * 4 },
+      spec: tensor.spec,
+      source: { ...locate(tensor), size },
       offset: outputBytes,
     })
-    outputBytes += elements(tensor.shape) * 4
+    outputBytes += size
   }
   const costs = computed.map((tensor, index) =>
     kernels[index]!.cost?.(specsOf(tensor.inputs), tensor.spec, tensor.params),
@@ -190,8 +190,17 @@ export async function compile(
   })
 }
 
-const bytesOf = (specs: readonly Spec[]): number =>
-  specs.reduce((sum, { shape }) => sum + 4 * elements(shape), 0)
+/** Throws PlanError when a graph has tensors in half precision and the device knows no such thing. */
+function requireHalves(tensors: readonly Tensor[], device: Capabilities, plan: string): void {
+  const half = tensors.find(({ spec }) => spec.dtype === 'f16')
+  if (!half || device.features.has('shader-f16')) return
+  throw new PlanError(plan, `${device.adapter} has no half precision (shader-f16)`, {
+    operands: [`${describeSpec(half.spec)}  ${half.label ?? half.op.name}`],
+    fix: 'compute in f32 on this device',
+  })
+}
+
+const bytesOf = (specs: readonly Spec[]): number => specs.reduce((sum, spec) => sum + byteLength(spec), 0)
 
 /** An update reads all its inputs, and writes some of them again. */
 const movedBy = ({ updates }: UpdateOp, inputs: readonly Spec[]): Spec[] => [
@@ -259,6 +268,6 @@ function bindingOf(variable: ArenaVariable): Memory {
   return {
     buffer: variable.arena.buffer,
     offset: variable.offset * 4,
-    size: elements(variable.spec.shape) * 4,
+    size: byteLength(variable.spec),
   }
 }

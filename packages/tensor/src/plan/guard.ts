@@ -32,8 +32,8 @@ export class PlainMemory implements PlanMemory {
   }
 }
 
-/** A NaN with a payload that no computation makes. */
-const POISON = 0x7fc0dead
+/** A NaN with a payload that no computation makes, as one float and as two halves. */
+const POISON = 0x7fde7fde
 const GUARD_WORDS = 64
 
 /**

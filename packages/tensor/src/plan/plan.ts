@@ -1,4 +1,5 @@
 import { PlanError } from '../errors.ts'
+import { packHalves, unpackHalves } from '../graph/halves.ts'
 import { describeSpec, elements, type Spec } from '../graph/spec.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { encodeStep, type Memory, type Step } from './step.ts'
@@ -36,6 +37,7 @@ export interface InputPlace {
 
 /** Where an output's values come from, and its byte offset among all outputs. */
 export interface OutputPlace {
+  readonly spec: Spec
   readonly source: Memory
   readonly offset: number
 }
@@ -55,6 +57,16 @@ export interface PlanParts {
   /** Buffers that are freed with the plan. */
   readonly owned: readonly GPUBuffer[]
 }
+
+/** Values as they lie in the memory of a tensor. */
+export function elementsOf({ dtype }: Spec, values: ArrayLike<number>): Elements {
+  if (dtype === 'f16') return packHalves(values)
+  // What has the type already is not copied; callers do not write into it.
+  const Type = dtype === 'u32' ? Uint32Array : Float32Array
+  return values instanceof Type ? (values as Elements) : Type.from(values)
+}
+
+type Elements = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>
 
 interface Staging {
   readonly buffer: GPUBuffer
@@ -152,19 +164,14 @@ export class Plan {
           fix: value === undefined ? 'it was not fed' : `it was given ${length} values`,
         })
       }
-      const array =
-        typeof value === 'number'
-          ? place.spec.dtype === 'u32'
-            ? Uint32Array.of(value)
-            : Float32Array.of(value)
-          : value
+      const array = elementsOf(place.spec, typeof value === 'number' ? [value] : value)
       if (place.cell !== undefined) {
         this.scalars.words.set(
           new Uint32Array(array.buffer, array.byteOffset, 1),
           place.cell * SCALAR_CELL_WORDS,
         )
       } else {
-        this.runtime.device.queue.writeBuffer(place.buffer!, 0, array as Float32Array<ArrayBuffer>)
+        this.runtime.device.queue.writeBuffer(place.buffer!, 0, array)
       }
     }
     this.runtime.device.queue.writeBuffer(this.scalars.buffer, 0, this.scalars.words)
@@ -193,8 +200,12 @@ export class Plan {
     buffer.unmap()
     staging.busy = false
     const results: Record<string, Float32Array> = {}
-    for (const [name, { source, offset }] of this.outputs) {
-      results[name] = new Float32Array(bytes, offset, source.size / 4)
+    for (const [name, { spec, offset }] of this.outputs) {
+      const count = elements(spec.shape)
+      results[name] =
+        spec.dtype === 'f16'
+          ? unpackHalves(new Uint16Array(bytes, offset, count))
+          : new Float32Array(bytes, offset, count)
     }
     return results
   }

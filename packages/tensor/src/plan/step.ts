@@ -1,3 +1,4 @@
+import type { DType } from '../graph/spec.ts'
 import type { Program, Slot } from '../op.ts'
 import type { CompiledKernel, Runtime } from '../runtime/runtime.ts'
 
@@ -6,6 +7,12 @@ export interface Memory {
   readonly buffer: GPUBuffer
   readonly offset: number
   readonly size: number
+}
+
+/** The memory behind a slot of a program, and what lies in it. */
+export interface Operand {
+  readonly memory: Memory
+  readonly dtype: DType
 }
 
 /** One dispatch, ready to be encoded. */
@@ -49,12 +56,14 @@ export class StepBuilder {
   }
 
   /** Adds the dispatches of a program whose slots are found by `resolve`. */
-  add(name: string, program: Program, resolve: (slot: Slot) => Memory): void {
+  add(name: string, program: Program, resolve: (slot: Slot) => Operand): void {
     for (const stage of program.stages) {
+      const operands = stage.bindings.map(resolve)
+      const halves = operands.flatMap(({ dtype }, binding) => (dtype === 'f16' ? binding : []))
       this.pending.push({
         name: `${name} ${stage.file}`,
-        kernel: this.runtime.kernel(stage.source, stage.file, stage.constants),
-        bindings: stage.bindings.map(resolve),
+        kernel: this.runtime.kernel(stage.source, stage.file, stage.constants, halves),
+        bindings: operands.map(({ memory }) => memory),
         uniforms: stage.uniforms && packUniforms(stage.uniforms),
         grid: stage.grid,
       })

@@ -1,4 +1,5 @@
 import { PlanError } from '../errors.ts'
+import { roundToHalf } from '../graph/halves.ts'
 import {
   type ConstantParams,
   collect,
@@ -16,11 +17,15 @@ export interface ReferenceFeeds {
   readonly variables?: ReadonlyMap<Variable, ArrayLike<number>>
 }
 
-/** Runs a graph in float64 with the ops' reference implementations: slow, obvious, the truth. */
+/**
+ * Runs a graph in float64 with the ops' reference implementations: slow, obvious, the truth. Where a tensor is f16, its
+ * values are rounded to that.
+ */
 export function execute(outputs: readonly Tensor[], feeds: ReferenceFeeds = {}): Float64Array[] {
   const values = new Map<Tensor, Float64Array>()
   for (const tensor of collect(outputs)) {
-    values.set(tensor, evaluateTensor(tensor, values, feeds))
+    const exact = evaluateTensor(tensor, values, feeds)
+    values.set(tensor, tensor.spec.dtype === 'f16' ? exact.map(roundToHalf) : exact)
   }
   return outputs.map((tensor) => values.get(tensor)!)
 }

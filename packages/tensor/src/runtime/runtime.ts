@@ -136,16 +136,18 @@ export class Runtime {
 
   /**
    * Specialises and compiles a kernel. The specialised text is the cache key, so two ops that need the same text
-   * share one pipeline. Compile errors come with the lines that they point at.
+   * share one pipeline. Compile errors come with the lines that they point at. `halves` are the numbers of the bindings
+   * that hold halves.
    */
   kernel(
     source: string,
     file: string,
     constants?: Readonly<Record<string, number | string>>,
+    halves: readonly number[] = [],
   ): Promise<CompiledKernel> {
     // Specialising can take longer than looking up what it led to the last time.
-    const request = `${JSON.stringify(constants ?? {})}${source}`
-    const text = this.specialized.get(request) ?? specialize(source, file, constants)
+    const request = `${JSON.stringify([constants, halves])}${source}`
+    const text = this.specialized.get(request) ?? specialize(source, file, constants, halves)
     this.specialized.set(request, text)
     let pending = this.compiled.get(text)
     if (!pending) {

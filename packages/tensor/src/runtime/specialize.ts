@@ -1,12 +1,14 @@
 import { KernelError } from '../errors.ts'
+import { closingBracket, storeHalves } from './half-storage.ts'
 
 /**
  * Specialising a kernel: its `.wgsl` file is complete, valid WGSL with ordinary `const` lines at the top.
- * Three rewrites turn it into the text that is compiled. None changes what the kernel computes:
+ * Four rewrites turn it into the text that is compiled. None changes what the kernel computes:
  *
  * 1. `const NAME = …;` and `alias NAME = …;` lines take the values that the kernel asks for;
- * 2. loops marked `// unroll` are written out, and `if`s whose condition became a number are decided;
- * 3. private arrays marked `// registers`, whose indices are constants by then, become single variables.
+ * 2. bindings of tensors in half precision, whose numbers are `halves`, are converted where they are read and written;
+ * 3. loops marked `// unroll` are written out, and `if`s whose condition became a number are decided;
+ * 4. private arrays marked `// registers`, whose indices are constants by then, become single variables.
  *
  * The last two exist for software drivers: SwiftShader keeps an indexed private array in memory, where one
  * access costs as much as fifty multiply-adds.
@@ -15,6 +17,7 @@ export function specialize(
   source: string,
   file: string,
   constants: Readonly<Record<string, number | string>> = {},
+  halves: readonly number[] = [],
 ): string {
   let text = source
   for (const [name, value] of Object.entries(constants)) {
@@ -22,6 +25,7 @@ export function specialize(
     if (!line.test(text)) throw new KernelError(file, `has no top-level line "const ${name} = …;"`)
     text = text.replace(line, `$1 ${name}$2 = ${value};`)
   }
+  if (halves.length > 0) text = storeHalves(text, halves, file)
   if (!text.includes('// unroll')) return text
   const known = topLevelConstants(text)
   return splitRegisters(unrollLoops(text, known, file), known, file)
@@ -110,18 +114,6 @@ function evaluate(expression: string, known: ReadonlyMap<string, number>): numbe
   return position === tokens.length && Number.isFinite(value) ? value : undefined
 }
 
-/** Index of the bracket that closes the one at `open`. */
-function closing(text: string, open: number, file: string): number {
-  const opener = text[open]!
-  const closer = opener === '{' ? '}' : opener === '(' ? ')' : ']'
-  let depth = 0
-  for (let index = open; index < text.length; index++) {
-    if (text[index] === opener) depth++
-    else if (text[index] === closer && --depth === 0) return index
-  }
-  throw new KernelError(file, `"${opener}" without "${closer}"`)
-}
-
 const UNROLLED = /\/\/ unroll\s+for \(var (\w+) = ([^;]+); \w+ < ([^;]+); \w+\+\+\) \{/
 
 /**
@@ -139,7 +131,7 @@ function unrollLoops(source: string, known: ReadonlyMap<string, number>, file: s
       throw new KernelError(file, `cannot unroll "for ${name} from ${from} to ${to}": not constants`)
     }
     const open = match.index + header.length - 1
-    const close = closing(rest, open, file)
+    const close = closingBracket(rest, open, file)
     const body = rest.slice(open + 1, close)
     const uses = new RegExp(`\\b${name}\\b`, 'g')
     parts.push(rest.slice(0, match.index))
@@ -158,7 +150,7 @@ function decideConditions(source: string, known: ReadonlyMap<string, number>, fi
   let rest = source
   for (let at = rest.search(/\bif \(/); at >= 0; at = rest.search(/\bif \(/)) {
     const openParenthesis = rest.indexOf('(', at)
-    const closeParenthesis = closing(rest, openParenthesis, file)
+    const closeParenthesis = closingBracket(rest, openParenthesis, file)
     const value = evaluate(rest.slice(openParenthesis + 1, closeParenthesis), known)
     if (value === undefined) {
       parts.push(rest.slice(0, closeParenthesis + 1))
@@ -166,7 +158,7 @@ function decideConditions(source: string, known: ReadonlyMap<string, number>, fi
       continue
     }
     const open = rest.indexOf('{', closeParenthesis)
-    const close = closing(rest, open, file)
+    const close = closingBracket(rest, open, file)
     parts.push(rest.slice(0, at))
     rest = (value ? rest.slice(open, close + 1) : '') + rest.slice(close + 1)
   }

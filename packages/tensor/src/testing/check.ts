@@ -1,4 +1,6 @@
 import { KernelError } from '../errors.ts'
+import { halfStep, roundToHalf } from '../graph/halves.ts'
+import { type DType, f16 } from '../graph/spec.ts'
 import { collect, input, type Tensor } from '../graph/tensor.ts'
 import type { Kernel } from '../op.ts'
 import { chooseKernel } from '../plan/choose.ts'
@@ -7,7 +9,7 @@ import { Guard } from '../plan/guard.ts'
 import { execute } from '../reference/execute.ts'
 import type { Capabilities } from '../runtime/capabilities.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import type { OpCase } from './cases.ts'
+import type { InputCase, OpCase } from './cases.ts'
 import { fill } from './values.ts'
 
 /** How far a kernel's result was from the float64 reference. */
@@ -24,9 +26,25 @@ export function instantiate(
 ): { output: Tensor; feeds: Record<string, Float32Array | Uint32Array> } {
   const inputs = opCase.inputs.map(({ spec }, index) => input(`x${index}`, spec))
   const feeds = Object.fromEntries(
-    opCase.inputs.map((inputCase, index) => [`x${index}`, fill(inputCase, seed + index)]),
+    opCase.inputs.map((inputCase, index) => {
+      const values = fill(inputCase, seed + index)
+      return [`x${index}`, inputCase.spec.dtype === 'f16' ? values.map(roundToHalf) : values]
+    }),
   )
   return { output: opCase.build(inputs), feeds }
+}
+
+/**
+ * The case with its tensors in half precision, vectors and scalars excepted: those are biases, weights of norms and
+ * rates, which stay f32. Undefined for cases to which that makes no difference.
+ */
+export function inHalves(opCase: OpCase): OpCase | undefined {
+  const isStored = ({ spec }: InputCase) => spec.dtype === 'f32' && spec.shape.length > 1
+  if (!opCase.inputs.some(isStored)) return undefined
+  const inputs = opCase.inputs.map((inputCase) =>
+    isStored(inputCase) ? { ...inputCase, spec: f16(...inputCase.spec.shape) } : inputCase,
+  )
+  return { ...opCase, name: `${opCase.name} in f16`, inputs }
 }
 
 /** Names of the kernels of a case's op that fit a device, in the op's order: the plain one last. */
@@ -80,7 +98,7 @@ export async function checkCase(
     const { y } = await plan.run(feeds)
     await guard.verify(runtime, label)
     plan.dispose()
-    const relativeError = compare(label, y!, expected!, toleranceOf(opCase))
+    const relativeError = compare(label, y!, expected!, toleranceOf(opCase), output.spec.dtype)
     results.push({ kernel: name, relativeError })
   }
   return results
@@ -89,19 +107,24 @@ export async function checkCase(
 /** The relative L2 error that a case allows. */
 export const toleranceOf = ({ tolerance = 5e-6 }: OpCase): number => tolerance
 
-/** Relative L2 error; throws KernelError where it, or a single element, is too far off, or not a number. */
+/**
+ * Relative L2 error; throws KernelError where it, or a single element, is too far off, or not a number. Where the result
+ * was rounded to f16, the next half counts as equal: an error far below the tolerance can make the difference.
+ */
 export function compare(
   label: string,
   got: Float32Array,
   expected: Float32Array | Float64Array,
   tolerance: number,
+  dtype: DType = 'f32',
 ): number {
   let squares = 0
   let errors = 0
   let worst = 0
   let worstAt = 0
   expected.forEach((value, index) => {
-    const error = Math.abs(got[index]! - value)
+    const difference = Math.abs(got[index]! - value)
+    const error = dtype === 'f16' && difference <= halfStep(value) ? 0 : difference
     squares += value * value
     errors += error * error
     // The comparison is written so that NaN fails.

@@ -9,6 +9,7 @@ export {
   chosenKernel,
   compare,
   fittingKernels,
+  inHalves,
   instantiate,
   toleranceOf,
 } from './check.ts'

@@ -58,8 +58,11 @@ export const concatOp: Op<null> = {
     if (inputs.some(({ shape }) => !sameShape(shape.slice(0, -1), first!.shape.slice(0, -1)))) {
       throw new ShapeError('concat', 'all operands must agree on every axis but the last')
     }
+    if (inputs.some(({ dtype }) => dtype !== first!.dtype)) {
+      throw new ShapeError('concat', 'all operands must have the same type')
+    }
     const length = inputs.reduce((sum, { shape }) => sum + lengthOf(shape), 0)
-    return { shape: withLength(first!.shape, length), dtype: 'f32' }
+    return { shape: withLength(first!.shape, length), dtype: first!.dtype }
   },
   reference(inputs, _, specs, output) {
     const y = new Float64Array(elements(output.shape))
@@ -110,7 +113,7 @@ export const sliceChannelsOp: Op<SliceParams> = {
         `no channels ${from} to ${from + width - 1} in [${x!.shape.join(',')}]`,
       )
     }
-    return { shape: withLength(x!.shape, width), dtype: 'f32' }
+    return { shape: withLength(x!.shape, width), dtype: x!.dtype }
   },
   reference([x], { from, width }, [spec], output) {
     const y = new Float64Array(elements(output.shape))
@@ -131,7 +134,7 @@ export const sliceChannelsOp: Op<SliceParams> = {
 /** The adjoint of a slice: its channels in a longer row of zeros. */
 export const padChannelsOp: Op<{ readonly to: number; readonly length: number }> = {
   name: 'padChannels',
-  infer: ([x], { length }) => ({ shape: withLength(x!.shape, length), dtype: 'f32' }),
+  infer: ([x], { length }) => ({ shape: withLength(x!.shape, length), dtype: x!.dtype }),
   reference([x], { to, length }, [spec], output) {
     const y = new Float64Array(elements(output.shape))
     const width = lengthOf(spec!.shape)

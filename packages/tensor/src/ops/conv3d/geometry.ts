@@ -1,5 +1,5 @@
 import { ShapeError } from '../../errors.ts'
-import { elements, type Spec } from '../../graph/spec.ts'
+import { type DType, elements, type Spec } from '../../graph/spec.ts'
 
 /** How a 3D convolution moves over its input. The same on all three axes. */
 export interface Conv3dParams {
@@ -10,6 +10,8 @@ export interface Conv3dParams {
   readonly padding: number
   /** What the added voxels hold: zero, or the nearest voxel of the input (a clamped index). */
   readonly mode: 'zero' | 'replicate'
+  /** Element type of the result; that of the first input by default. Gradients of weights are always f32. */
+  readonly result?: DType
 }
 
 /**

@@ -129,18 +129,28 @@ export const forwardKernels: readonly Kernel<Conv3dParams>[] = [
   },
 ]
 
+/** Where the lanes kernel does the border of a replicated padding: in the same stage where its tiles divide the plane. */
+function borderOf(lanes: number, g: Conv3dGeometry): 'none' | 'inside' | 'separate' {
+  const [, height, width] = g.input
+  const tile = lanesTile(lanes, width, g.inputChannels)
+  if (g.mode === 'zero') return 'none'
+  return width % tile.TILE_W === 0 && height % tile.TILE_H === 0 ? 'inside' : 'separate'
+}
+
 export const inputGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
   {
     name: 'lanes',
-    fits: (device, _inputs, _output, params) => lanesFit(device, params),
+    // A stage that adds to what another one wrote would round twice in half precision.
+    fits: (device, [, w], dx, params) =>
+      lanesFit(device, params) &&
+      (dx.dtype === 'f32' ||
+        borderOf(device.subgroupSize!, geometry('conv3dInput', dx, w!, params)) !== 'separate'),
     suits: (device) => device.software,
     program([, w], dx, params, device): Program {
       const g = geometry('conv3dInput', dx, w!, params)
       const [depth, height, width] = g.input
       const lanes = device.subgroupSize!
-      const tile = lanesTile(lanes, width, g.inputChannels)
-      const divides = width % tile.TILE_W === 0 && height % tile.TILE_H === 0
-      const border = g.mode === 'zero' ? 'none' : divides ? 'inside' : 'separate'
+      const border = borderOf(lanes, g)
       // The same convolution backwards: taps mirrored, channels exchanged, zeros beyond the border.
       const mirrored = lanesStage(lanes, {
         batch: g.batch,

@@ -11,7 +11,8 @@ export interface Conv3dGradientParams extends Conv3dParams {
   readonly shape: readonly number[]
 }
 
-const paramsOf = ({ kernel, stride, padding, mode }: Conv3dParams): Conv3dParams => ({
+/** What the members of the family have in common. */
+const shared = ({ kernel, stride, padding, mode }: Conv3dParams): Conv3dParams => ({
   kernel,
   stride,
   padding,
@@ -29,7 +30,7 @@ export const conv3dOp: Op<Conv3dParams> = {
     if (bias && !sameShape(bias.shape, [g.outputChannels])) {
       throw new ShapeError('conv3d', `the bias must be [${g.outputChannels}]`)
     }
-    return { shape: [g.batch, ...g.output, g.outputChannels], dtype: 'f32' }
+    return { shape: [g.batch, ...g.output, g.outputChannels], dtype: params.result ?? x!.dtype }
   },
   reference([x, w, bias], params, [xSpec, wSpec], output) {
     const y = Float64Array.from({ length: elements(output.shape) }, (_, index) =>
@@ -41,8 +42,8 @@ export const conv3dOp: Op<Conv3dParams> = {
     return y
   },
   vjp: (ct, [x, w], _, params) => [
-    () => conv3dInput(ct, w!, { ...params, shape: x!.shape }),
-    () => conv3dWeight(x!, ct, { ...params, shape: w!.shape }),
+    () => conv3dInput(ct, w!, x!, params),
+    () => conv3dWeight(x!, ct, w!, params),
     () => sum(ct, [0, 1, 2, 3]),
   ],
   kernels: forwardKernels,
@@ -59,7 +60,7 @@ export const conv3dInputOp: Op<Conv3dGradientParams> = {
         `the gradient is [${dy!.shape.join(',')}], the output is [${g.output.join(',')}]`,
       )
     }
-    return { shape: params.shape, dtype: 'f32' }
+    return { shape: params.shape, dtype: params.result ?? dy!.dtype }
   },
   reference([dy, w], params, [, wSpec], output) {
     const dx = new Float64Array(elements(output.shape))
@@ -69,8 +70,8 @@ export const conv3dInputOp: Op<Conv3dGradientParams> = {
     return dx
   },
   vjp: (ct, [dy, w], _, params) => [
-    () => conv3dWithout(ct, w!, params),
-    () => conv3dWeight(ct, dy!, { ...params, shape: w!.shape }),
+    () => conv3dWithout(ct, w!, dy!, params),
+    () => conv3dWeight(ct, dy!, w!, params),
   ],
   kernels: inputGradientKernels,
 }
@@ -96,20 +97,22 @@ export const conv3dWeightOp: Op<Conv3dGradientParams> = {
     return dw
   },
   vjp: (ct, [x, dy], _, params) => [
-    () => conv3dInput(dy!, ct, { ...params, shape: x!.shape }),
-    () => conv3dWithout(x!, ct, params),
+    () => conv3dInput(dy!, ct, x!, params),
+    () => conv3dWithout(x!, ct, dy!, params),
   ],
   kernels: weightGradientKernels,
 }
 
-const conv3dWithout = (x: Tensor, w: Tensor, params: Conv3dParams): Tensor =>
-  apply(conv3dOp, [x, w], paramsOf(params))
+// Each of the next three makes a tensor like one that there is already: a gradient, or a tangent of an output.
 
-const conv3dInput = (dy: Tensor, w: Tensor, params: Conv3dGradientParams): Tensor =>
-  apply(conv3dInputOp, [dy, w], params)
+const conv3dWithout = (x: Tensor, w: Tensor, y: Tensor, params: Conv3dParams): Tensor =>
+  apply(conv3dOp, [x, w], { ...shared(params), result: y.spec.dtype })
 
-const conv3dWeight = (x: Tensor, dy: Tensor, params: Conv3dGradientParams): Tensor =>
-  apply(conv3dWeightOp, [x, dy], params)
+const conv3dInput = (dy: Tensor, w: Tensor, x: Tensor, params: Conv3dParams): Tensor =>
+  apply(conv3dInputOp, [dy, w], { ...shared(params), shape: x.shape, result: x.spec.dtype })
+
+const conv3dWeight = (x: Tensor, dy: Tensor, w: Tensor, params: Conv3dParams): Tensor =>
+  apply(conv3dWeightOp, [x, dy], { ...shared(params), shape: w.shape })
 
 /**
  * 3D convolution (cross-correlation, as everywhere in this field) of `x [N,D,H,W,I]` with `weight [K,K,K,I,O]`, plus a
@@ -122,7 +125,8 @@ export function conv3d(
   params: Omit<Conv3dParams, 'kernel'>,
   label?: string,
 ): Tensor {
-  const { stride, padding, mode } = params
+  const { stride, padding, mode, result } = params
   const inputs = bias ? [x, weight, bias] : [x, weight]
-  return apply(conv3dOp, inputs, { kernel: weight.shape[0]!, stride, padding, mode }, label)
+  const written = { kernel: weight.shape[0]!, stride, padding, mode, ...(result && { result }) }
+  return apply(conv3dOp, inputs, written, label)
 }

@@ -2,6 +2,7 @@ import { ShapeError } from '../../errors.ts'
 import { elements } from '../../graph/spec.ts'
 import { apply, type Tensor } from '../../graph/tensor.ts'
 import { linearGrid, type Op } from '../../op.ts'
+import { cast } from '../copy/op.ts'
 import { mul } from '../pointwise/binary.ts'
 import source from './channel-mask.wgsl'
 
@@ -64,5 +65,5 @@ export const channelMaskOp: Op<ChannelMaskParams> = {
 export function channelDropout(x: Tensor, rate: number, seed: Tensor, stream: number): Tensor {
   if (rate === 0) return x
   const shape = [x.shape[0]!, 1, 1, 1, x.shape[4]!]
-  return mul(x, apply(channelMaskOp, [seed], { shape, rate, stream }))
+  return mul(x, cast(apply(channelMaskOp, [seed], { shape, rate, stream }), x.spec.dtype))
 }

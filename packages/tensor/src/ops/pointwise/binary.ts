@@ -53,7 +53,11 @@ function broadcastProgram(row: BinaryRow, a: Spec, b: Spec, y: Spec): Program {
 function binaryOp(row: BinaryRow): Op<null> {
   return {
     name: row.name,
-    infer: ([a, b]) => ({ shape: broadcastShapes(row.name, a!.shape, b!.shape), dtype: 'f32' }),
+    // The wider type of the two.
+    infer: ([a, b]) => ({
+      shape: broadcastShapes(row.name, a!.shape, b!.shape),
+      dtype: a!.dtype === 'f16' && b!.dtype === 'f16' ? 'f16' : 'f32',
+    }),
     reference([a, b], _, [specA, specB], { shape }) {
       const stridesY = strides(shape)
       const stridesA = stretchedStrides(specA!.shape, shape)

@@ -75,7 +75,7 @@ function windowsProgram(x: Spec, gradient: boolean): Program {
 
 export const maxPoolOp: Op<null> = {
   name: 'maxPool',
-  infer: ([x]) => ({ shape: pooledShape(x!), dtype: 'f32' }),
+  infer: ([x]) => ({ shape: pooledShape(x!), dtype: x!.dtype }),
   reference([x], _, [spec], output) {
     const y = new Float64Array(elements(output.shape))
     forEachWindow(x!, spec!, (at, largest) => {

@@ -25,7 +25,7 @@ export const upsampledConv3dOp: Op<UpsampledConv3dParams> = {
     if (addend && !sameShape(addend.shape, shape)) {
       throw new ShapeError('upsampledConv3d', `what is added must be [${shape.join(',')}] like the result`)
     }
-    return { shape, dtype: 'f32' }
+    return { shape, dtype: x!.dtype }
   },
   reference([x, w, addend], params, [xSpec, wSpec], output) {
     const y = addend ? addend.slice() : new Float64Array(elements(output.shape))

@@ -20,13 +20,13 @@ export function forEachPair(large: Spec, visit: (large: number, small: number) =
   }
 }
 
-function resized(op: string, { shape }: Spec, resize: (size: number) => number): Spec {
+function resized(op: string, { shape, dtype }: Spec, resize: (size: number) => number): Spec {
   if (shape.length !== 5) throw new ShapeError(op, 'the input must be [N, D, H, W, C]')
   const [n, d, h, w, c] = shape as [number, number, number, number, number]
   if ([d, h, w].some((size) => !Number.isInteger(resize(size)))) {
     throw new ShapeError(op, `${d}×${h}×${w} voxels are not even on every axis`)
   }
-  return { shape: [n, resize(d), resize(h), resize(w), c], dtype: 'f32' }
+  return { shape: [n, resize(d), resize(h), resize(w), c], dtype }
 }
 
 function program(small: Spec, adjoint: boolean): Program {
