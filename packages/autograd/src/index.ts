@@ -8,6 +8,7 @@ export {
 } from './gradcheck.ts'
 export { fanInUniform, filledWith, type Initializer, initialValues, kaimingUniform } from './init.ts'
 export { type FileLayout, fromFile, toFile } from './layout.ts'
+export { LOSS_SCALE_START, type LossScale, lossScale } from './loss-scale.ts'
 export {
   type BoundParameter,
   bind,

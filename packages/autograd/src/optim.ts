@@ -14,6 +14,7 @@ import {
   type Tensor,
   type Update,
 } from '@voxnorm/tensor'
+import type { LossScale } from './loss-scale.ts'
 
 /**
  * An optimizer of one arena of parameters. Everything that it remembers lies in arenas of the same layout, so that a
@@ -36,8 +37,15 @@ const ADAM_DEFAULTS: AdamParams = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, dec
 /**
  * Adam (Kingma and Ba 2015, algorithm 1) with the L2 decay added to the gradient, as PyTorch's `Adam` has it. The
  * corrections of the moments' bias depend on the step alone and are computed here, in double precision.
+ *
+ * With a `scale`, the gradients are those of a loss that was multiplied by its factor. Steps that it leaves out count for
+ * the corrections all the same: the host does not know of them, and their effect is gone with the first thousand steps.
  */
-export function adam(parameters: Arena, options: Partial<AdamParams> = {}): Optimizer {
+export function adam(
+  parameters: Arena,
+  options: Partial<AdamParams> = {},
+  scale?: Pick<LossScale, 'scaling'>,
+): Optimizer {
   const params = { ...ADAM_DEFAULTS, ...options }
   const gradients = likeArena(parameters, 'gradients')
   const first = likeArena(parameters, 'first')
@@ -49,7 +57,11 @@ export function adam(parameters: Arena, options: Partial<AdamParams> = {}): Opti
     update: adamUpdate(
       { parameter: read(parameters.whole), first: read(first.whole), second: read(second.whole) },
       read(gradients.whole),
-      { rate: input(rateName, f32()), correction: input(correctionName, f32()) },
+      {
+        rate: input(rateName, f32()),
+        correction: input(correctionName, f32()),
+        ...(scale && { scaling: scale.scaling }),
+      },
       params,
     ),
     feeds: (rate, step) => ({

@@ -3,12 +3,12 @@ import { add, f32, input, mean, mul, square, sub, type Tensor, u32 } from '@voxn
 import type { ModelConfig, TrainingConfig } from './config.ts'
 import { adversarialLoss, crossEntropy, crossEntropyOf, dicePerClass, weightedDice } from './losses.ts'
 import { discriminate, generate, type Networks, segment } from './networks.ts'
-import type { NormMoments, UNetPass } from './unet3d.ts'
+import type { NormMoments, Storage, UNetPass } from './unet3d.ts'
 
 /** What the graphs of a training step are made from. */
 export interface StepSetup {
   readonly networks: Networks
-  readonly config: ModelConfig
+  readonly config: ModelConfig & Storage
   readonly loss: TrainingConfig['loss']
   /** Patches that go through the graph at once. */
   readonly batch: number

@@ -1,5 +1,12 @@
-import { arenaToTensors, type SafetensorsFile, type ScheduleState, tensorsToArena } from '@voxnorm/autograd'
+import {
+  arenaToTensors,
+  SafetensorsError,
+  type SafetensorsFile,
+  type ScheduleState,
+  tensorsToArena,
+} from '@voxnorm/autograd'
 import { ConfigError, DataError } from '@voxnorm/data'
+import { type ArenaVariable, sliceOf } from '@voxnorm/tensor'
 import type { ModelConfig, TrainingConfig } from './config.ts'
 import type { EpochLosses } from './epoch-losses.ts'
 import { modelMetadata, modelOf, OPTIMIZER_PREFIX } from './model-file.ts'
@@ -45,6 +52,11 @@ export async function writeCheckpoint(
         tensors.set(key, tensor)
     }
   }
+  for (const { state } of trainer.lossScales) {
+    const [variable] = state.variables as [ArenaVariable]
+    const values = sliceOf(await state.readAll(), variable)
+    tensors.set(`${OPTIMIZER_PREFIX}${variable.name}`, { shape: variable.spec.shape, values })
+  }
   const metadata = {
     ...modelMetadata(model),
     progress: JSON.stringify(progress),
@@ -81,7 +93,15 @@ export function restoreCheckpoint(
       return [arena, tensorsToArena(file.tensors, arena, trainer.networks[name]!.trained, prefix)] as const
     }),
   )
+  const scales = trainer.lossScales.map(({ state: { variables } }) => {
+    const [variable] = variables as readonly [ArenaVariable]
+    const key = `${OPTIMIZER_PREFIX}${variable.name}`
+    const values = file.tensors.get(key)?.values
+    if (!(values instanceof Float32Array)) throw new SafetensorsError('is missing', key)
+    return [variable, values] as const
+  })
   loadNetworks(trainer.networks, tensors)
+  for (const [variable, values] of scales) variable.arena.write(variable, values)
   for (const [arena, words] of moments) arena.writeAll(words)
   return JSON.parse(progress)
 }

@@ -67,6 +67,9 @@ export interface StepRate {
   readonly gamma: number
 }
 
+/** What a training computes with: f32 alone, or f16 where nothing is summed up (docs/decisions/0011). */
+export type Precision = 'f32' | 'mixed'
+
 /** All that a training depends on besides its data; the names are those of the configuration file. */
 export interface TrainingConfig {
   readonly seed: number
@@ -114,6 +117,8 @@ export interface TrainingConfig {
     readonly timeLimit: number
     /** First iterations, in which G learns the identity and S learns on raw patches; 0 by default. */
     readonly warmup?: number
+    /** `mixed` stores activations, their gradients and a copy of the weights in half precision; f32 by default. */
+    readonly precision?: Precision
   }
   readonly augment: { readonly biasField: BiasFieldOptions }
 }

@@ -8,6 +8,7 @@ import {
 } from '@voxnorm/autograd'
 import {
   add,
+  cast,
   channelDropout,
   elements,
   leakyRelu,
@@ -17,7 +18,15 @@ import {
   type Tensor,
 } from '@voxnorm/tensor'
 import type { DiscriminatorConfig, Padding } from './config.ts'
-import { convolve, LEAKY_SLOPE, type Mode, type NormMoments, normalize, normParameters } from './unet3d.ts'
+import {
+  convolve,
+  LEAKY_SLOPE,
+  type Mode,
+  type NormMoments,
+  normalize,
+  normParameters,
+  type Storage,
+} from './unet3d.ts'
 
 /** What fixes the shapes of a discriminator. */
 export interface DiscriminatorShape extends DiscriminatorConfig {
@@ -73,7 +82,7 @@ export function discriminator(shape: DiscriminatorShape): Discriminator {
 }
 
 /** How a discriminator is run. */
-export interface DiscriminatorOptions {
+export interface DiscriminatorOptions extends Storage {
   readonly padding: Padding
   readonly dropout: number
   readonly legacySigmoid?: boolean
@@ -89,11 +98,11 @@ export function runDiscriminator(
   x: Tensor,
   options: DiscriminatorOptions,
 ): { readonly logits: Tensor; readonly norms: readonly NormMoments[] } {
-  const { padding, dropout, mode, seed, pass = 0 } = options
+  const { dropout, mode, seed, pass = 0 } = options
   const norms: NormMoments[] = []
   let features = x
   for (const block of BLOCKS) {
-    features = leakyRelu(convolve(features, weights[`conv${block}`], padding, 2), LEAKY_SLOPE)
+    features = leakyRelu(convolve(features, weights[`conv${block}`], options, 2), LEAKY_SLOPE)
     if (mode === 'training' && dropout > 0) {
       if (!seed) throw new TypeError('A discriminator with dropout needs a seed in training mode.')
       features = channelDropout(features, dropout, seed, pass * BLOCKS.length + block)
@@ -102,7 +111,7 @@ export function runDiscriminator(
     // Slope 1: nothing follows the norm in the authors' order of layers.
     if (norm) features = normalize(features, norm, 1, mode, norms)
   }
-  const rows = reshape(features, [x.shape[0]!, elements(features.shape.slice(1))])
+  const rows = reshape(cast(features, 'f32'), [x.shape[0]!, elements(features.shape.slice(1))])
   const logits = add(matmul(rows, weights.fc.weight), weights.fc.bias)
   return { logits: options.legacySigmoid ? sigmoid(logits) : logits, norms }
 }

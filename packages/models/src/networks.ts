@@ -10,7 +10,15 @@ import {
 import { type Arena, type Runtime, relu, sigmoid, softmax, type Tensor } from '@voxnorm/tensor'
 import type { Method, ModelConfig } from './config.ts'
 import { type Discriminator, discriminator, runDiscriminator } from './discriminator.ts'
-import { type Mode, type NormMoments, runUNet3d, type UNet3d, type UNetPass, uNet3d } from './unet3d.ts'
+import {
+  type Mode,
+  type NormMoments,
+  runUNet3d,
+  type Storage,
+  type UNet3d,
+  type UNetPass,
+  uNet3d,
+} from './unet3d.ts'
 
 /** The networks of one model. All have a segmenter; which others there are depends on the method. */
 export interface Networks {
@@ -101,7 +109,7 @@ const arenasOf = (networks: Networks): (readonly [Arena, readonly BoundParameter
 /** G on a batch `x [N,D,H,W,C]`: its pass, and the normalized image behind the last activation. */
 export function generate(
   networks: Networks,
-  config: ModelConfig,
+  config: ModelConfig & Storage,
   x: Tensor,
   mode: Mode,
 ): UNetPass & { readonly image: Tensor } {
@@ -113,7 +121,7 @@ export function generate(
 /** S on a batch: its pass, and the probabilities of the classes `[N,D,H,W,4]`. */
 export function segment(
   networks: Networks,
-  config: ModelConfig,
+  config: ModelConfig & Storage,
   x: Tensor,
   mode: Mode,
 ): UNetPass & { readonly probabilities: Tensor } {
@@ -124,13 +132,14 @@ export function segment(
 /** D on a batch of patches; `pass` tells the passes of one step apart, so that each has a dropout of its own. */
 export function discriminate(
   networks: Networks,
-  config: ModelConfig,
+  config: ModelConfig & Storage,
   x: Tensor,
   options: { readonly mode: Mode; readonly seed?: Tensor; readonly pass?: number },
 ): { readonly logits: Tensor; readonly norms: readonly NormMoments[] } {
   const padding = config.discriminator.padding ?? config.padding
   return runDiscriminator(networks.discriminator!.weights, x, {
     ...config.discriminator,
+    activations: config.activations,
     padding,
     ...options,
   })

@@ -2,6 +2,7 @@ import {
   addGradients,
   clearGradients,
   grad,
+  type LossScale,
   type Network,
   type Optimizer,
   overwriteGradients,
@@ -11,6 +12,7 @@ import {
   type DispatchTime,
   elements,
   type Feeds,
+  mul,
   type Plan,
   type PlanSummary,
   type Runtime,
@@ -36,6 +38,8 @@ export interface StepDefinition {
   readonly trained: readonly TrainedNetwork[]
   /** Running statistics that follow the forward passes. */
   readonly statistics: readonly Update[]
+  /** For gradients in half precision; the optimizers must know it, too. */
+  readonly scale?: LossScale
 }
 
 /** Values of one step. Values that its graph has no input for are left out: steps are fed alike. */
@@ -67,14 +71,15 @@ export async function compileStep(
   definition: StepDefinition,
   { parts, pool }: { readonly parts: number; readonly pool: SlotPool },
 ): Promise<GradientStep> {
-  const { name, loss, outputs, trained, statistics } = definition
+  const { name, loss, outputs, trained, statistics, scale } = definition
   const targets = trained.flatMap(({ network }) => network.trained.map(({ tensor }) => tensor))
-  const gradients = grad(loss, targets)
+  const gradients = grad(scale ? mul(loss, scale.factor) : loss, targets)
   const shares = trained.map(({ network, optimizer }) => ({
     optimizer,
     values: gradients.splice(0, network.trained.length),
   }))
-  const optimizers = trained.map(({ optimizer }) => optimizer.update)
+  const judgement = scale ? [scale.judge(trained.map(({ optimizer }) => optimizer.gradients))] : []
+  const optimizers = [...judgement, ...trained.map(({ optimizer }) => optimizer.update)]
   const wanted = inputNames([loss, ...Object.values(outputs)])
 
   if (parts === 1) {

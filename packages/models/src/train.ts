@@ -114,6 +114,7 @@ export async function* train(
       loss: config.loss,
       batch: config.train.batch,
       microBatch: config.train.microBatch,
+      precision: config.train.precision,
       weightDecay: config.optim.weightDecay,
       augmented: config.augment.biasField.probability > 0,
       warmup: (config.train.warmup ?? 0) > 0,

@@ -1,4 +1,4 @@
-import { adam, type Optimizer } from '@voxnorm/autograd'
+import { adam, LOSS_SCALE_START, type LossScale, lossScale, type Optimizer } from '@voxnorm/autograd'
 import { ConfigError } from '@voxnorm/data'
 import {
   type Arena,
@@ -9,6 +9,7 @@ import {
   SlotPool,
 } from '@voxnorm/tensor'
 import { discriminatorGraph, type StepSetup, systemGraph, warmupGraph } from './adversarial.ts'
+import type { Precision } from './config.ts'
 import { largestBytes } from './graph.ts'
 import { NETWORK_NAMES, type NetworkName, type Networks } from './networks.ts'
 import { compileStep, type GradientStep, type StepDefinition, type TrainedNetwork } from './step.ts'
@@ -18,6 +19,7 @@ import { followStatistics } from './unet3d.ts'
 export interface TrainerOptions extends StepSetup {
   /** `batch` is split into micro-batches of this size; `auto` takes the largest that the device can hold. */
   readonly microBatch: number | 'auto'
+  readonly precision?: Precision
   /** L2 decay, added to the gradient of every weight. */
   readonly weightDecay: number
   /** Adds the warm-up step. */
@@ -52,6 +54,8 @@ export interface StepScalars {
 export interface Trainer {
   readonly networks: Networks
   readonly optimizers: Readonly<Partial<Record<NetworkName, Optimizer>>>
+  /** In mixed precision, one for each loss: that of G and S, and that of D. */
+  readonly lossScales: readonly LossScale[]
   readonly microBatch: number
   /** Memory that the plans share; other plans of the same training may use it too. */
   readonly pool: SlotPool
@@ -76,18 +80,22 @@ export interface Trainer {
  * Compiles the steps. The networks must have memory. Throws ConfigError for a micro-batch that does not divide the
  * batch, DeviceError when not even a single patch fits the device.
  */
-export async function createTrainer(runtime: Runtime, options: TrainerOptions): Promise<Trainer> {
-  const { networks } = options
+export async function createTrainer(runtime: Runtime, given: TrainerOptions): Promise<Trainer> {
+  const { networks } = given
+  const mixed = given.precision === 'mixed'
+  const options = mixed ? { ...given, config: { ...given.config, activations: 'f16' as const } } : given
+  const scales: Scales = mixed ? await startScales(runtime, networks) : {}
   const trained: Partial<Record<NetworkName, TrainedNetwork>> = {}
   for (const name of NETWORK_NAMES) {
     const network = networks[name]
     if (!network) continue
-    const optimizer = adam(network.parameterArena, { decay: options.weightDecay })
+    const scale = DISCRIMINATOR.includes(name) ? scales.discriminator : scales.system
+    const optimizer = adam(network.parameterArena, { decay: options.weightDecay }, scale)
     for (const arena of arenasOf(optimizer)) await arena.allocate(runtime)
     trained[name] = { network, optimizer }
   }
 
-  const { steps, microBatch, pool } = await compileSteps(runtime, options, trained)
+  const { steps, microBatch, pool } = await compileSteps(runtime, options, trained, scales)
   const feedsOf = (step: GradientStep, batch: PatchBatch, scalars: StepScalars, patches: Float32Array) => {
     const moved = (step === steps.discriminator ? DISCRIMINATOR : SYSTEM).filter((name) => trained[name])
     const rates = moved.map((name) =>
@@ -106,6 +114,7 @@ export async function createTrainer(runtime: Runtime, options: TrainerOptions): 
   return {
     networks,
     optimizers: Object.fromEntries(optimizers),
+    lossScales: Object.values(scales),
     microBatch,
     pool,
     plans: compiled.map(({ name, summary }) => ({ name, summary })),
@@ -122,6 +131,7 @@ export async function createTrainer(runtime: Runtime, options: TrainerOptions): 
     dispose: () => {
       for (const step of compiled) step.dispose()
       pool.dispose()
+      for (const { state } of Object.values(scales)) state.dispose()
       for (const arena of optimizers.flatMap(([, optimizer]) => arenasOf(optimizer))) arena.dispose()
     },
   }
@@ -132,6 +142,24 @@ const SYSTEM: readonly NetworkName[] = ['generator', 'segmenter']
 
 const arenasOf = ({ gradients, state }: Optimizer): Arena[] => [gradients, ...Object.values(state)]
 
+/** One for each loss that is differentiated; G and S learn from the same. */
+interface Scales {
+  readonly system?: LossScale
+  readonly discriminator?: LossScale
+}
+
+async function startScales(runtime: Runtime, networks: Networks): Promise<Scales> {
+  const names = networks.discriminator ? (['system', 'discriminator'] as const) : (['system'] as const)
+  const scales: Partial<Record<keyof Scales, LossScale>> = {}
+  for (const name of names) {
+    const scale = lossScale(name)
+    await scale.state.allocate(runtime)
+    scale.state.write(scale.state.variables[0]!, LOSS_SCALE_START)
+    scales[name] = scale
+  }
+  return scales
+}
+
 type StepName = 'system' | 'discriminator' | 'warmup'
 type PerStep<T> = { readonly system: T } & { readonly [Name in Exclude<StepName, 'system'>]?: T }
 
@@ -140,12 +168,13 @@ async function compileSteps(
   runtime: Runtime,
   options: TrainerOptions,
   trained: Partial<Record<NetworkName, TrainedNetwork>>,
+  scales: Scales,
 ): Promise<{ steps: PerStep<GradientStep>; microBatch: number; pool: SlotPool }> {
   const { maxStorageBufferBindingSize, maxBufferSize } = runtime.capabilities.limits
   const room = Math.min(maxStorageBufferBindingSize, maxBufferSize)
   for (const microBatch of candidates(options)) {
     const last = microBatch === 1 || options.microBatch !== 'auto'
-    const definitions = defineSteps({ ...options, batch: microBatch }, trained)
+    const definitions = defineSteps({ ...options, batch: microBatch }, trained, scales)
     const roots = Object.values(definitions).flatMap(({ loss, outputs }) => [loss, ...Object.values(outputs)])
     if (!last && largestBytes(roots) > room) continue
     const pool = new SlotPool(runtime)
@@ -182,14 +211,16 @@ function candidates({ batch, microBatch }: TrainerOptions): number[] {
 function defineSteps(
   setup: TrainerOptions,
   trained: Partial<Record<NetworkName, TrainedNetwork>>,
+  { system, discriminator }: Scales,
 ): PerStep<StepDefinition> {
   const moving = (names: readonly NetworkName[]) => names.flatMap((name) => trained[name] ?? [])
   return {
-    system: systemDefinition(setup, moving(SYSTEM)),
+    system: { ...systemDefinition(setup, moving(SYSTEM)), scale: system },
     ...(setup.networks.discriminator && {
-      discriminator: discriminatorDefinition(setup, moving(DISCRIMINATOR)),
+      discriminator: { ...discriminatorDefinition(setup, moving(DISCRIMINATOR)), scale: discriminator },
     }),
-    ...(setup.warmup && setup.networks.generator && { warmup: warmupDefinition(setup, moving(SYSTEM)) }),
+    ...(setup.warmup &&
+      setup.networks.generator && { warmup: { ...warmupDefinition(setup, moving(SYSTEM)), scale: system } }),
   }
 }
 

@@ -9,6 +9,7 @@ import {
 } from '@voxnorm/autograd'
 import {
   batchNorm,
+  cast,
   channelMoments,
   concat,
   conv3d,
@@ -76,8 +77,16 @@ export const uNet3d = (base: number, inputs: number, outputs: number) => ({
 /** A U-Net as a module of parameters. */
 export type UNet3d = ReturnType<typeof uNet3d>
 
+/**
+ * How activations between the first and the last convolution of a network are stored: `f16` is half the memory, and what
+ * matrix units want. The weights in between are rounded to it for each pass. f32 by default.
+ */
+export interface Storage {
+  readonly activations?: 'f32' | 'f16'
+}
+
 /** How a U-Net is run. */
-export interface UNetOptions {
+export interface UNetOptions extends Storage {
   readonly padding: Padding
   readonly activation: Activation
   readonly mode: Mode
@@ -125,8 +134,8 @@ export function uNet3dAsWritten(weights: Weights<UNet3d>, x: Tensor, options: UN
   const block = (name: Exclude<keyof UNet3d, 'out'>, input: Tensor): Tensor => {
     const { conv0, norm0, conv1, norm1 } = weights[name]
     const slope = options.activation === 'relu' ? 0 : LEAKY_SLOPE
-    const middle = normalize(convolve(input, conv0, options.padding), norm0, slope, options.mode, norms)
-    return normalize(convolve(middle, conv1, options.padding), norm1, slope, options.mode, norms)
+    const middle = normalize(convolve(input, conv0, options), norm0, slope, options.mode, norms)
+    return normalize(convolve(middle, conv1, options), norm1, slope, options.mode, norms)
   }
   const join = (skip: Tensor, below: Tensor): Tensor => concat([skip, upsample(below)])
 
@@ -138,18 +147,20 @@ export function uNet3dAsWritten(weights: Weights<UNet3d>, x: Tensor, options: UN
   const dec2 = block('dec2', join(enc2, dec3))
   const dec1 = block('dec1', join(enc1, dec2))
   const { weight, bias } = weights.out
-  const out = conv3d(dec1, weight, bias, { stride: 1, padding: 0, mode: 'zero' }, layerName(weight))
+  const last = { stride: 1, padding: 0, mode: 'zero', result: 'f32' } as const
+  const out = conv3d(dec1, weight, bias, last, layerName(weight))
   return { output: out, blocks: { enc1, enc2, enc3, enc4, dec3, dec2, dec1, out }, norms }
 }
 
-/** A 3³ convolution that keeps the size, or halves it with stride 2. */
+/** A 3³ convolution that keeps the size, or halves it with stride 2. It multiplies in the type that x is stored in. */
 export function convolve(
   x: Tensor,
   { weight, bias }: { readonly weight: Tensor; readonly bias: Tensor },
-  mode: Padding,
+  { padding, activations = 'f32' }: Storage & { readonly padding: Padding },
   stride = 1,
 ): Tensor {
-  return conv3d(x, weight, bias, { stride, padding: 1, mode }, layerName(weight))
+  const params = { stride, padding: 1, mode: padding, result: activations } as const
+  return conv3d(x, cast(weight, x.spec.dtype), bias, params, layerName(weight))
 }
 
 /** Batch norm with the activation behind it; in training it notes in `norms` what it used. */

@@ -38,6 +38,7 @@ export { reshape } from './ops/reshape/op.ts'
 export { logSoftmax, logSumExp, softmax } from './ops/softmax/op.ts'
 export { upsampledConv3d } from './ops/upconv3d/op.ts'
 export { splitUpsampledConvolutions } from './ops/upconv3d/split.ts'
+export { lossScaleUpdate } from './ops/updates/loss-scale.ts'
 export {
   type AdamParams,
   accumulateUpdate,

@@ -23,6 +23,7 @@ import {
 } from '../run-directory.ts'
 import { exitCodeOfSignal, listenForStop } from '../stop-request.ts'
 import { writeModelFolder } from '../training/model-folder.ts'
+import { withPossiblePrecision } from '../training/precision.ts'
 import { datasetRecord, loadRun, planRun } from '../training/prepare-run.ts'
 import { recordRun } from '../training/record-run.ts'
 import { countIterations, isPlan, type TrainingPlan } from '../training/run-events.ts'
@@ -49,16 +50,17 @@ export const train: Command = {
     )
     let device: OpenDevice | undefined
     try {
-      const config = readConfig(parsed.positionals[0]!, {
+      const written = readConfig(parsed.positionals[0]!, {
         set: listFlag(parsed, 'set'),
         seed: numberFlag(parsed, 'seed'),
       })
       assertFreeForRun(folder, { resume })
-      const checkpoint = resume ? readCheckpoint(folder, config) : undefined
-      const plan = await planRun(config)
+      const checkpoint = resume ? readCheckpoint(folder, written) : undefined
+      const plan = await planRun(written)
       for (const warning of plan.warnings) log.warning('data', warning)
-      const data = await loadRun(config, plan, log, stop)
+      const data = await loadRun(written, plan, log, stop)
       device = await openDevice(textFlag(parsed, 'device'))
+      const config = withPossiblePrecision(written, device, log)
       const events = trainNetworks(
         device.runtime,
         trainingConfig(config),
@@ -72,9 +74,9 @@ export const train: Command = {
       log.copyTo((line) => directory.appendLog(line))
       try {
         const dataset = datasetRecord(config, plan)
-        directory.writeConfig(config)
+        directory.writeConfig(written)
         directory.writeDataset(dataset)
-        directory.writeEnvironment(environment(device, words))
+        directory.writeEnvironment(environment(device, config, words))
         sayPlan(first.value, device, config, log)
         const { iterationsPerEpoch, resumedAt } = first.value
         const done = resumedAt === undefined ? 0 : resumedAt.epoch * iterationsPerEpoch + resumedAt.iteration
@@ -135,7 +137,7 @@ function readCheckpoint(folder: string, config: Config): SafetensorsFile | undef
   }
 }
 
-function environment(device: OpenDevice, words: readonly string[]): unknown {
+function environment(device: OpenDevice, { train }: Config, words: readonly string[]): unknown {
   const [processor] = os.cpus()
   return {
     voxnorm: version(),
@@ -145,20 +147,21 @@ function environment(device: OpenDevice, words: readonly string[]): unknown {
     memoryGiB: Math.round(os.totalmem() / 2 ** 30),
     adapter: device.name,
     software: device.software,
+    precision: train.precision,
     command: ['voxnorm', ...words],
   }
 }
 
 function sayPlan(plan: TrainingPlan, device: OpenDevice, config: Config, log: Log): void {
   const { networks, iterationsPerEpoch, batch, microBatch, allocatedBytes, resumedAt } = plan
-  const { epochs, timeLimit } = config.train
+  const { epochs, timeLimit, precision } = config.train
   const from =
     resumedAt === undefined ? '' : `, resumed at epoch ${resumedAt.epoch} iteration ${resumedAt.iteration}`
   const limit = timeLimit === 'none' ? '' : `, at most ${timeLimit}`
   log.info('device', `training on ${device.description}`)
   log.info(
     'plan',
-    `${networks.join(', ')}: ${epochs} epochs of ${iterationsPerEpoch} iterations, batch ${batch} (${microBatch} at once), ${Math.round(allocatedBytes / 2 ** 20)} MiB on the device${limit}${from}`,
+    `${networks.join(', ')}: ${epochs} epochs of ${iterationsPerEpoch} iterations, batch ${batch} (${microBatch} at once), ${precision === 'mixed' ? 'mixed precision, ' : ''}${Math.round(allocatedBytes / 2 ** 20)} MiB on the device${limit}${from}`,
   )
 }
 

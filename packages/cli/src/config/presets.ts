@@ -40,6 +40,7 @@ const paper: Config = {
     microBatch: 'auto',
     discriminatorSteps: 3,
     iterationsPerEpoch: 'auto',
+    precision: 'f32',
     warmup: 0,
     timeLimit: 'none',
   },

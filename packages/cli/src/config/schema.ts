@@ -88,6 +88,7 @@ export const configSchema = z.strictObject({
     microBatch: countOrAuto,
     discriminatorSteps: count,
     iterationsPerEpoch: countOrAuto,
+    precision: oneOf('f32', 'mixed'),
     warmup: z.int().nonnegative().describe('a whole number of iterations'),
     timeLimit: z
       .string()

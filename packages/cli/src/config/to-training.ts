@@ -2,16 +2,24 @@ import { ConfigError } from '@voxnorm/data'
 import { parseDuration } from './duration.ts'
 import type { Config } from './schema.ts'
 
-/** The part of a configuration that training depends on, in the form that the models package takes: times in seconds. */
+/**
+ * The part of a configuration that training depends on, in the form that the models package takes: times in seconds, and
+ * the precision only where it is not f32, so that checkpoints from before there was a choice can be resumed.
+ */
 export function toTraining(config: Config) {
-  const { seed, data, model, loss, optim, train, augment } = config
+  const { seed, data, model, loss, optim, augment } = config
+  const { precision, ...train } = config.train
   return {
     seed,
     data,
     model,
     loss,
     optim,
-    train: { ...train, timeLimit: parseDuration(train.timeLimit)! },
+    train: {
+      ...train,
+      timeLimit: parseDuration(train.timeLimit)!,
+      ...(precision === 'f32' ? {} : { precision }),
+    },
     augment,
   }
 }

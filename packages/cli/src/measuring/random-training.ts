@@ -48,6 +48,7 @@ export const trainerOf = (
     loss,
     batch: train.batch,
     microBatch: train.microBatch,
+    precision: train.precision,
     weightDecay: optim.weightDecay,
     augmented: false,
     warmup: false,

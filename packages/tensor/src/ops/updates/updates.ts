@@ -22,20 +22,25 @@ function checkAlike(op: string, specs: readonly Spec[]): void {
   }
 }
 
-/** `(parameter, gradient, first, second, rate, correction)`: see adam.wgsl. */
+const ADAM_INPUTS = ['input0', 'input1', 'input2', 'input3', 'input4', 'input5'] as const
+
+/** `(parameter, gradient, first, second, rate, correction)`, and `scaling` for a scaled loss: see adam.wgsl. */
 export const adamOp: UpdateOp<AdamParams> = {
   name: 'adam',
   updates: [0, 2, 3],
   check: (specs) => checkAlike('adam', specs.slice(0, 4)),
-  reference([parameter, gradient, first, second, rate, correction], { beta1, beta2, epsilon, decay }) {
-    const g = gradient!.map((value, index) => value + decay * parameter![index]!)
+  reference([parameter, gradient, first, second, rate, correction, scaling], params) {
+    const { beta1, beta2, epsilon, decay } = params
+    const factor = scaling ? scaling[2]! : 1
+    if (factor === 0) return [parameter!, first!, second!]
+    const g = gradient!.map((value, index) => factor * value + decay * parameter![index]!)
     const m = first!.map((value, index) => beta1 * value + (1 - beta1) * g[index]!)
     const v = second!.map((value, index) => beta2 * value + (1 - beta2) * g[index]! ** 2)
     const step = (index: number) =>
       (rate![0]! * m[index]!) / (Math.sqrt(v[index]!) / correction![0]! + epsilon)
     return [parameter!.map((value, index) => value - step(index)), m, v]
   },
-  program([parameter], { beta1, beta2, epsilon, decay }) {
+  program([parameter, , , , , , scaling], { beta1, beta2, epsilon, decay }) {
     const { numbers, constants } = packing(elements(parameter!.shape))
     const count = elements(parameter!.shape) / numbers
     return {
@@ -43,8 +48,9 @@ export const adamOp: UpdateOp<AdamParams> = {
         {
           source: adamSource,
           file: 'adam.wgsl',
-          constants,
-          bindings: ['input0', 'input1', 'input2', 'input3', 'input4', 'input5'],
+          constants: { ...constants, SCALED: scaling ? 1 : 0 },
+          // Without a scale the correction stands in for it: a binding must exist, its values are not used.
+          bindings: [...ADAM_INPUTS, scaling ? 'input6' : 'input5'],
           uniforms: { u32: [count], f32: [beta1, beta2, epsilon, decay] },
           grid: linearGrid(count, 64),
         },
@@ -149,15 +155,17 @@ export const runningStatisticsOp: UpdateOp<RunningParams> = {
   },
 }
 
-/** One Adam step on variables of the same shape; `rate` and `correction` are scalars, see adam.wgsl. */
+/** One Adam step on variables of the same shape; see adam.wgsl for the scalars, and for `scaling [3]` of a scaled loss. */
 export function adamUpdate(
   state: { readonly parameter: Tensor; readonly first: Tensor; readonly second: Tensor },
   gradient: Tensor,
-  scalars: { readonly rate: Tensor; readonly correction: Tensor },
+  scalars: { readonly rate: Tensor; readonly correction: Tensor; readonly scaling?: Tensor },
   params: AdamParams,
 ): Update {
   const { parameter, first, second } = state
-  return update(adamOp, [parameter, gradient, first, second, scalars.rate, scalars.correction], params)
+  const { rate, correction, scaling } = scalars
+  const operands = [parameter, gradient, first, second, rate, correction]
+  return update(adamOp, scaling ? [...operands, scaling] : operands, params)
 }
 
 /** One step of gradient descent with momentum on variables of the same shape. */
