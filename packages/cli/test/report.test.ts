@@ -68,7 +68,7 @@ function writeRun(at: string): void {
     })),
   })
   for (let iteration = 1; iteration <= 900; iteration++) {
-    const common = { epoch: Math.ceil(iteration / 100), iteration, time: iteration }
+    const common = { epoch: Math.ceil(iteration / 100) - 1, iteration, time: iteration }
     directory.appendMetrics({
       ...common,
       kind: 'step',
@@ -96,6 +96,7 @@ function writeRun(at: string): void {
         ),
       ),
     })
+    directory.appendMetrics({ ...common, kind: 'epoch', 'loss.seg': 1 / iteration })
   }
   SITES.forEach((site, index) => {
     directory.writeFigure(
@@ -146,7 +147,9 @@ describe('the report of a run', () => {
       'Coronal slice',
       'Sagittal slice',
     ])
-    expect(page.querySelector('.tiles')!.textContent).toContain('0.300 → 0.100')
+    const tiles = page.querySelector('.tiles')!.textContent
+    expect(tiles).toContain('0.300 → 0.100')
+    expect(tiles).toContain('9epochs')
     expect(page.querySelector('#dice')!.textContent).toContain('0.812')
     expect(page.querySelector('#dice')!.textContent).toContain('best iteration (300)')
     expect(page.querySelector('#curves')!.textContent).toContain('calls everything generated')

@@ -91,7 +91,7 @@ function tiles(metrics: readonly MetricsLine[]) {
   }
   if (last !== undefined) {
     result.push(
-      ['epochs', String(last.epoch)],
+      ['epochs', String(metrics.filter(({ kind }) => kind === 'epoch').length)],
       ['iterations', String(last.iteration)],
       ['time', duration(last.time)],
     )
