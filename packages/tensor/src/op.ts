@@ -29,6 +29,8 @@ export interface Kernel<P = unknown> {
   fits?(device: Capabilities, inputs: readonly Spec[], output: Spec, params: P): boolean
   /** Whether it is also a fast way where it fits; absent means always. Tests run it even where it is not. */
   suits?(device: Capabilities, inputs: readonly Spec[], output: Spec, params: P): boolean
+  /** The relative error that it may have besides those of sums in f32, where its arithmetic is coarser. */
+  readonly tolerance?: number
   /** The dispatches that compute the output. */
   program(inputs: readonly Spec[], output: Spec, params: P, device: Capabilities): Program
   /** Nominal work, for the roofline. */

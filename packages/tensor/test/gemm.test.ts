@@ -26,6 +26,7 @@ const plainGpu: Capabilities = {
   software: false,
   subgroupSize: 32,
   features: new Set(['subgroups']),
+  matrices: null,
   limits: {
     maxStorageBufferBindingSize: 2 ** 27,
     maxBufferSize: 2 ** 28,

@@ -1,3 +1,5 @@
+import type { MatrixSyntax } from './matrix-syntax.ts'
+
 /** What kernels may know of a device when they decide whether they fit it. */
 export interface Capabilities {
   /** The adapter's own words, e.g. `llvmpipe (LLVM 19.1.7, 256 bits)`. */
@@ -7,6 +9,11 @@ export interface Capabilities {
   /** Lanes of a subgroup, when the device has subgroups of one size only; else null. */
   readonly subgroupSize: number | null
   readonly features: ReadonlySet<string>
+  /**
+   * In which syntax the device's matrix units are written, where it has such that multiply 16×16 halves and sum in f32;
+   * else null.
+   */
+  readonly matrices: MatrixSyntax | null
   readonly limits: {
     readonly maxStorageBufferBindingSize: number
     readonly maxBufferSize: number

@@ -1,5 +1,6 @@
 import { DeviceError, KernelError } from '../errors.ts'
 import type { Capabilities } from './capabilities.ts'
+import { MATRIX_PROBE, type MatrixSyntax } from './matrix-syntax.ts'
 import { specialize } from './specialize.ts'
 
 /** What `Runtime.open` may be told. */
@@ -14,7 +15,12 @@ export interface RuntimeOptions {
 const LONGEST_NAP = 4
 
 /** Optional features that some kernel can use; asked for where the adapter has them. */
-const WANTED_FEATURES = ['subgroups', 'shader-f16', 'timestamp-query'] as const
+const WANTED_FEATURES = [
+  'subgroups',
+  'shader-f16',
+  'timestamp-query',
+  'chromium-experimental-subgroup-matrix',
+] as readonly GPUFeatureName[]
 
 /** A compiled entry point with the layout of its bindings. */
 export interface CompiledKernel {
@@ -95,6 +101,7 @@ export class Runtime {
           options.software ?? /swiftshader|llvmpipe|software/i.test(`${description} ${info.architecture}`),
         subgroupSize: fixedSize,
         features: new Set([...device.features]),
+        matrices: await matricesOf(device, info),
         limits: device.limits,
       },
       options,
@@ -236,6 +243,27 @@ export class Runtime {
     this.device.destroy()
     void this.gpu
   }
+}
+
+/** See `Capabilities.matrices`. */
+async function matricesOf(device: GPUDevice, info: GPUAdapterInfo): Promise<MatrixSyntax | null> {
+  const { subgroupMatrixConfigs = [] } = info as { subgroupMatrixConfigs?: readonly MatrixConfig[] }
+  const multiplies = ({ componentType, resultComponentType, M, N, K }: MatrixConfig) =>
+    componentType === 'f16' && resultComponentType === 'f32' && M === 16 && N === 16 && K === 16
+  const isThere = (device.features as ReadonlySet<string>).has('chromium-experimental-subgroup-matrix')
+  if (!isThere || !subgroupMatrixConfigs.some(multiplies)) return null
+  device.pushErrorScope('validation')
+  device.createShaderModule({ code: MATRIX_PROBE, label: 'probe' })
+  return (await device.popErrorScope()) ? 'former' : 'present'
+}
+
+/** Sizes and types that a device's matrix units multiply; no part of WebGPU's types so far. */
+interface MatrixConfig {
+  readonly componentType: string
+  readonly resultComponentType: string
+  readonly M: number
+  readonly N: number
+  readonly K: number
 }
 
 /** Layout entries read from the WGSL declarations, so that the kernel's text is the only place that states them. */

@@ -9,6 +9,7 @@ import { gemmLayout, gemmProgram, isMostlyPadding, productSize } from './gemm.ts
 import { type Conv3dGeometry, type Conv3dParams, convolutionCost, geometry, shapeWords } from './geometry.ts'
 import inputBorder from './input.border.wgsl'
 import inputDirect from './input.direct.wgsl'
+import { forwardMatrix, inputMatrix, weightMatrix } from './matrix.ts'
 import type { Conv3dGradientParams } from './op.ts'
 import weightDirect from './weight.direct.wgsl'
 import weightLanes from './weight.lanes.wgsl'
@@ -78,6 +79,7 @@ function lanesStage(lanes: number, operands: LanesOperands): Stage {
 }
 
 export const forwardKernels: readonly Kernel<Conv3dParams>[] = [
+  forwardMatrix,
   {
     name: 'lanes',
     fits: (device, _inputs, _output, params) => lanesFit(device, params),
@@ -138,6 +140,7 @@ function borderOf(lanes: number, g: Conv3dGeometry): 'none' | 'inside' | 'separa
 }
 
 export const inputGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
+  inputMatrix,
   {
     name: 'lanes',
     // A stage that adds to what another one wrote would round twice in half precision.
@@ -207,6 +210,7 @@ export const inputGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
 const ENOUGH_WORKGROUPS = 64
 
 export const weightGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
+  weightMatrix,
   {
     name: 'lanes',
     fits: (device, _inputs, _output, params) => lanesFit(device, params),
