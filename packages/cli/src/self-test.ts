@@ -1,4 +1,4 @@
-import { compile, conv3d, execute, input, type Runtime } from '@voxnorm/tensor'
+import { compile, conv3d, type DType, execute, input, type Runtime } from '@voxnorm/tensor'
 
 /** Whether a device computes what it should. */
 export interface SelfTest {
@@ -12,11 +12,21 @@ const PARAMS = { stride: 1, padding: 1, mode: 'replicate' } as const
 // A float32 sum over 27 * 8 products is right to about 1e-6; a thousandth of that would be no float32.
 const TOLERANCE = 1e-4
 
-/** Runs a small 3D convolution on the device and compares it with the float64 reference. */
+/**
+ * Runs a small 3D convolution on the device and compares it with the float64 reference: from f32, and from half precision
+ * where the device stores that.
+ */
 export async function selfTest(runtime: Runtime): Promise<SelfTest> {
-  const x = input('x', { shape: [1, 6, 7, 8, 8], dtype: 'f32' })
-  const w = input('w', { shape: [3, 3, 3, 8, 8], dtype: 'f32' })
-  const y = conv3d(x, w, null, PARAMS)
+  const types: DType[] = runtime.capabilities.features.has('shader-f16') ? ['f32', 'f16'] : ['f32']
+  let maxRelativeError = 0
+  for (const dtype of types) maxRelativeError = Math.max(maxRelativeError, await errorFrom(runtime, dtype))
+  return { passed: maxRelativeError <= TOLERANCE, maxRelativeError }
+}
+
+async function errorFrom(runtime: Runtime, dtype: DType): Promise<number> {
+  const x = input('x', { shape: [1, 6, 7, 8, 8], dtype })
+  const w = input('w', { shape: [3, 3, 3, 8, 8], dtype })
+  const y = conv3d(x, w, null, { ...PARAMS, result: 'f32' })
   const feeds = { x: pattern(6 * 7 * 8 * 8, 1), w: pattern(27 * 64, 2) }
   const [expected] = execute([y], { inputs: feeds })
   const plan = await compile(runtime, { name: 'self-test', outputs: { y } })
@@ -29,8 +39,7 @@ export async function selfTest(runtime: Runtime): Promise<SelfTest> {
     const difference = Math.abs(value - got![index]!)
     error = Math.max(error, Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference)
   })
-  const maxRelativeError = error / scale
-  return { passed: maxRelativeError <= TOLERANCE, maxRelativeError }
+  return error / scale
 }
 
 /**

@@ -198,7 +198,7 @@ describe('shapes', () => {
     expect(err).toContain('"unet" is not of the form key=value')
   })
 
-  const KEYS = ['batch', 'size', 'in', 'out', 'kernel', 'stride', 'padding', 'mode'] as const
+  const KEYS = ['batch', 'size', 'in', 'out', 'kernel', 'stride', 'padding', 'mode', 'type'] as const
 
   it('combine lists and ranges, and keep defaults', () => {
     const shapes = parseShapes('size=8..32,in=1/4..6+2,mode=zero', KEYS)
@@ -206,6 +206,18 @@ describe('shapes', () => {
       [8, 16, 32].flatMap((size) => [1, 4, 6].map((channels) => [size, channels])),
     )
     expect(shapes[0]).toMatchObject({ batch: 1, out: 32, kernel: 3, stride: 1, padding: 1, mode: 'zero' })
+  })
+
+  it('say how tensors are stored', async () => {
+    expect(parseShapes('size=8,type=f32/f16', KEYS).map(({ type }) => type)).toEqual(['f32', 'f16'])
+    expect(() => parseShapes('type=bf16', KEYS)).toThrow('type=bf16 is neither f32 nor f16')
+    // A renderer without half precision says so; see the tests of halves.
+    const code = await run('pool', '--shape', 'size=4,channels=4,type=f16', '--json')
+    if (code !== 0) return expect(err).toContain('no half precision')
+    for (const row of document()) {
+      expect(row).toMatchObject({ case: expect.stringContaining('x[1,4,4,4,4] f16'), dtype: 'f16' })
+      expect(row.max_rel_err).toBe(0)
+    }
   })
 
   it('take sizes that are no cubes, and a padding that follows the kernel', () => {

@@ -1,4 +1,4 @@
-import { type Clock, clockOf, compile, type Plan, type Runtime, SlotPool } from '@voxnorm/tensor'
+import { type Clock, clockOf, compile, type DType, type Plan, type Runtime, SlotPool } from '@voxnorm/tensor'
 import { kernelProcessorTime } from '@voxnorm/tensor/node'
 import {
   checkCase,
@@ -47,7 +47,7 @@ export async function contest(
       const compileTime = performance.now() - start
       entered.push({ kernel, plan, compileTime, times: [], processorTimes: [] })
     }
-    const errors = await checkAll(runtime, problem, entered, feeds)
+    const errors = await checkAll(runtime, problem, entered, { feeds, dtype: output.spec.dtype })
     const clock = clockOf(runtime)
     const repetitions = new Map<Contestant, number>()
     for (const one of entered) {
@@ -67,6 +67,7 @@ export async function contest(
       case: problem.name,
       kernel: one.kernel,
       chosen: one.kernel === chosen,
+      dtype: opCase.inputs[0]!.spec.dtype,
       times: one.times,
       processorTimes: one.processorTimes,
       clock,
@@ -101,7 +102,7 @@ async function checkAll(
   runtime: Runtime,
   { target, name, opCase, checked }: KernelProblem,
   entered: readonly Contestant[],
-  feeds: ReturnType<typeof instantiate>['feeds'],
+  { feeds, dtype }: { readonly feeds: ReturnType<typeof instantiate>['feeds']; readonly dtype: DType },
 ): Promise<ReadonlyMap<Contestant, Pick<Measurement, 'error' | 'checked'>>> {
   const fitting = fittingKernels(runtime.capabilities, checked.opCase)
   const kernels = entered.map(({ kernel }) => kernel).filter((kernel) => fitting.includes(kernel))
@@ -112,7 +113,8 @@ async function checkAll(
   return new Map(
     entered.map((one, index) => {
       const label = `${target}.${one.kernel} (${name}, compared with ${plain})`
-      const difference = compare(label, outputs[index]!, outputs.at(-1)!, ROUNDING * toleranceOf(opCase))
+      const tolerance = ROUNDING * toleranceOf(opCase, one.kernel)
+      const difference = compare(label, outputs[index]!, outputs.at(-1)!, tolerance, dtype)
       const found = results.find(({ kernel }) => kernel === one.kernel)
       return [
         one,

@@ -39,7 +39,14 @@ export function checkStep(runtime: Runtime, config: Config): Promise<NetworkChec
     const { batch } = small.train
     const patches = randomBatch(model, batch, small.seed)
     const { loss } = small
-    const graph = systemGraph({ networks, config: model, loss, batch, augmented: false })
+    const activations = small.train.precision === 'mixed' ? 'f16' : 'f32'
+    const graph = systemGraph({
+      networks,
+      config: { ...model, activations },
+      loss,
+      batch,
+      augmented: false,
+    })
     const names = graph.adversarial ? (['segmentation', 'adversarial'] as const) : (['segmentation'] as const)
     const scalars = scalarsOf(small, 1)
     const truth = execute(

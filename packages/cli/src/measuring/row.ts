@@ -1,4 +1,4 @@
-import type { Clock } from '@voxnorm/tensor'
+import type { Clock, DType } from '@voxnorm/tensor'
 import { median, medianDeviation, type Roof } from '@voxnorm/tensor/testing'
 import { shortNumber, textTable } from '../text-table.ts'
 
@@ -10,7 +10,8 @@ export interface Row {
   /** Whether it is the kernel that a plan takes by itself. */
   readonly chosen: boolean
   readonly adapter: string
-  readonly dtype: 'f32'
+  /** How the operands, or the activations of a network, are stored. */
+  readonly dtype: DType
   readonly ms_median: number
   readonly ms_min: number
   /** Spread: the median of the distances from the median. */
@@ -54,6 +55,7 @@ export interface Measurement {
   readonly case: string
   readonly kernel: string
   readonly chosen: boolean
+  readonly dtype: DType
   readonly times: readonly number[]
   readonly processorTimes: readonly number[]
   readonly clock: Clock
@@ -84,7 +86,7 @@ export function rowOf(
     kernel: measured.kernel,
     chosen: measured.chosen,
     adapter: device.name,
-    dtype: 'f32',
+    dtype: measured.dtype,
     ms_median: time,
     ms_min: Math.min(...measured.times),
     ms_mad: medianDeviation(measured.times),

@@ -16,6 +16,8 @@ export interface Shape {
   readonly stride: number
   readonly padding: number
   readonly mode: 'replicate' | 'zero'
+  /** How tensors are stored; what is computed is f32. */
+  readonly type: 'f32' | 'f16'
 }
 
 export type ShapeKey = keyof Shape
@@ -30,12 +32,13 @@ const DEFAULTS: Shape = {
   stride: 1,
   padding: 1,
   mode: 'replicate',
+  type: 'f32',
 }
 
 /**
  * Reads `size=8..32,in=4/8,out=8`: every combination of the values, the last key changing fastest.
  *
- * A value is a number, `16x12x20` for a size that is no cube, or a word for the mode. `a/b/c` lists values, `a..b`
+ * A value is a number, `16x12x20` for a size that is no cube, or a word for the mode and the type. `a/b/c` lists values, `a..b`
  * doubles from a up to b, and `a..b+s` goes in steps of s. Keys that are left out keep their defaults; the padding
  * follows the kernel so that a stride of 1 keeps the size.
  *
@@ -67,6 +70,10 @@ function expand(text: string, key: ShapeKey, value: string, keys: readonly Shape
   const wrong = (what: string) => shapeError(text, `${key}=${value} ${what}`, keys)
   if (key === 'mode') {
     if (value !== 'replicate' && value !== 'zero') throw wrong('is neither replicate nor zero')
+    return [value]
+  }
+  if (key === 'type') {
+    if (value !== 'f32' && value !== 'f16') throw wrong('is neither f32 nor f16')
     return [value]
   }
   const range = /^(\d+)\.\.(\d+)(?:\+(\d+))?$/.exec(value)

@@ -2,6 +2,7 @@ import {
   BATCH_NORM_PARTS,
   batchNormCase,
   conv3dCase,
+  inHalves,
   type OpCase,
   poolCases,
   uNetLayers,
@@ -31,8 +32,8 @@ export interface KernelTarget {
   problems(shape: Shape): KernelProblem[]
 }
 
-const CONV_KEYS = ['batch', 'size', 'in', 'out', 'kernel', 'stride', 'padding', 'mode'] as const
-const FIELD_KEYS = ['batch', 'size', 'channels'] as const
+const CONV_KEYS = ['batch', 'size', 'in', 'out', 'kernel', 'stride', 'padding', 'mode', 'type'] as const
+const FIELD_KEYS = ['batch', 'size', 'channels', 'type'] as const
 
 /** The convolutions of the paper's U-Net, at full width and for eight patches: enough to fill a large GPU. */
 const UNET: readonly Shape[] = uNetLayers(32, 32, 8).map(({ inputs, outputs, ...layer }) => ({
@@ -40,7 +41,11 @@ const UNET: readonly Shape[] = uNetLayers(32, 32, 8).map(({ inputs, outputs, ...
   in: inputs,
   out: outputs,
   channels: outputs,
+  type: 'f32',
 }))
+
+/** The case with its tensors stored as the shape says. */
+const stored = ({ type }: Shape, opCase: OpCase): OpCase => (type === 'f16' ? inHalves(opCase)! : opCase)
 
 const convolution = (direction: 'forward' | 'input' | 'weight'): KernelTarget => ({
   name: `conv3d.${direction}`,
@@ -49,7 +54,8 @@ const convolution = (direction: 'forward' | 'input' | 'weight'): KernelTarget =>
   sets: { unet: UNET },
   problems(shape) {
     const op = { forward: 'conv3d', input: 'conv3dInput', weight: 'conv3dWeight' } as const
-    const opCase = (at: Shape) => conv3dCase(op[direction], { ...at, inputs: at.in, outputs: at.out })
+    const opCase = (at: Shape) =>
+      stored(at, conv3dCase(op[direction], { ...at, inputs: at.in, outputs: at.out }))
     const products = ({ batch, size, kernel, ...at }: Shape) =>
       batch * size[0] * size[1] * size[2] * kernel ** 3 * at.in * at.out
     const small = reduced(shape, products, 2e7)
@@ -71,7 +77,7 @@ const norm: KernelTarget = {
   problems(shape) {
     const small = reduced(shape, values, 5e5)
     return BATCH_NORM_PARTS.map((part) => {
-      const opCase = (at: Shape) => batchNormCase(part, at.batch * voxels(at), at.channels)
+      const opCase = (at: Shape) => stored(at, batchNormCase(part, at.batch * voxels(at), at.channels))
       const name = (at: Shape) => `${part} ${fieldName(at)}`
       return {
         target: 'norm',
@@ -89,7 +95,8 @@ const pool: KernelTarget = {
   shapes: { software: 'batch=4,size=16,channels=8', hardware: 'batch=8,size=32,channels=32' },
   problems(shape) {
     const small = reduced(shape, values, 5e5)
-    const cases = ({ batch, size, channels }: Shape) => poolCases(batch, ...size, channels)
+    const cases = (at: Shape) =>
+      poolCases(at.batch, ...at.size, at.channels).map((opCase) => stored(at, opCase))
     const checked = cases(small)
     return cases(shape).map((opCase, index) => ({
       target: 'pool',
@@ -111,14 +118,16 @@ export const KERNEL_TARGETS: readonly KernelTarget[] = [
 
 const voxels = ({ size }: Shape): number => size[0] * size[1] * size[2]
 const values = (shape: Shape): number => shape.batch * voxels(shape) * shape.channels
-const fieldName = ({ batch, size, channels }: Shape): string => `x[${[batch, ...size, channels]}]`
+const fieldName = ({ batch, size, channels, type }: Shape): string =>
+  `x[${[batch, ...size, channels]}]${type === 'f32' ? '' : ` ${type}`}`
 
 function convolutionName(shape: Shape): string {
-  const { batch, size, kernel, stride, padding, mode } = shape
+  const { batch, size, kernel, stride, padding, mode, type } = shape
   const unusual = [
     stride === 1 ? '' : ` stride ${stride}`,
     padding === (kernel - 1) >> 1 ? '' : ` padding ${padding}`,
     mode === 'replicate' ? '' : ` ${mode}`,
+    type === 'f32' ? '' : ` ${type}`,
   ]
   return `x[${[batch, ...size, shape.in]}] w[${[kernel, kernel, kernel, shape.in, shape.out]}]${unusual.join('')}`
 }
