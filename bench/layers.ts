@@ -30,7 +30,7 @@ export interface Layer {
   readonly contestants: Readonly<Record<string, Readonly<Record<string, string>>>>
 }
 
-/** One layer with one choice of kernels, as the contract's `bench --json` has it. */
+/** One layer with one choice of kernels; the names are those of `voxnorm bench --json`. */
 interface Row {
   readonly target: string
   readonly case: string
