@@ -18,16 +18,14 @@ import type { Log } from '../progress.ts'
 import { commit, version } from '../version.ts'
 
 const WHOLE_RUNS = { step: measureStep, predict: measurePrediction } as const
-const WORDS = [
-  'conv3d',
-  ...KERNEL_TARGETS.map(({ name }) => name),
-  ...(Object.keys(WHOLE_RUNS) as (keyof typeof WHOLE_RUNS)[]),
-]
+type WholeRun = keyof typeof WHOLE_RUNS
+const WHOLE_RUN_NAMES = Object.keys(WHOLE_RUNS) as WholeRun[]
+const WORDS = ['conv3d', ...KERNEL_TARGETS.map(({ name }) => name), ...WHOLE_RUN_NAMES]
 
 /** What is to be timed. */
 interface Selection {
   readonly kernels: readonly KernelTarget[]
-  readonly wholeRuns: readonly (keyof typeof WHOLE_RUNS)[]
+  readonly wholeRuns: readonly WholeRun[]
 }
 
 /** `voxnorm bench`: checks kernels and whole runs against float64, times them, and compares with the roofline. */
@@ -100,9 +98,9 @@ export const bench: Command = {
 }
 
 function selectTargets(word: string | undefined): Selection {
-  if (word === undefined) return { kernels: KERNEL_TARGETS, wholeRuns: ['step', 'predict'] }
+  if (word === undefined) return { kernels: KERNEL_TARGETS, wholeRuns: WHOLE_RUN_NAMES }
   const kernels = KERNEL_TARGETS.filter(({ name }) => name === word || name.startsWith(`${word}.`))
-  const wholeRuns = (['step', 'predict'] as const).filter((name) => name === word)
+  const wholeRuns = WHOLE_RUN_NAMES.filter((name) => name === word)
   if (kernels.length + wholeRuns.length > 0) return { kernels, wholeRuns }
   const close = nearest(word, WORDS)
   throw new ConfigError(

@@ -4,7 +4,7 @@ import { DataError, type LabelMap, parseTable } from '@voxnorm/data'
 
 /**
  * The label numbers of a prediction folder, as the `dseg.tsv` tells them that `predict` writes into it; undefined in a
- * folder without that table. Throws DataError for a table that does not name the three tissues.
+ * folder without that table. Throws DataError for a table that lacks the background or a tissue.
  */
 export function predictedLabels(folder: string): LabelMap | undefined {
   const file = path.join(folder, 'dseg.tsv')
