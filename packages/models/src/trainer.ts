@@ -78,7 +78,8 @@ export interface Trainer {
 
 /**
  * Compiles the steps. The networks must have memory. Throws ConfigError for a micro-batch that does not divide the
- * batch, DeviceError when not even a single patch fits the device.
+ * batch, DeviceError when not even a single patch fits the device, PlanError for mixed precision on a device that stores
+ * no halves.
  */
 export async function createTrainer(runtime: Runtime, given: TrainerOptions): Promise<Trainer> {
   const { networks } = given

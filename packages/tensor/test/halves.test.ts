@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { halfStep, packHalves, roundToHalf, unpackHalves } from '../src/graph/halves.ts'
-import { type Capabilities, cast, compile, conv3d, f16, f32, input, Runtime } from '../src/index.ts'
+import { Arena, type Capabilities, cast, compile, conv3d, f16, f32, input, Runtime } from '../src/index.ts'
 import { openGpu } from '../src/node/index.ts'
 import { specialize } from '../src/runtime/specialize.ts'
 
@@ -77,6 +77,15 @@ describe('a plan with halves', async () => {
     const without: Capabilities = { ...runtime.capabilities, features: new Set() }
     const poor = Object.assign(Object.create(runtime) as Runtime, { capabilities: without })
     await expect(compile(poor, { name: 'poor', outputs: { y } })).rejects.toThrow(/no half precision/)
+  })
+})
+
+describe('variables', () => {
+  it('are never half precision, nor are results that are written into them', async () => {
+    const arena = new Arena('weights', [{ name: 'w', spec: f32(3) }])
+    const assign = [[arena.variables[0]!, input('x', f16(3))]] as const
+    await expect(compile({} as Runtime, { name: 'mix', assign })).rejects.toThrow(/w cannot take f16\[3\]/)
+    expect(() => new Arena('halves', [{ name: 'w', spec: f16(3) }])).toThrow(/not kept in half precision/)
   })
 })
 

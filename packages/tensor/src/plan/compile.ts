@@ -219,7 +219,7 @@ interface Normalized {
 /** Merges equal tensors and decides which results can be written straight into the variables they are assigned to. */
 function normalize(definition: PlanDefinition): Normalized {
   const assigned = (definition.assign ?? []).map(([variable, tensor]) => {
-    if (!sameShape(variable.spec.shape, tensor.shape)) {
+    if (!sameShape(variable.spec.shape, tensor.shape) || variable.spec.dtype !== tensor.spec.dtype) {
       throw new PlanError(definition.name, `${variable.name} cannot take ${describeSpec(tensor.spec)}`)
     }
     return [variable, tensor] as const
