@@ -5,6 +5,7 @@ import { readSafetensors, type StoredTensor, writeSafetensors } from '@voxnorm/a
 import { makeVolume, type Volume } from '@voxnorm/data'
 import { readVolumeFile, writeVolumeFile } from '@voxnorm/data/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { mountable } from './disk.ts'
 import { built, makeWorkplace, voxnorm, voxnormOnFullDisk } from './program.ts'
 
 const ANAT = 'data/sub-adult03/anat/sub-adult03_T1w.nii.gz'
@@ -188,7 +189,8 @@ describe.skipIf(!built)('what cannot be used (needs the build)', () => {
     expect(code).toBe(64)
   })
 
-  it('says 74 and leaves nothing half-written on a full disk', () => {
+  // A disk that is really full says more: full-disk.test.ts.
+  it.skipIf(mountable)('says 74 and leaves nothing half-written on a full disk', () => {
     const words = ['--device', 'software', '--quiet']
     const full = (...command: string[]) => voxnormOnFullDisk(place.folder, ...command, ...words)
     const predicted = full('predict', '-m', 'run', '-i', ANAT, '-o', 'full')

@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { mount, mountable } from './disk.ts'
 import { built, voxnorm } from './program.ts'
 import { writeBids } from './specimens.ts'
 
@@ -20,18 +21,6 @@ data: { table: bids, patch: 8, patchesPerSite: 16, validationPatchesPerSite: 8, 
 model: { base: 2, discriminator: { base: 2 } }
 train: { epochs: 1, batch: 4, iterationsPerEpoch: 3, discriminatorSteps: 1, warmup: 1 }
 `
-
-const mount = (...words: string[]) => spawnSync('mount', ['-t', 'tmpfs', ...words]).status === 0
-
-/** Whether this machine lets us make a file system that is full; usually that takes the root of a container. */
-const mountable = (() => {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return false
-  const place = mkdtempSync(path.join(tmpdir(), 'voxnorm-mount-'))
-  const done = mount('-o', 'size=16k', 'none', place)
-  if (done) spawnSync('umount', [place])
-  rmSync(place, { recursive: true })
-  return done
-})()
 
 describe.skipIf(!built || !mountable)('a full disk (needs the build, and the right to mount)', () => {
   let folder: string
