@@ -2,7 +2,7 @@ import { ConfigError, LABEL_CONVENTIONS, labelConvention } from '@voxnorm/data'
 import { createPredictor, modelOf } from '@voxnorm/models'
 import type { Command } from '../command.ts'
 import { type Arguments, hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'
-import { openDevice } from '../device.ts'
+import { type OpenDevice, openDevice } from '../device.ts'
 import { EXIT } from '../exit-codes.ts'
 import { readModel } from '../model-file.ts'
 import { type PredictionInput, readInputs } from '../prediction/inputs.ts'
@@ -59,12 +59,13 @@ export const predict: Command = {
     const windows = readWindows(parsed, file.config.patch)
     const grid = (textFlag(parsed, 'grid') ?? 'model') as GridChoice
     const words = listFlag(parsed, 'input')
-    const found = await readInputs(words, listFlag(parsed, 'mask'), file.config.modalities)
-    for (const warning of found.warnings) log.warning('data', warning)
-    const inputs = held(found.inputs)
-    const device = await openDevice(textFlag(parsed, 'device'))
     const stop = listenForStop((signal) => log.warning('stop', `${signal}: stopping`))
+    let device: OpenDevice | undefined
     try {
+      const found = await readInputs(words, listFlag(parsed, 'mask'), file.config.modalities)
+      for (const warning of found.warnings) log.warning('data', warning)
+      const inputs = held(found.inputs)
+      device = await openDevice(textFlag(parsed, 'device'))
       log.info('device', `predicting ${inputs.length} volumes on ${device.description}`)
       const network = await createPredictor(device.runtime, used)
       const { results, failures } = await predictAll(
@@ -99,7 +100,7 @@ export const predict: Command = {
       }
     } finally {
       stop.release()
-      device.close()
+      device?.close()
     }
   },
 }

@@ -77,6 +77,10 @@ function listFiles(folder: string): string[] {
       .map((entry) => path.join(entry.parentPath, entry.name))
       .sort()
   } catch (cause) {
-    throw new MissingInputError('the folder of predictions cannot be read.', { file: folder, cause })
+    throw new MissingInputError('the folder of predictions cannot be read.', {
+      file: folder,
+      fix: 'check the path and its permissions',
+      cause,
+    })
   }
 }

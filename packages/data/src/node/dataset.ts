@@ -86,7 +86,11 @@ async function isFolder(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isDirectory()
   } catch (cause) {
-    throw new MissingInputError('The data set does not exist.', { file: path, cause })
+    throw new MissingInputError('The data set does not exist.', {
+      file: path,
+      fix: 'give a dataset.tsv or a folder that exists',
+      cause,
+    })
   }
 }
 
@@ -94,6 +98,10 @@ async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (cause) {
-    throw new MissingInputError('The file cannot be read.', { file: path, cause })
+    throw new MissingInputError('The file cannot be read.', {
+      file: path,
+      fix: 'check the path and its permissions',
+      cause,
+    })
   }
 }
