@@ -36,9 +36,12 @@ function forwardProgram(g: Conv3dGeometry, hasBias: boolean): Program {
   return { stages: [stage] }
 }
 
-/** Whether no tap of an axis is read by two outputs at the same voxel. */
-const hasSingleReaders = ({ mode, padding, stride }: Conv3dGeometry): boolean =>
-  mode === 'zero' || padding < stride
+/**
+ * Whether no two outputs read the same voxel of an axis through the same tap. With a replicated padding narrower than the
+ * stride only the outermost outputs read clamped voxels: the same one where an axis has no other.
+ */
+const hasSingleReaders = ({ mode, padding, stride, input, output }: Conv3dGeometry): boolean =>
+  mode === 'zero' || (padding < stride && input.every((size, axis) => size > 1 || output[axis] === 1))
 
 function inputProgram(g: Conv3dGeometry): Program {
   const [depth, height, width] = g.input

@@ -15,6 +15,11 @@ export interface Conv3dProblem extends Conv3dParams {
 const same3 = { kernel: 3, stride: 1, padding: 1 } as const
 
 const problems: readonly Conv3dProblem[] = [
+  // Several fours of channels on both sides, whole ones and with a rest, where a stride is and where there is none.
+  { ...same3, mode: 'replicate', batch: 1, size: [2, 3, 2], inputs: 12, outputs: 16 },
+  { ...same3, mode: 'zero', batch: 1, size: [2, 2, 3], inputs: 13, outputs: 11 },
+  { kernel: 3, stride: 2, padding: 1, mode: 'replicate', batch: 1, size: [4, 3, 5], inputs: 16, outputs: 12 },
+  { kernel: 3, stride: 2, padding: 1, mode: 'zero', batch: 1, size: [3, 4, 3], inputs: 9, outputs: 15 },
   { ...same3, mode: 'replicate', batch: 1, size: [5, 6, 7], inputs: 1, outputs: 4 },
   { ...same3, mode: 'zero', batch: 2, size: [4, 4, 4], inputs: 5, outputs: 9 },
   { ...same3, mode: 'replicate', batch: 2, size: [1, 2, 1], inputs: 3, outputs: 2 },
@@ -32,6 +37,7 @@ const problems: readonly Conv3dProblem[] = [
   { kernel: 4, stride: 2, padding: 1, mode: 'zero', batch: 1, size: [6, 6, 8], inputs: 2, outputs: 3 },
   { kernel: 3, stride: 1, padding: 0, mode: 'zero', batch: 1, size: [4, 5, 6], inputs: 2, outputs: 2 },
   { kernel: 5, stride: 3, padding: 2, mode: 'replicate', batch: 1, size: [7, 6, 9], inputs: 2, outputs: 2 },
+  { kernel: 1, stride: 2, padding: 1, mode: 'replicate', batch: 1, size: [1, 2, 3], inputs: 2, outputs: 3 },
 ]
 
 /**

@@ -1,6 +1,6 @@
 // y[n,o,co] = bias[co] + sum over taps and ci of x[n, o*stride + k - padding, ci] * w[k, ci, co], any kernel and stride.
-// One invocation makes a block of y: TILE neighbouring columns of CHANNELS output channels, of which there is a multiple. Every value that it loads
-// meets all of the block's other side, so it loads far less than one number per product.
+// One invocation makes a block of y: TILE neighbouring columns of CHANNELS output channels, of which there is a multiple.
+// Every value that it loads meets all of the block's other side, so it loads far less than one number per product.
 const TILE = 4;
 const CHANNELS = 4;
 const STRIDE = 1;

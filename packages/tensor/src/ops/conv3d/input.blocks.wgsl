@@ -1,7 +1,7 @@
 // dx[n,i,ci] = sum over the taps k and outputs o that read voxel i, and over co, of dy[n,o,co] * w[k,ci,co], for
 // convolutions whose taps have at most one reader for each voxel of an axis: zero padding, or less padding than stride.
-// One invocation makes a block of dx: TILE columns of CHANNELS input channels, of which there is a multiple. The columns lie `stride` apart, so that
-// the same taps read all of them.
+// One invocation makes a block of dx: TILE columns of CHANNELS input channels, of which there is a multiple. The columns
+// lie STRIDE apart, so that the same taps read all of them.
 const TILE = 4;
 const CHANNELS = 4;
 const STRIDE = 1;

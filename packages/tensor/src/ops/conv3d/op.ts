@@ -20,8 +20,8 @@ const shared = ({ kernel, stride, padding, mode }: Conv3dParams): Conv3dParams =
 })
 
 /**
- * The convolution of x and w, plus a bias `[O]` where there is a third input. Together with the next two ops it forms a closed family: each one's
- * gradients are the other two, so that derivatives of any order need no further kernel.
+ * The convolution of x and w, plus a bias `[O]` where there is a third input. Together with the next two ops it forms a
+ * closed family: each one's gradients are the other two, so that derivatives of any order need no further kernel.
  */
 export const conv3dOp: Op<Conv3dParams> = {
   name: 'conv3d',
