@@ -14,6 +14,9 @@ export interface UpsampledConv3dProblem extends UpsampledConv3dParams {
 }
 
 const problems: readonly UpsampledConv3dProblem[] = [
+  // Several fours of channels on both sides, whole ones and with a rest.
+  { mode: 'replicate', batch: 1, size: [1, 2, 2], inputs: 12, outputs: 16 },
+  { mode: 'zero', batch: 1, size: [2, 1, 2], inputs: 13, outputs: 11 },
   { mode: 'replicate', batch: 1, size: [3, 5, 6], inputs: 1, outputs: 4 },
   { mode: 'zero', batch: 2, size: [2, 4, 4], inputs: 5, outputs: 9 },
   { mode: 'replicate', batch: 2, size: [1, 2, 1], inputs: 3, outputs: 2 },
