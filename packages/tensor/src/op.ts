@@ -84,12 +84,14 @@ export interface UpdateOp<P = unknown> {
   program(inputs: readonly Spec[], params: P): Program
 }
 
-/** Workgroups for a one-dimensional job, folded into two dimensions past WebGPU's 65,535 a dimension. */
+/** Workgroups that WebGPU allows in each dimension of a grid. */
+export const MOST_WORKGROUPS = 65_535
+
+/** Workgroups for a one-dimensional job, folded into two dimensions where they are too many for one. */
 export function linearGrid(invocations: number, workgroupSize: number): [number, number, number] {
   const workgroups = Math.max(1, Math.ceil(invocations / workgroupSize))
-  const limit = 65_535
-  if (workgroups <= limit) return [workgroups, 1, 1]
-  const rows = Math.ceil(workgroups / limit)
+  if (workgroups <= MOST_WORKGROUPS) return [workgroups, 1, 1]
+  const rows = Math.ceil(workgroups / MOST_WORKGROUPS)
   return [Math.ceil(workgroups / rows), rows, 1]
 }
 

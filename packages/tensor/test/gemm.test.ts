@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { create } from 'webgpu'
+import { f32 } from '../src/graph/spec.ts'
 import { apply, input, type Tensor } from '../src/graph/tensor.ts'
 import { openGpu } from '../src/node/index.ts'
 import type { Kernel } from '../src/op.ts'
@@ -12,6 +13,7 @@ import {
   TILES,
 } from '../src/ops/conv3d/gemm.ts'
 import { type Conv3dGeometry, outputSize } from '../src/ops/conv3d/geometry.ts'
+import { upsampledConv3d } from '../src/ops/upconv3d/op.ts'
 import { chooseKernel } from '../src/plan/choose.ts'
 import type { Capabilities } from '../src/runtime/capabilities.ts'
 import { Runtime } from '../src/runtime/runtime.ts'
@@ -138,6 +140,24 @@ describe('the kernel of a convolution', () => {
       expect(['blocks', 'direct']).toContain(chosen({ ...software, subgroupSize: null }, direction, 32))
     },
   )
+
+  it('is not one whose grid would be too long on a renderer, for a volume of 256³', () => {
+    const large: Conv3dProblem = { ...layers[1]!, batch: 1, size: [256, 256, 256] }
+    for (const direction of ['forward', 'input'] as const) {
+      expect(chooseKernel(nodeOf(conv3dCase(OPS[direction], large)), software, {}, 'test').name).not.toBe(
+        'lanes',
+      )
+    }
+    const upsampled = upsampledConv3d(
+      input('x', f32(1, 128, 128, 128, 4)),
+      input('w', f32(3, 3, 3, 4, 4)),
+      null,
+      {
+        mode: 'zero',
+      },
+    )
+    expect(chooseKernel(upsampled, software, {}, 'test').name).toBe('direct')
+  })
 
   it('is a register block on GPUs for the forward pass of one input channel', () => {
     expect(chosen(plainGpu, 'forward', 1)).toBe('blocks')

@@ -1,5 +1,5 @@
 import { elements, type Spec } from '../../graph/spec.ts'
-import { type Kernel, linearGrid, type Program, type Stage } from '../../op.ts'
+import { type Kernel, linearGrid, MOST_WORKGROUPS, type Program, type Stage } from '../../op.ts'
 import type { Capabilities } from '../../runtime/capabilities.ts'
 import { sharedSum } from '../reduce/program.ts'
 import { forwardBlocks, inputBlocks, weightBlocks } from './blocks.ts'
@@ -21,6 +21,13 @@ function lanesFit(device: Capabilities, { kernel, stride, padding }: Conv3dParam
   return (
     device.subgroupSize !== null && device.subgroupSize >= 4 && kernel === 3 && stride === 1 && padding === 1
   )
+}
+
+/** Whether the tiles of a result `[N,D,H,W,C]` of the forward lanes kernel can be one dimension of a grid. */
+function tilesFit(lanes: number, { shape }: Spec): boolean {
+  const [, depth, height, width, channels] = shape as [number, number, number, number, number]
+  const { TILE_W, TILE_H } = lanesTile(lanes, width, channels)
+  return depth * Math.ceil(height / TILE_H) * Math.ceil(width / TILE_W) <= MOST_WORKGROUPS
 }
 
 /**
@@ -82,7 +89,7 @@ export const forwardKernels: readonly Kernel<Conv3dParams>[] = [
   forwardMatrix,
   {
     name: 'lanes',
-    fits: (device, _inputs, _output, params) => lanesFit(device, params),
+    fits: (device, _inputs, y, params) => lanesFit(device, params) && tilesFit(device.subgroupSize!, y),
     suits: (device) => device.software,
     program([x, w, bias], _, params, device) {
       const g = geometry('conv3d', x!, w!, params)
@@ -146,6 +153,7 @@ export const inputGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
     // A stage that adds to what another one wrote would round twice in half precision.
     fits: (device, [, w], dx, params) =>
       lanesFit(device, params) &&
+      tilesFit(device.subgroupSize!, dx) &&
       (dx.dtype === 'f32' ||
         borderOf(device.subgroupSize!, geometry('conv3dInput', dx, w!, params)) !== 'separate'),
     suits: (device) => device.software,

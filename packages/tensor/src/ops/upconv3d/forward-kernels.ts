@@ -1,5 +1,5 @@
 import { elements, type Spec } from '../../graph/spec.ts'
-import { type Cost, type Kernel, linearGrid } from '../../op.ts'
+import { type Cost, type Kernel, linearGrid, MOST_WORKGROUPS } from '../../op.ts'
 import { gemmLayout, gemmProgram, productSize } from '../conv3d/gemm.ts'
 import forwardDirect from './forward.direct.wgsl'
 import forwardLanes from './forward.lanes.wgsl'
@@ -27,17 +27,25 @@ function forwardTile(lanes: number, width: number, channels: number) {
   return { TILE_H, TILE_W, VECTORS: Math.min(mostVectors, Math.ceil(channels / lanes)) }
 }
 
+/** Tiles of a result `[N,D,H,W,C]` of the forward kernel; all those of a sample are one dimension of the grid. */
+function tilesOf(lanes: number, shape: readonly number[]) {
+  const [, depth, height, width, channels] = shape as [number, number, number, number, number]
+  const tile = forwardTile(lanes, width / 2, channels)
+  const tilesH = Math.ceil(height / 2 / tile.TILE_H)
+  const tilesW = Math.ceil(width / 2 / tile.TILE_W)
+  return { tile, tilesH, tilesW, workgroups: tilesW * tilesH * depth }
+}
+
 export const forwardKernels: readonly Kernel<UpsampledConv3dParams>[] = [
   {
     name: 'lanes',
-    fits: hasLanes,
+    fits: (device, _inputs, { shape }) =>
+      hasLanes(device) && tilesOf(device.subgroupSize!, shape).workgroups <= MOST_WORKGROUPS,
     suits: (device) => device.software,
-    program([x, w, addend], _, params, device) {
+    program([x, w, addend], y, params, device) {
       const { full, low } = upsampledGeometry('upsampledConv3d', x!, w!, params)
       const lanes = device.subgroupSize!
-      const tile = forwardTile(lanes, low[2], full.outputChannels)
-      const tilesH = Math.ceil(low[1] / tile.TILE_H)
-      const tilesW = Math.ceil(low[2] / tile.TILE_W)
+      const { tile, tilesH, tilesW, workgroups } = tilesOf(lanes, y.shape)
       const replicate = params.mode === 'replicate' ? 1 : 0
       return {
         stages: [
@@ -48,11 +56,7 @@ export const forwardKernels: readonly Kernel<UpsampledConv3dParams>[] = [
             // Without an addend the weights stand in for it: a binding must exist, its values are not used.
             bindings: ['input0', 'input1', addend ? 'input2' : 'input1', 'output'],
             uniforms: { u32: [full.inputChannels, full.outputChannels, ...low, tilesW, tilesH, replicate] },
-            grid: [
-              tilesW * tilesH * full.output[0],
-              Math.ceil(full.outputChannels / (lanes * tile.VECTORS)),
-              full.batch,
-            ],
+            grid: [workgroups, Math.ceil(full.outputChannels / (lanes * tile.VECTORS)), full.batch],
           },
         ],
       }
