@@ -1,5 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { apply, compile, f32, input, Runtime } from '../src/index.ts'
+import {
+  apply,
+  compile,
+  concat,
+  conv3d,
+  f16,
+  f32,
+  input,
+  Runtime,
+  splitUpsampledConvolutions,
+} from '../src/index.ts'
 import { openGpu } from '../src/node/index.ts'
 import { conv3dInputOp, conv3dWeightOp } from '../src/ops/conv3d/op.ts'
 import { upsampledConv3dInputOp, upsampledConv3dWeightOp } from '../src/ops/upconv3d/op.ts'
@@ -61,4 +71,14 @@ describe('a gradient that is done in pieces', () => {
     other.dispose()
     compare(name, y!, Float64Array.from(expected['y']!), 2e-5)
   })
+})
+
+it('a convolution is split where its result has the type of what it reads', () => {
+  const joined = concat([input('skip', f16(1, 2, 2, 2, 3)), upsample(input('low', f16(1, 1, 1, 1, 2)))])
+  const params = { stride: 1, padding: 1, mode: 'zero' } as const
+  const same = conv3d(joined, input('w', f32(3, 3, 3, 5, 4)), null, params)
+  const other = conv3d(joined, input('w', f32(3, 3, 3, 5, 4)), null, { ...params, result: 'f32' })
+  const split = splitUpsampledConvolutions([same, other])
+  expect(split(same)).toMatchObject({ op: { name: 'upsampledConv3d' }, spec: same.spec })
+  expect(split(other)).toBe(other)
 })

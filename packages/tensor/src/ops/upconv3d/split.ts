@@ -21,13 +21,15 @@ export function splitUpsampledConvolutions(roots: readonly Tensor[]): (tensor: T
   return (tensor) => rewritten.get(tensor) ?? tensor
 }
 
-function split({ op, inputs, params, label }: Tensor): Tensor | undefined {
+function split({ op, inputs, params, spec, label }: Tensor): Tensor | undefined {
   if (op !== conv3dOp) return undefined
   const [joined, weight, bias] = inputs as [Tensor, Tensor, Tensor?]
   const { kernel, stride, padding, mode } = params as Conv3dParams
   const upsampled = joined.inputs.at(-1)
   if (joined.op !== concatOp || joined.inputs.length < 2 || upsampled?.op !== upsampleOp) return undefined
   if (kernel !== 3 || stride !== 1 || padding !== 1) return undefined
+  // The two parts have the type of what they read.
+  if (spec.dtype !== joined.spec.dtype) return undefined
 
   const others = joined.inputs.slice(0, -1)
   const skip = others.length === 1 ? others[0]! : concat(others)
