@@ -16,8 +16,8 @@ const same3 = { kernel: 3, stride: 1, padding: 1 } as const
 
 const problems: readonly Conv3dProblem[] = [
   // Several fours of channels on both sides, whole ones and with a rest, where a stride is and where there is none.
-  { ...same3, mode: 'replicate', batch: 1, size: [2, 3, 2], inputs: 12, outputs: 16 },
-  { ...same3, mode: 'zero', batch: 1, size: [2, 2, 3], inputs: 13, outputs: 11 },
+  { ...same3, mode: 'replicate', batch: 1, size: [1, 2, 5], inputs: 12, outputs: 16 },
+  { ...same3, mode: 'zero', batch: 1, size: [2, 1, 5], inputs: 13, outputs: 11 },
   { kernel: 3, stride: 2, padding: 1, mode: 'replicate', batch: 1, size: [4, 3, 5], inputs: 16, outputs: 12 },
   { kernel: 3, stride: 2, padding: 1, mode: 'zero', batch: 1, size: [3, 4, 3], inputs: 9, outputs: 15 },
   { ...same3, mode: 'replicate', batch: 1, size: [5, 6, 7], inputs: 1, outputs: 4 },
