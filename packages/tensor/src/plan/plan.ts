@@ -143,7 +143,7 @@ export class Plan {
   /** Frees what belongs to this plan alone; shared slots stay with their pool. */
   dispose(): void {
     for (const buffer of this.owned) this.runtime.release(buffer)
-    // Made without waiting, these are not among the buffers that the runtime counts. A run in flight keeps its own.
+    // Made without waiting, these are not among the buffers that the runtime counts. A run in flight frees its own.
     for (const { buffer, busy } of this.staging) if (!busy) buffer.destroy()
     this.staging.length = 0
   }
@@ -199,6 +199,7 @@ export class Plan {
     const bytes = buffer.getMappedRange().slice(0)
     buffer.unmap()
     staging.busy = false
+    if (!this.staging.includes(staging)) buffer.destroy()
     const results: Record<string, Float32Array> = {}
     for (const [name, { spec, offset }] of this.outputs) {
       const count = elements(spec.shape)

@@ -3,7 +3,8 @@ import { closingBracket, storeHalves } from './half-storage.ts'
 
 /**
  * Specialising a kernel: its `.wgsl` file is complete, valid WGSL with ordinary `const` lines at the top.
- * Four rewrites turn it into the text that is compiled. None changes what the kernel computes:
+ * Four rewrites turn it into the text that is compiled. None changes what the kernel computes, but for the rounding of
+ * what is stored in half precision:
  *
  * 1. `const NAME = …;` and `alias NAME = …;` lines take the values that the kernel asks for;
  * 2. bindings of tensors in half precision, whose numbers are `halves`, are converted where they are read and written;
@@ -22,7 +23,8 @@ export function specialize(
   let text = source
   for (const [name, value] of Object.entries(constants)) {
     const line = new RegExp(`^(const|alias) ${name}(\\s*:\\s*\\w+)?\\s*=\\s*[^;]*;`, 'm')
-    if (!line.test(text)) throw new KernelError(file, `has no top-level line "const ${name} = …;"`)
+    if (!line.test(text))
+      throw new KernelError(file, `has no top-level line "const ${name} = …;" or "alias ${name} = …;"`)
     text = text.replace(line, `$1 ${name}$2 = ${value};`)
   }
   if (halves.length > 0) text = storeHalves(text, halves, file)
