@@ -22,7 +22,7 @@ const hasHalves = runtime.capabilities.features.has('shader-f16')
 
 describe('a dynamic loss scale', () => {
   /** Steps of a regression on batches that begin with the given numbers: weights and scale after each. */
-  async function fit(begins: readonly number[], parts = 1) {
+  async function fit(begins: readonly number[], parts = 1, start = LOSS_SCALE_START) {
     const network = bind('line', { weight: linearWeight(3, 2, fanInUniform(3)) })
     const scale = lossScale('line', 3)
     const optimizer = adam(network.parameterArena, {}, scale)
@@ -34,7 +34,7 @@ describe('a dynamic loss scale', () => {
     ]
     for (const arena of arenas) await arena.allocate(runtime)
     network.parameterArena.writeAll(initialArena(network.parameterArena, network.trained, 1))
-    scale.state.write(scale.state.variables[0]!, LOSS_SCALE_START)
+    scale.state.write(scale.state.variables[0]!, start)
     const loss = mean(
       square(
         sub(matmul(input('x', f32(6 / parts, 3)), network.weights.weight), input('y', f32(6 / parts, 2))),
@@ -84,6 +84,15 @@ describe('a dynamic loss scale', () => {
     // A power of two only moves the exponent: Adam sees the very gradients of the loss that was not scaled.
     const weights = await unscaled(4)
     expect(after[3]!.weights).toEqual(weights)
+  })
+
+  it('never grows past its largest value', async () => {
+    const after = await fit([1, 1, 1], 1, Float32Array.of(2 ** 24, 0, 2 ** -24))
+    expect(after.map(({ scale, clean }) => [scale, clean])).toEqual([
+      [2 ** 24, 1],
+      [2 ** 24, 2],
+      [2 ** 24, 0],
+    ])
   })
 
   async function unscaled(steps: number): Promise<number[]> {

@@ -14,6 +14,9 @@ interface LossScaleParams {
 /** Invocations that look for numbers that are not finite; each leaves a flag. */
 const SHARES = 8192
 
+/** Scale that no run of clean steps exceeds; the same as in loss-scale.wgsl. */
+const LARGEST_SCALE = 2 ** 24
+
 const sharesOf = ({ shape }: Spec): number => Math.min(SHARES, elements(shape))
 
 /**
@@ -31,7 +34,7 @@ const lossScaleOp: UpdateOp<LossScaleParams> = {
     const isClean = gradients.every((values) => values.every(Number.isFinite))
     if (!isClean) return [Float64Array.of(Math.max(scale / 2, 1), 0, 0)]
     const grows = clean + 1 >= growthSteps
-    return [Float64Array.of(grows ? 2 * scale : scale, grows ? 0 : clean + 1, 1 / scale)]
+    return [Float64Array.of(grows ? Math.min(2 * scale, LARGEST_SCALE) : scale, grows ? 0 : clean + 1, 1 / scale)]
   },
   program([, ...gradients], { growthSteps }) {
     let flags = 0

@@ -1,6 +1,8 @@
 // Moves a dynamic loss scale by the flags of non-finite.wgsl. scaling is [scale, clean steps since it changed, factor of
 // this step's gradients]: the factor undoes the scale, or is zero for a step that is left out.
 const LANES = 64u;
+// Gradients that never overflow must not drive the scale to where its inverse is no number any more.
+const LARGEST = 16777216.0;
 struct Shape { flags: u32, growthSteps: f32 }
 @group(0) @binding(0) var<storage, read_write> scaling: array<f32>;
 @group(0) @binding(1) var<storage, read> flags: array<u32>;
@@ -25,7 +27,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     return;
   }
   let grows = clean >= shape.growthSteps;
-  scaling[0] = select(scale, 2.0 * scale, grows);
+  scaling[0] = select(scale, min(2.0 * scale, LARGEST), grows);
   scaling[1] = select(clean, 0.0, grows);
   scaling[2] = 1.0 / scale;
 }
