@@ -34,7 +34,8 @@ const lossScaleOp: UpdateOp<LossScaleParams> = {
     const isClean = gradients.every((values) => values.every(Number.isFinite))
     if (!isClean) return [Float64Array.of(Math.max(scale / 2, 1), 0, 0)]
     const grows = clean + 1 >= growthSteps
-    return [Float64Array.of(grows ? Math.min(2 * scale, LARGEST_SCALE) : scale, grows ? 0 : clean + 1, 1 / scale)]
+    const next = grows ? Math.min(2 * scale, LARGEST_SCALE) : scale
+    return [Float64Array.of(next, grows ? 0 : clean + 1, 1 / scale)]
   },
   program([, ...gradients], { growthSteps }) {
     let flags = 0
