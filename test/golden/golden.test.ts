@@ -20,21 +20,26 @@ const turns = [
   { name: second, chosen: few },
 ].filter(({ name }) => name !== undefined)
 
-if (!folder) it.skip('golden numbers (needs ../shared)')
-
-describe.each(folder ? turns : [])('golden numbers on $name', ({ name, chosen }) => {
-  let device: OpenDevice
-  beforeAll(async () => {
-    device = await openDevice(name)
+describe.skipIf(!folder)('golden numbers (needs ../shared)', () => {
+  it('finds cases and a device to compute them on', () => {
+    expect(cases).not.toEqual([])
+    expect(turns).not.toEqual([])
   })
-  afterAll(() => device?.close())
 
-  it.each(chosen.map((item) => [item.id, item] as const))(
-    '%s',
-    async (_, item) => {
-      const { problems } = await runCase(item, { folder: folder!, runtime: device.runtime })
-      expect(problems).toEqual([])
-    },
-    400_000,
-  )
+  describe.each(turns)('on $name', ({ name, chosen }) => {
+    let device: OpenDevice
+    beforeAll(async () => {
+      device = await openDevice(name)
+    })
+    afterAll(() => device?.close())
+
+    it.each(chosen.map((item) => [item.id, item] as const))(
+      '%s',
+      async (_, item) => {
+        const { problems } = await runCase(item, { folder: folder!, runtime: device.runtime })
+        expect(problems).toEqual([])
+      },
+      400_000,
+    )
+  })
 })
