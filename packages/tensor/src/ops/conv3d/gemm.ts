@@ -51,7 +51,7 @@ const SOFTWARE_TILE: Tile = { ROWS: 16, COLUMNS: 16, THREAD_ROWS: 4, THREAD_COLU
 const ADDENDS = { none: 0, bias: 1, tensor: 2 } as const
 
 /** Workgroups that fill a large GPU: two for each of some 130 multiprocessors. */
-const ENOUGH_WORKGROUPS = 264
+export const ENOUGH_WORKGROUPS = 264
 /** A share of fewer slices spends more on writing and adding partial results than it gains. */
 const SHORTEST_SHARE = 8
 
@@ -82,7 +82,8 @@ export function productSize(direction: Direction, g: Conv3dGeometry): ProductSiz
   }
 }
 
-const roundUp = (size: number, step: number): number => Math.ceil(size / step) * step
+/** The next multiple of `step`. */
+export const roundUp = (size: number, step: number): number => Math.ceil(size / step) * step
 
 /**
  * Chooses tile, slices and shares from sizes and limits alone, so that the same shape on the same kind of device
@@ -129,6 +130,18 @@ export interface GemmOptions {
   readonly doubled?: boolean
 }
 
+/** Elements of what a member of the family computes. */
+export function resultElements(direction: Direction, g: Conv3dGeometry): number {
+  switch (direction) {
+    case 'forward':
+      return g.batch * elements(g.output) * g.outputChannels
+    case 'input':
+      return g.batch * elements(g.input) * g.inputChannels
+    case 'weight':
+      return g.kernel ** 3 * g.inputChannels * g.outputChannels
+  }
+}
+
 /** The dispatches of a member of the family. `layout` is an argument so that tests can try other tiles. */
 export function gemmProgram(
   direction: Direction,
@@ -166,10 +179,5 @@ export function gemmProgram(
     },
     grid: [x, y, shares],
   }
-  const results = {
-    forward: g.batch * elements(g.output) * g.outputChannels,
-    input: g.batch * elements(g.input) * g.inputChannels,
-    weight: g.kernel ** 3 * g.inputChannels * g.outputChannels,
-  }
-  return sharedSum(stage, shares, results[direction])
+  return sharedSum(stage, shares, resultElements(direction, g))
 }

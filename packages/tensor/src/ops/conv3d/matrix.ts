@@ -1,8 +1,16 @@
-import { elements, f32, type Spec } from '../../graph/spec.ts'
+import { f32, type Spec } from '../../graph/spec.ts'
 import { type Kernel, linearGrid, type Program, type Slot, type Stage } from '../../op.ts'
 import type { Capabilities } from '../../runtime/capabilities.ts'
 import { sharedSum } from '../reduce/program.ts'
-import { DIRECTIONS, type Direction, type ProductSize, productSize } from './gemm.ts'
+import {
+  DIRECTIONS,
+  type Direction,
+  ENOUGH_WORKGROUPS,
+  type ProductSize,
+  productSize,
+  resultElements,
+  roundUp,
+} from './gemm.ts'
 import { type Conv3dGeometry, type Conv3dParams, convolutionCost, geometry, shapeWords } from './geometry.ts'
 import source from './matrix.wgsl'
 import type { Conv3dGradientParams } from './op.ts'
@@ -24,12 +32,8 @@ const SUBGROUPS = 4
 const LANES = 32
 const DEPTH = 32
 
-/** Workgroups that fill a large GPU: two for each of some 130 multiprocessors. */
-const ENOUGH_WORKGROUPS = 264
 /** A share of fewer slices spends more on writing and adding partial results than it gains. */
 const SHORTEST_SHARE = 4
-
-const roundUp = (size: number, step: number): number => Math.ceil(size / step) * step
 
 /** Workgroup memory of a tile: both factors with their padding, at most, and a matrix of sums for each subgroup. */
 const bytesOf = ({ ROWS, COLUMNS }: MatrixTile): number =>
@@ -102,12 +106,7 @@ function matrixProgram(
     uniforms: { u32: [...shapeWords(g), ...layout] },
     grid: [x, y, shares],
   }
-  const results = {
-    forward: g.batch * elements(g.output) * g.outputChannels,
-    input: g.batch * elements(g.input) * g.inputChannels,
-    weight: g.kernel ** 3 * g.inputChannels * g.outputChannels,
-  }
-  return sharedSum(stage, shares, results[direction])
+  return sharedSum(stage, shares, resultElements(direction, g))
 }
 
 /** Matrix units may cut off digits of their sums instead of rounding them. */
