@@ -33,14 +33,8 @@ export interface Kernel<P = unknown> {
   readonly tolerance?: number
   /** The dispatches that compute the output. */
   program(inputs: readonly Spec[], output: Spec, params: P, device: Capabilities): Program
-  /** Nominal work, for the roofline. */
-  cost?(inputs: readonly Spec[], output: Spec, params: P): Cost
-}
-
-/** Nominal floating-point operations and compulsory bytes of one execution. */
-export interface Cost {
-  readonly flops: number
-  readonly bytes: number
+  /** Nominal floating-point operations of one execution, a multiply-add counted as two. */
+  cost?(inputs: readonly Spec[], output: Spec, params: P): number
 }
 
 /** A few dispatches and the scratch space between them. */

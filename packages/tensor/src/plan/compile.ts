@@ -168,8 +168,8 @@ export async function compile(
     })
     outputBytes += size
   }
-  const costs = computed.map((tensor, index) =>
-    kernels[index]!.cost?.(specsOf(tensor.inputs), tensor.spec, tensor.params),
+  const costs = computed.map(
+    (tensor, index) => kernels[index]!.cost?.(specsOf(tensor.inputs), tensor.spec, tensor.params) ?? 0,
   )
   return new Plan(runtime, {
     name: definition.name,
@@ -182,7 +182,7 @@ export async function compile(
       dispatches: steps.length,
       slotBytes: memory.bytes,
       largestBinding,
-      flops: costs.reduce((sum, cost) => sum + (cost?.flops ?? 0), 0),
+      flops: costs.reduce((sum, cost) => sum + cost, 0),
       bytes:
         computed.reduce((sum, { inputs, spec }) => sum + bytesOf([...specsOf(inputs), spec]), 0) +
         updates.reduce((sum, { op, inputs }) => sum + bytesOf(movedBy(op, specsOf(inputs))), 0),

@@ -48,10 +48,7 @@ const multiplyAddOp: Op<{ readonly rounds: number }> = {
           },
         ],
       }),
-      cost: ([x], _, { rounds }) => ({
-        flops: 2 * elements(x!.shape) * rounds * STEPS * CHAINS,
-        bytes: 8 * elements(x!.shape),
-      }),
+      cost: ([x], _, { rounds }) => 2 * elements(x!.shape) * rounds * STEPS * CHAINS,
     },
   ],
 }

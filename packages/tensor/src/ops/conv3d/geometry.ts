@@ -98,11 +98,6 @@ export function visit(g: Conv3dGeometry, meet: (x: number, w: number, y: number)
   }
 }
 
-/** Nominal multiply-adds counted as two operations each, and the bytes that must move at least once. */
-export function convolutionCost(g: Conv3dGeometry): { flops: number; bytes: number } {
-  const products = g.batch * elements(g.output) * g.kernel ** 3 * g.inputChannels * g.outputChannels
-  const words =
-    g.batch * (elements(g.input) * g.inputChannels + elements(g.output) * g.outputChannels) +
-    g.kernel ** 3 * g.inputChannels * g.outputChannels
-  return { flops: 2 * products, bytes: 4 * words }
-}
+/** Nominal operations of a member of the family: each multiply-add counts as two. */
+export const convolutionCost = (g: Conv3dGeometry): number =>
+  2 * g.batch * elements(g.output) * g.kernel ** 3 * g.inputChannels * g.outputChannels

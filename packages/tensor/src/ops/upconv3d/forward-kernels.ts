@@ -1,5 +1,5 @@
 import { elements, type Spec } from '../../graph/spec.ts'
-import { type Cost, type Kernel, linearGrid, MOST_WORKGROUPS } from '../../op.ts'
+import { type Kernel, linearGrid, MOST_WORKGROUPS } from '../../op.ts'
 import { gemmLayout, gemmProgram, productSize } from '../conv3d/gemm.ts'
 import forwardDirect from './forward.direct.wgsl'
 import forwardLanes from './forward.lanes.wgsl'
@@ -12,7 +12,7 @@ import {
 } from './geometry.ts'
 
 /** Eight outputs for each voxel, and eight sums of taps for each of them. */
-const forwardCost = ([x, w]: readonly Spec[], _: Spec, params: UpsampledConv3dParams): Cost =>
+const forwardCost = ([x, w]: readonly Spec[], _: Spec, params: UpsampledConv3dParams): number =>
   productCost(upsampledGeometry('upsampledConv3d', x!, w!, params), 64)
 
 /**

@@ -1,5 +1,4 @@
-import { elements, type Spec } from '../../graph/spec.ts'
-import type { Cost } from '../../op.ts'
+import type { Spec } from '../../graph/spec.ts'
 import type { Capabilities } from '../../runtime/capabilities.ts'
 import { type Conv3dGeometry, type Conv3dParams, geometry, visit } from '../conv3d/geometry.ts'
 import { forEachPair } from '../upsample/op.ts'
@@ -68,8 +67,5 @@ export const hasLanes = (device: Capabilities): boolean =>
  * Cost of an op of the family that does so many multiply-adds for each voxel of x, input and output channel. Each
  * counts as two operations.
  */
-export function productCost({ full, low, voxels }: UpsampledGeometry, products: number): Cost {
-  const weights = full.inputChannels * full.outputChannels
-  const perSample = elements(low) * full.inputChannels + elements(full.output) * full.outputChannels
-  return { flops: 2 * products * voxels * weights, bytes: 4 * (full.batch * perSample + 27 * weights) }
-}
+export const productCost = ({ full, voxels }: UpsampledGeometry, products: number): number =>
+  2 * products * voxels * full.inputChannels * full.outputChannels

@@ -1,5 +1,5 @@
 import { elements, type Spec } from '../../graph/spec.ts'
-import { type Cost, type Kernel, linearGrid, type Program, packing, type Slot, type Stage } from '../../op.ts'
+import { type Kernel, linearGrid, type Program, packing, type Slot, type Stage } from '../../op.ts'
 import { gemmLayout, gemmProgram, productSize } from '../conv3d/gemm.ts'
 import { sharedSum } from '../reduce/program.ts'
 import {
@@ -63,7 +63,7 @@ function inputProgram(g: UpsampledGeometry, product: (uniforms: number[], piece:
   return { scratch: [words], stages }
 }
 
-const inputCost = ([, w]: readonly Spec[], dx: Spec, params: UpsampledConv3dParams): Cost =>
+const inputCost = ([, w]: readonly Spec[], dx: Spec, params: UpsampledConv3dParams): number =>
   productCost(upsampledGeometry('upsampledConv3dInput', dx, w!, params), 27)
 
 export const inputGradientKernels: readonly Kernel<UpsampledConv3dParams>[] = [
@@ -159,7 +159,7 @@ const ENOUGH_WORKGROUPS = 64
 const weightGeometry = (x: Spec, dw: Spec, params: UpsampledConv3dParams): UpsampledGeometry =>
   upsampledGeometry('upsampledConv3dWeight', x, dw, params)
 
-const weightCost = ([x]: readonly Spec[], dw: Spec, params: UpsampledConv3dParams): Cost =>
+const weightCost = ([x]: readonly Spec[], dw: Spec, params: UpsampledConv3dParams): number =>
   productCost(weightGeometry(x!, dw, params), 27)
 
 export const weightGradientKernels: readonly Kernel<UpsampledConv3dParams>[] = [
