@@ -1,0 +1,187 @@
+import { existsSync, readFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { readSafetensors, SafetensorsError, type SafetensorsFile } from '@voxnorm/autograd'
+import { DataError } from '@voxnorm/data'
+import { type TrainingConfig, train as trainNetworks } from '@voxnorm/models'
+import { readConfig } from '../config/read-config.ts'
+import type { Config } from '../config/schema.ts'
+import { assertResumable, toTraining } from '../config/to-training.ts'
+import type { OpenDevice } from '../device.ts'
+import type { Log } from '../progress.ts'
+import { runReport } from '../report/run-report.ts'
+import {
+  type DatasetRecord,
+  type MetricsLine,
+  openRunDirectory,
+  type RunDirectory,
+  readMetrics,
+} from '../run-directory.ts'
+import type { StopRequest } from '../stop-request.ts'
+import { version } from '../version.ts'
+import { writeModelFolder } from './model-folder.ts'
+import { withPossiblePrecision } from './precision.ts'
+import { datasetRecord, type RunData, type RunPlan } from './prepare-run.ts'
+import { recordRun } from './record-run.ts'
+import { countIterations, isPlan, type TrainingPlan } from './run-events.ts'
+import { writePreviews } from './write-previews.ts'
+
+/** One training with everything that it needs, opened and loaded. */
+export interface RunTask {
+  /** The configuration as it was asked for; the device may not have the precision. */
+  readonly written: Config
+  readonly folder: string
+  readonly resume: boolean
+  /** Where to go on, see {@link readCheckpoint}. */
+  readonly checkpoint: SafetensorsFile | undefined
+  readonly plan: RunPlan
+  readonly data: RunData
+  readonly device: OpenDevice
+  readonly log: Log
+  readonly stop: StopRequest
+  /** The command that this is part of, for environment.json. */
+  readonly words: readonly string[]
+}
+
+/** How a training ended. */
+export interface TrainedRun {
+  readonly reason: string
+  /** Iterations and seconds over all resumptions. */
+  readonly iteration: number
+  readonly seconds: number
+  /** The validation that the best weights were chosen by, if there was one. */
+  readonly best: MetricsLine | undefined
+}
+
+/**
+ * Trains and fills a run folder: settings, metrics, checkpoints, `model/`, previews and the report.
+ *
+ * Errors of the training's checks come before the folder is touched. After a stop signal the folder is complete and can
+ * be resumed.
+ */
+export async function trainRun(task: RunTask): Promise<TrainedRun> {
+  const { written, folder, resume, checkpoint, plan, data, device, log, stop, words } = task
+  const config = withPossiblePrecision(written, device, log)
+  const events = trainNetworks(
+    device.runtime,
+    trainingConfig(config),
+    { training: data.train, validation: data.validation },
+    { signal: stop.signal, ...(checkpoint === undefined ? {} : { resume: checkpoint }) },
+  )
+  // All checks are over when the plan comes; only then is there a run folder.
+  const first = await events.next()
+  if (first.done || !isPlan(first.value)) throw new Error('a training begins with its plan')
+  const directory = openRunDirectory(folder, { resume })
+  log.copyTo((line) => directory.appendLog(line))
+  try {
+    const dataset = datasetRecord(config, plan)
+    directory.writeConfig(written)
+    directory.writeDataset(dataset)
+    directory.writeEnvironment(environment(device, config, words))
+    sayPlan(first.value, device, config, log)
+    const { iterationsPerEpoch, resumedAt } = first.value
+    const done = resumedAt === undefined ? 0 : resumedAt.epoch * iterationsPerEpoch + resumedAt.iteration
+    directory.truncateMetrics(done)
+    const recorded = await recordRun(countIterations(events, iterationsPerEpoch), directory, log, {
+      iterations: config.train.epochs * iterationsPerEpoch,
+    })
+    const best = finish(directory, { config, dataset, adapter: device.name })
+    const { stride } = config.inference
+    await writePreviews(directory, device.runtime, data.validation, { stride, log, stop })
+    directory.writeReport(runReport(folder))
+    return {
+      reason: recorded.reason,
+      iteration: recorded.last?.iteration ?? done,
+      seconds: recorded.last?.time ?? 0,
+      best,
+    }
+  } finally {
+    log.copyTo(undefined)
+    directory.close()
+  }
+}
+
+/**
+ * The latest checkpoint of a run that began with these settings; undefined when it was killed before the first.
+ *
+ * Throws ConfigError when the run began with other settings and DataError when the checkpoint is damaged.
+ */
+export function readCheckpoint(folder: string, config: Config): SafetensorsFile | undefined {
+  const begun = path.join(folder, 'config.resolved.yaml')
+  if (!existsSync(begun)) return undefined
+  assertResumable(readConfig(begun), config, folder)
+  const file = path.join(folder, 'checkpoints', 'latest.safetensors')
+  if (!existsSync(file)) return undefined
+  try {
+    return readSafetensors(readFileSync(file))
+  } catch (cause) {
+    if (!(cause instanceof SafetensorsError)) throw cause
+    throw new DataError(`the checkpoint cannot be read: ${cause.message}.`, {
+      file,
+      fix: 'copy the run folder again, or begin a new run',
+      cause,
+    })
+  }
+}
+
+/** The settings without the place of the data, which no checkpoint has to know. */
+function trainingConfig(config: Config): TrainingConfig {
+  const { data, ...rest } = toTraining(config)
+  const { table: _table, labels: _labels, ...kept } = data
+  return { ...rest, data: kept }
+}
+
+function environment(device: OpenDevice, { train }: Config, words: readonly string[]): unknown {
+  const [processor] = os.cpus()
+  return {
+    voxnorm: version(),
+    node: process.version,
+    platform: `${process.platform} ${process.arch} ${os.release()}`,
+    processor: processor === undefined ? 'unknown' : `${processor.model.trim()} x ${os.cpus().length}`,
+    memoryGiB: Math.round(os.totalmem() / 2 ** 30),
+    adapter: device.name,
+    software: device.software,
+    precision: train.precision,
+    command: ['voxnorm', ...words],
+  }
+}
+
+function sayPlan(plan: TrainingPlan, device: OpenDevice, config: Config, log: Log): void {
+  const { networks, iterationsPerEpoch, batch, microBatch, allocatedBytes, resumedAt } = plan
+  const { epochs, timeLimit, precision } = config.train
+  const from =
+    resumedAt === undefined ? '' : `, resumed at epoch ${resumedAt.epoch} iteration ${resumedAt.iteration}`
+  const limit = timeLimit === 'none' ? '' : `, at most ${timeLimit}`
+  log.info('device', `training on ${device.description}`)
+  log.info(
+    'plan',
+    `${networks.join(', ')}: ${epochs} epochs of ${iterationsPerEpoch} iterations, batch ${batch} (${microBatch} at once), ${precision === 'mixed' ? 'mixed precision, ' : ''}${Math.round(allocatedBytes / 2 ** 20)} MiB on the device${limit}${from}`,
+  )
+}
+
+/** Writes `model/` from the best checkpoint and returns the validation that it was chosen by. */
+function finish(
+  directory: RunDirectory,
+  facts: { readonly config: Config; readonly dataset: DatasetRecord; readonly adapter: string },
+): MetricsLine | undefined {
+  const { config, dataset, adapter } = facts
+  const diceOf = (line: MetricsLine) => Number(line['dice.mean'] ?? Number.NaN)
+  const best = readMetrics(path.join(directory.path, 'metrics.jsonl'))
+    .filter((line) => line.kind === 'validation' && !Number.isNaN(diceOf(line)))
+    .reduce<MetricsLine | undefined>(
+      (top, line) => (top === undefined || diceOf(line) > diceOf(top) ? line : top),
+      undefined,
+    )
+  const checkpoint = directory.readCheckpoint('best') ?? directory.readCheckpoint('latest')
+  if (checkpoint === undefined) throw new Error('a training ends with a checkpoint')
+  const { method } = config.train
+  writeModelFolder(directory, checkpoint, {
+    version: version(),
+    dataset,
+    method,
+    seed: config.seed,
+    adapter,
+    best,
+  })
+  return best
+}
