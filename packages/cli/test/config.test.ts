@@ -53,6 +53,13 @@ describe('reading', () => {
     expect(parseConfig('', 'run.yaml').preset).toBe('paper')
   })
 
+  it('lets the standardization baseline see z-scored images unless another scaling is written', () => {
+    const scalingOf = (text: string) => parseConfig(text, 'run.yaml').data.scaling
+    expect(scalingOf('train: {method: standardization}')).toBe('zscore')
+    expect(scalingOf('train: {method: baseline}')).toBe('max')
+    expect(scalingOf('train: {method: standardization}\ndata: {scaling: max}')).toBe('max')
+  })
+
   it('takes the table relative to the file, and --set relative to the working folder', () => {
     expect(parseConfig('data: {table: d.tsv}', 'some/where/run.yaml').data.table).toBe(
       path.resolve('some/where/d.tsv'),

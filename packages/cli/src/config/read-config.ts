@@ -59,7 +59,7 @@ export function parseConfig(text: string, file: string, overrides: Overrides = {
   const merged = merge(presetOf(own, locate), own) as Tree
   if (overrides.seed !== undefined) merged.seed = overrides.seed
 
-  const config = validate(merged, locate)
+  const config = withScalingOfMethod(validate(merged, locate), own)
   const tableIsSet = settings.some(({ keys }) => keys.join('.') === 'data.table')
   const base = tableIsSet ? process.cwd() : path.dirname(path.resolve(file))
   return { ...config, data: { ...config.data, table: path.resolve(base, config.data.table) } }
@@ -88,6 +88,13 @@ function presetOf(own: Tree, locate: Locate): Config {
   throw new ConfigError(`preset must be one of ${Object.keys(PRESETS).join(', ')}, not ${show(name)}.`, {
     file: locate(['preset']),
   })
+}
+
+/** The standardization baseline is a segmenter on z-scored images (method.md §4.6) unless another scaling is written. */
+function withScalingOfMethod(config: Config, own: Tree): Config {
+  const written = valueAt(own, ['data', 'scaling']) !== undefined
+  if (config.train.method !== 'standardization' || written) return config
+  return { ...config, data: { ...config.data, scaling: 'zscore' } }
 }
 
 function validate(merged: Tree, locate: Locate): Config {
