@@ -1,4 +1,4 @@
-import { byteLength, type Tensor } from '@voxnorm/tensor'
+import { byteLength, type Runtime, type Tensor } from '@voxnorm/tensor'
 
 /** Everything that tensors are made from, themselves included. */
 export function ancestors(roots: readonly Tensor[]): ReadonlySet<Tensor> {
@@ -15,6 +15,12 @@ export function largestBytes(roots: readonly Tensor[]): number {
   let largest = 0
   for (const { spec } of ancestors(roots)) largest = Math.max(largest, byteLength(spec))
   return largest
+}
+
+/** Bytes of the largest tensor that a device can hold. */
+export function tensorRoom({ capabilities }: Runtime): number {
+  const { maxStorageBufferBindingSize, maxBufferSize } = capabilities.limits
+  return Math.min(maxStorageBufferBindingSize, maxBufferSize)
 }
 
 /** Names of the inputs that a graph must be fed. */

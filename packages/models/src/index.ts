@@ -60,6 +60,13 @@ export {
   readNetworks,
   segment,
 } from './networks.ts'
+export {
+  discriminatorAccuracy,
+  discriminatorConfusion,
+  type ProbedPatch,
+  type ProbeOptions,
+  probePatches,
+} from './patch-probe.ts'
 export { type TrainingData, type TrainingEvent, type TrainOptions, train } from './train.ts'
 export {
   createTrainer,

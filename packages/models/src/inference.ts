@@ -9,7 +9,7 @@ import {
 } from '@voxnorm/data'
 import { compile, f32, input, type Plan, type Runtime, SlotPool, type Tensor } from '@voxnorm/tensor'
 import type { ModelConfig } from './config.ts'
-import { largestBytes } from './graph.ts'
+import { largestBytes, tensorRoom } from './graph.ts'
 import type { StoredModel } from './model-file.ts'
 import {
   allocateNetworks,
@@ -114,8 +114,7 @@ function predictionGraph(
 }
 
 function batchFor(runtime: Runtime, networks: Networks, config: ModelConfig, window: number): number {
-  const { maxStorageBufferBindingSize, maxBufferSize } = runtime.capabilities.limits
-  const room = Math.min(maxStorageBufferBindingSize, maxBufferSize)
+  const room = tensorRoom(runtime)
   const bytes = largestBytes(Object.values(predictionGraph(networks, config, window, 1)))
   if (bytes > room) {
     throw new ConfigError(
@@ -245,14 +244,7 @@ function withinMask(
 }
 
 function checkVolume(config: ModelConfig, volume: PredictableVolume, window: number, stride: number): void {
-  if (volume.channels !== config.modalities.length) {
-    throw new DataError(
-      `The volume has ${volume.channels} images, the model takes ${config.modalities.length}.`,
-      {
-        fix: `give ${config.modalities.join(', ')}, in this order`,
-      },
-    )
-  }
+  checkChannels(config, volume)
   if (!(Number.isInteger(window) && window > 0 && window % 8 === 0)) {
     throw new ConfigError(`The window is ${window}, but the networks halve it three times.`, {
       fix: 'use a multiple of 8',
@@ -263,4 +255,15 @@ function checkVolume(config: ModelConfig, volume: PredictableVolume, window: num
       `The stride is ${stride}; it must be a whole number from 1 to the window, ${window}.`,
     )
   }
+}
+
+/** Throws DataError for a volume that has not one image for each modality of a model. */
+export function checkChannels(
+  { modalities }: ModelConfig,
+  { channels }: Pick<PreparedSubject, 'channels'>,
+): void {
+  if (channels === modalities.length) return
+  throw new DataError(`The volume has ${channels} images, the model takes ${modalities.length}.`, {
+    fix: `give ${modalities.join(', ')}, in this order`,
+  })
 }

@@ -89,18 +89,25 @@ export function validationBatches(
   const present = sites.filter((site) => subjects.some((subject) => subject.site === site))
   const { patch } = config.data
   const sampler = patchSampler(subjects, { patch, seed: config.seed, sites: present })
-  function* draws(): Generator<PatchDraw[]> {
-    let batch: PatchDraw[] = []
+  function* draws(): Generator<PatchDraw> {
     for (const [number, site] of present.entries()) {
       for (let index = 0; index < options.patchesPerSite; index++) {
         // The sampler numbers the sites that it has; D knows those of the training.
-        batch.push({ ...sampler.draw(number, index), site: sites.indexOf(site) })
-        if (batch.length < options.batch) continue
-        yield batch
-        batch = []
+        yield { ...sampler.draw(number, index), site: sites.indexOf(site) }
       }
     }
-    if (batch.length > 0) yield batch
   }
-  return { sites: present, draws }
+  return { sites: present, draws: () => inBatches(draws(), options.batch) }
+}
+
+/** Patches in groups of `size`; the last one may be shorter. */
+export function* inBatches(draws: Iterable<PatchDraw>, size: number): Generator<PatchDraw[]> {
+  let batch: PatchDraw[] = []
+  for (const draw of draws) {
+    batch.push(draw)
+    if (batch.length < size) continue
+    yield batch
+    batch = []
+  }
+  if (batch.length > 0) yield batch
 }

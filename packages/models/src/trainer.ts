@@ -10,7 +10,7 @@ import {
 } from '@voxnorm/tensor'
 import { discriminatorGraph, type StepSetup, systemGraph, warmupGraph } from './adversarial.ts'
 import type { Precision } from './config.ts'
-import { largestBytes } from './graph.ts'
+import { largestBytes, tensorRoom } from './graph.ts'
 import { NETWORK_NAMES, type NetworkName, type Networks } from './networks.ts'
 import { compileStep, type GradientStep, type StepDefinition, type TrainedNetwork } from './step.ts'
 import { followStatistics } from './unet3d.ts'
@@ -171,8 +171,7 @@ async function compileSteps(
   trained: Partial<Record<NetworkName, TrainedNetwork>>,
   scales: Scales,
 ): Promise<{ steps: PerStep<GradientStep>; microBatch: number; pool: SlotPool }> {
-  const { maxStorageBufferBindingSize, maxBufferSize } = runtime.capabilities.limits
-  const room = Math.min(maxStorageBufferBindingSize, maxBufferSize)
+  const room = tensorRoom(runtime)
   for (const microBatch of candidates(options)) {
     const last = microBatch === 1 || options.microBatch !== 'auto'
     const definitions = defineSteps({ ...options, batch: microBatch }, trained, scales)

@@ -4,7 +4,6 @@ import {
   confusionFractions,
   intensityHistogram,
   jensenShannon,
-  type PatchDraw,
   type PreparedSubject,
 } from '@voxnorm/data'
 import {
@@ -23,9 +22,11 @@ import {
 } from '@voxnorm/tensor'
 import { classWeightList } from './adversarial.ts'
 import type { ModelConfig, TrainingConfig } from './config.ts'
+import { argmax, logProbability, mergeGenerated } from './judgement.ts'
 import { diceLossOfSums } from './losses.ts'
-import { discriminate, generate, type Networks, segment } from './networks.ts'
-import { cutPatches, validationBatches } from './patch-batches.ts'
+import { type Networks, segment } from './networks.ts'
+import { validationBatches } from './patch-batches.ts'
+import { type CutBatch, firstChannel, forEachBatch, passPatches } from './patch-passes.ts'
 
 /** Flat numbers of a validation, named as in `metrics.jsonl`. */
 export type ValidationValues = Readonly<Record<string, number>>
@@ -82,17 +83,13 @@ async function compileValidation(runtime: Runtime, options: ValidatorOptions): P
   const { patch, modalities } = model
   const x = input('patches', f32(batch, patch, patch, patch, modalities.length))
   const labels = input('labels', u32(batch, patch, patch, patch))
-  const image = networks.generator ? generate(networks, model, x, 'evaluation').image : x
-  const { output, probabilities } = segment(networks, model, image, 'evaluation')
+  const passes = passPatches(networks, model, x)
+  const { output, probabilities } = segment(networks, model, passes.image ?? x, 'evaluation')
   const outputs: Record<string, Tensor> = {
     soft: classSums(probabilities, labels),
     hard: classSums(softmax(affine(output, SHARPEN, 0)), labels),
     reference: classSums(oneHot(labels, model.classes.length), labels),
-  }
-  if (networks.generator) outputs['image'] = image
-  if (networks.discriminator) {
-    outputs['realLogits'] = discriminate(networks, model, x, { mode: 'evaluation' }).logits
-    outputs['fakeLogits'] = discriminate(networks, model, image, { mode: 'evaluation' }).logits
+    ...passes,
   }
   return compile(runtime, { name: 'validation', outputs }, { pool })
 }
@@ -131,39 +128,21 @@ async function validate(
     fake: 0,
     patches: 0,
   }
-  // One batch ahead: the device computes while the host counts the batch before.
-  let before: (() => Promise<void>) | undefined
-  for (const drawn of draws()) {
-    if (signal?.aborted) {
-      await before?.()
-      return undefined
-    }
-    // A short last batch is filled up with repetitions that are not counted.
-    const filled = Array.from({ length: batch }, (_, place) => drawn[place % drawn.length]!)
-    const { images, labels } = cutPatches(filled, model.patch)
-    const running = plan.run({ patches: images, labels })
-    await before?.()
-    before = async () => addBatch(sums, await running, { drawn, images, labels }, options)
-  }
-  await before?.()
+  const feeds = ({ images, labels }: CutBatch) => ({ patches: images, labels })
+  const run = { plan, batch, patch: model.patch, feeds, signal }
+  const finished = await forEachBatch(draws(), run, (cut, results) => addBatch(sums, results, cut, options))
+  if (!finished) return undefined
   return valuesOf(sums, sites, options)
-}
-
-interface MeasuredBatch {
-  readonly drawn: readonly PatchDraw[]
-  readonly images: Float32Array
-  readonly labels: Uint32Array
 }
 
 function addBatch(
   sums: Sums,
   results: Record<string, Float32Array>,
-  { drawn, images, labels }: MeasuredBatch,
-  { model, config }: ValidatorOptions,
+  { drawn, images, labels }: CutBatch,
+  { model, config, batch }: ValidatorOptions,
 ): void {
   const classes = CLASSES.length
   const voxels = model.patch ** 3
-  const channels = model.modalities.length
   const { soft, hard, reference, image, realLogits, fakeLogits } = results
   const softSums = drawn.map((_, place) =>
     CLASSES.map((_, c) => {
@@ -181,11 +160,10 @@ function addBatch(
       sums.size[site]![c]! += hard![at + 1]! + reference![at + 1]!
     }
     const tissue = labels.subarray(place * voxels, (place + 1) * voxels)
-    const first = (values: Float32Array) => firstChannel(values, place * voxels, voxels, channels)
-    addCounts(sums.inputs[site]!, first(images), tissue)
-    if (image) addCounts(sums.generated[site]!, first(image), tissue)
+    addCounts(sums.inputs[site]!, firstChannel(images, place, model), tissue)
+    if (image) addCounts(sums.generated[site]!, firstChannel(image, place, model), tissue)
     if (!realLogits || !fakeLogits) return
-    const kinds = model.sites.length + 1
+    const kinds = realLogits.length / batch
     const rowOf = (logits: Float32Array) => logits.subarray(place * kinds, (place + 1) * kinds)
     sums.real -= judge(rowOf(realLogits), site, sums.confusion)
     sums.fake -= judge(rowOf(fakeLogits), kinds - 1, sums.confusion)
@@ -194,15 +172,10 @@ function addBatch(
 
 /** Counts a judgement of D, and returns the log of the probability that it gave to the truth. */
 function judge(logits: Float32Array, actual: number, confusion: number[][]): number {
-  const largest = Math.max(...logits)
-  confusion[actual]![logits.indexOf(largest)]!++
-  const total = logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0)
-  return logits[actual]! - largest - Math.log(total)
-}
-
-function firstChannel(values: Float32Array, from: number, voxels: number, channels: number): Float32Array {
-  if (channels === 1) return values.subarray(from, from + voxels)
-  return Float32Array.from({ length: voxels }, (_, voxel) => values[(from + voxel) * channels]!)
+  const sites = confusion.length - 1
+  const predicted = argmax(mergeGenerated(logits, sites))
+  confusion[Math.min(actual, sites)]![predicted]!++
+  return logProbability(logits, actual)
 }
 
 function addCounts(total: Float64Array, values: Float32Array, mask: ArrayLike<number>): void {

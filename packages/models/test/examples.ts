@@ -25,8 +25,9 @@ export const paperModel = (changes: Partial<ModelConfig> = {}): ModelConfig => (
 /** A tiny model with the weights that a training would begin with. */
 export function randomModel(
   names: readonly NetworkName[] = ['generator', 'segmenter', 'discriminator'],
+  changes: Partial<ModelConfig> = {},
 ): StoredModel {
-  const config = paperModel({ base: 2, patch: 16, discriminator: { base: 2, dropout: 0.25 } })
+  const config = paperModel({ base: 2, patch: 16, discriminator: { base: 2, dropout: 0.25 }, ...changes })
   const tensors = listNetworks(makeNetworks(config, names)).flatMap((network) => [
     ...arenaToTensors(initialArena(network.parameterArena, network.trained, 3), network.trained),
     ...arenaToTensors(initialArena(network.statisticsArena, network.statistics, 3), network.statistics),
