@@ -67,6 +67,13 @@ export { sortedQuantile } from './metrics/quantile.ts'
 export { surfaceVoxels } from './metrics/surface.ts'
 export { wasserstein1 } from './metrics/wasserstein.ts'
 
+// Statistics
+
+export type { BootstrapOptions, Interval } from './statistics/summary.ts'
+export { bootstrapInterval, deviationOf, meanOf } from './statistics/summary.ts'
+export type { SignedRankTest } from './statistics/wilcoxon.ts'
+export { holm, wilcoxonSignedRank } from './statistics/wilcoxon.ts'
+
 // Labels and tables
 
 export type {
