@@ -69,6 +69,9 @@ export { wasserstein1 } from './metrics/wasserstein.ts'
 
 // Statistics
 
+export { patchFeatures } from './statistics/patch-features.ts'
+export type { ProbePatch, SiteProbe } from './statistics/site-probe.ts'
+export { probeSites } from './statistics/site-probe.ts'
 export type { BootstrapOptions, Interval } from './statistics/summary.ts'
 export { bootstrapInterval, deviationOf, meanOf } from './statistics/summary.ts'
 export type { SignedRankTest } from './statistics/wilcoxon.ts'
@@ -114,6 +117,23 @@ export type { NamedVolume, PreparedSubject, PrepareOptions, SubjectVolumes } fro
 export { prepareSubject, resampleClasses } from './subject.ts'
 export type { FinishedPlane, WindowAggregator } from './windows.ts'
 export { windowAggregator, windowCorners, windowStarts } from './windows.ts'
+
+// Trust
+
+export { alignIntensities } from './trust/alignment.ts'
+export { segmentClassically } from './trust/classical-segmenter.ts'
+export type { Components } from './trust/components.ts'
+export { connectedComponents } from './trust/components.ts'
+export type { IntensityDistance, IntensityReference } from './trust/intensity-reference.ts'
+export {
+  fitIntensityReference,
+  intensityDistance,
+  intensityFeatures,
+  parseIntensityReference,
+} from './trust/intensity-reference.ts'
+export { isotonicRegression } from './trust/isotonic.ts'
+export type { Preservation } from './trust/structure.ts'
+export { preservation, STRUCTURE_LIMIT } from './trust/structure.ts'
 
 // Random numbers
 
