@@ -1,7 +1,14 @@
 import { stopGradient } from '@voxnorm/autograd'
 import { add, f32, input, mean, mul, square, sub, type Tensor, u32 } from '@voxnorm/tensor'
 import type { ModelConfig, TrainingConfig } from './config.ts'
-import { adversarialLoss, crossEntropy, crossEntropyOf, dicePerClass, weightedDice } from './losses.ts'
+import {
+  adversarialLoss,
+  crossEntropy,
+  crossEntropyOf,
+  crossEntropyOfGenerated,
+  dicePerClass,
+  weightedDice,
+} from './losses.ts'
 import { discriminate, generate, type Networks, segment } from './networks.ts'
 import type { NormMoments, Storage, UNetPass } from './unet3d.ts'
 
@@ -21,7 +28,7 @@ export interface DiscriminatorGraph {
   readonly loss: Tensor
   readonly real: Tensor
   readonly fake: Tensor
-  /** `[N, K+1]` each. */
+  /** `[N, K+1]` each, `[N, 2K]` where D tells apart what is generated from the sites. */
   readonly realLogits: Tensor
   readonly fakeLogits: Tensor
   readonly generatorNorms: readonly NormMoments[]
@@ -42,7 +49,9 @@ export function discriminatorGraph(setup: StepSetup): DiscriminatorGraph {
   const onReal = discriminate(networks, config, clean, { mode: 'training', seed, pass: 0 })
   const onFake = discriminate(networks, config, generated.image, { mode: 'training', seed, pass: 1 })
   const real = crossEntropy(onReal.logits, sites)
-  const fake = crossEntropyOf(onFake.logits, config.sites.length)
+  const fake = config.discriminator.generatedSites
+    ? crossEntropyOfGenerated(onFake.logits, sites)
+    : crossEntropyOf(onFake.logits, config.sites.length)
   return {
     loss: add(real, fake),
     real,

@@ -21,13 +21,15 @@ export interface DiscriminatorConfig {
   readonly bn?: boolean
   /** Squeeze the logits through a sigmoid first, as the authors' code does: D can then never be certain. */
   readonly legacySigmoid?: boolean
+  /** One class of generated patches for each site instead of a single one: what the term `confusion` needs. */
+  readonly generatedSites?: boolean
 }
 
 /** Everything that fixes the shapes and the meaning of the three networks; part of every model file. */
 export interface ModelConfig {
   /** Input channels in their order. */
   readonly modalities: readonly string[]
-  /** Domains in the order of their numbers; the discriminator has one class more, for generated patches. */
+  /** Domains in the order of their numbers; the discriminator's classes for generated patches come after them. */
   readonly sites: readonly string[]
   readonly classes: readonly string[]
   /** Channels of the first convolution: 32 in the paper. */
@@ -49,8 +51,8 @@ export interface ModelConfig {
  */
 export type Method = 'adversarial' | 'preprocessor' | 'standardization' | 'baseline'
 
-/** The generator's adversarial term (method.md §1.5). */
-export type AdversarialLoss = 'minimax' | 'non-saturating' | 'others' | 'isbi'
+/** The generator's adversarial term (method.md §1.5), or one that asks for generated patches without a site. */
+export type AdversarialLoss = 'minimax' | 'non-saturating' | 'others' | 'isbi' | 'confusion'
 
 /** Weight of each tissue class in the Dice loss. */
 export interface ClassWeights {
@@ -86,7 +88,8 @@ export interface TrainingConfig {
     readonly padding: Padding
     readonly activation: Activation
     readonly generatorOutput: GeneratorOutput
-    readonly discriminator: DiscriminatorConfig
+    /** Its classes follow from the adversarial term. */
+    readonly discriminator: Omit<DiscriminatorConfig, 'generatedSites'>
   }
   readonly loss: {
     /** Weight of the adversarial term; 0 trains without discriminator. */

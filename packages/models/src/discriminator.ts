@@ -34,7 +34,7 @@ export interface DiscriminatorShape extends DiscriminatorConfig {
   readonly patch: number
   /** Channels of its input. */
   readonly inputs: number
-  /** K + 1: the sites, and generated patches last. */
+  /** K + 1: the sites, and generated patches last. With `generatedSites` 2 K: what was generated from each site. */
   readonly classes: number
 }
 
@@ -50,7 +50,7 @@ export type Discriminator = {
 
 /**
  * Parameters of the DCGAN-style discriminator in 3D (method.md §2.3): four 3³ convolutions of stride 2 and a linear
- * layer to the logits of K + 1 classes, all starting uniform over fan-in.
+ * layer to the logits of the classes, all starting uniform over fan-in.
  */
 export function discriminator(shape: DiscriminatorShape): Discriminator {
   const { base, patch, inputs, classes, bn = false } = shape
@@ -92,7 +92,7 @@ export interface DiscriminatorOptions extends Storage {
   readonly pass?: number
 }
 
-/** Runs a discriminator on `x [N, P, P, P, C]`: logits `[N, K + 1]`, and the moments of its norms if it has any. */
+/** Runs a discriminator on `x [N, P, P, P, C]`: logits `[N, classes]`, and the moments of its norms if it has any. */
 export function runDiscriminator(
   weights: Weights<Discriminator>,
   x: Tensor,

@@ -98,9 +98,20 @@ export const crossEntropyOf = (logits: Tensor, target: number): Tensor =>
   )
 
 /**
+ * Cross-entropy of generated patches against the site that they were generated from: `logits [N, 2K]`, `sites [N]`
+ * (u32), class K + z being what was generated from site z.
+ */
+export function crossEntropyOfGenerated(logits: Tensor, sites: Tensor): Tensor {
+  const count = logits.shape[1]! / 2
+  const own = add(sliceChannels(logits, count, count), maskAllBut(sites, count))
+  return negate(mean(sub(logSumExp(own), logSumExp(logits))))
+}
+
+/**
  * What the generator minimizes besides the segmentation loss, before it is multiplied by λ (method.md §1.5). `logits
  * [N, K+1]` are the discriminator's for generated patches; class K, the last, means "generated". `sites [N]` (u32) are
- * the domains of the patches, looked at by `others` only. With K = 2, `others` is the authors' swap loss.
+ * the domains of the patches, looked at by `others` only. With K = 2, `others` is the authors' swap loss. For
+ * `confusion`, `logits [N, 2K]` have a last class for each site.
  */
 export function adversarialLoss(kind: AdversarialLoss, logits: Tensor, sites: Tensor): Tensor {
   const generated = logits.shape[1]! - 1
@@ -125,7 +136,30 @@ export function adversarialLoss(kind: AdversarialLoss, logits: Tensor, sites: Te
     }
     case 'isbi':
       return crossEntropyOf(affine(softmax(logits), -1, 1), generated)
+    case 'confusion':
+      return confusionLoss(logits)
   }
+}
+
+/**
+ * Asks for patches that look real and do not tell which site they were generated from. The terms of the paper ask for
+ * the first alone, which the identity fulfils already: D never learns where a generated patch comes from (method.md
+ * §1.8). Here it does, in classes K + z, and with q its posterior over these classes the term is
+ *
+ *   −log Σ_{z<K} p_z  +  KL(u ‖ q),  u uniform over the sites,  KL(u ‖ q) = −(1/K) Σ_z log q_z − ln K.
+ *
+ * For the best D, q_z is the share of site z among the generated patches that look like this one. With equal quotas of
+ * the sites the second part is therefore 0, its least value, exactly when the generated patches of all sites have one
+ * distribution. The first part is the non-saturating one: where D is certain of a generated patch, minimax would leave
+ * G with the second part alone, which any image without content satisfies; and both parts are bounded below by 0.
+ */
+function confusionLoss(logits: Tensor): Tensor {
+  const sites = logits.shape[1]! / 2
+  const real = sliceChannels(logits, 0, sites)
+  const generated = sliceChannels(logits, sites, sites)
+  const unreal = sub(logSumExp(logits), logSumExp(real))
+  const divergence = affine(sub(logSumExp(generated), mean(generated, [1])), 1, -Math.log(sites))
+  return mean(add(unreal, divergence))
 }
 
 /** Enough to make any logit's exponential zero, and far from the largest float. */

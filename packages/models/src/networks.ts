@@ -41,8 +41,8 @@ export function networksOfMethod(method: Method, lambda: number): NetworkName[] 
 /** The modules of a model's networks, bound to arenas that have no memory yet. */
 export function makeNetworks(config: ModelConfig, names: readonly NetworkName[]): Networks {
   const channels = config.modalities.length
-  const classes = config.sites.length + 1
-  const { base, patch } = config
+  const { base, patch, sites } = config
+  const classes = sites.length + (config.discriminator.generatedSites ? sites.length : 1)
   return {
     ...(names.includes('generator') && { generator: bind('generator', uNet3d(base, channels, channels)) }),
     segmenter: bind('segmenter', uNet3d(base, channels, config.classes.length)),

@@ -183,7 +183,7 @@ export async function* train(
       let pending: PendingStep | undefined
       while (progress.iteration < iterationsPerEpoch) {
         // The step before is awaited only after this one is submitted: the device never waits for the host.
-        const submitted = submitIteration({ trainer, batches, config, progress })
+        const submitted = submitIteration({ trainer, batches, config, model, progress })
         if (pending) yield await settle(pending)
         pending = submitted
         progress = { ...progress, iteration: progress.iteration + 1, steps: submitted.steps }

@@ -6,7 +6,7 @@ import { NETWORK_NAMES, type NetworkName } from './networks.ts'
 
 /** The model that a training makes, with the sites in alphabetical order. */
 export function modelOfTraining(
-  config: Pick<TrainingConfig, 'data' | 'model'>,
+  config: Pick<TrainingConfig, 'data' | 'model' | 'loss'>,
   training: readonly Pick<PreparedSubject, 'site'>[],
 ): ModelConfig {
   const { modalities, scaling, patch, voxelSize } = config.data
@@ -22,7 +22,11 @@ export function modelOfTraining(
     scaling,
     patch,
     voxelSize,
-    discriminator,
+    // Other models say nothing of it, so that their files stay as they were before there was a choice.
+    discriminator: {
+      ...discriminator,
+      ...(config.loss.adversarial === 'confusion' && { generatedSites: true }),
+    },
   }
 }
 
@@ -53,8 +57,10 @@ export function checkTraining(
       fix: 'add the label to the data set, or leave the participant out',
     })
   }
-  if (config.loss.adversarial === 'others' && names.includes('discriminator') && model.sites.length < 2) {
-    throw new ConfigError('loss.adversarial "others" needs two sites or more: there is no other one.', {
+  const term = config.loss.adversarial
+  const alone = model.sites.length < 2 && names.includes('discriminator')
+  if (alone && (term === 'others' || term === 'confusion')) {
+    throw new ConfigError(`loss.adversarial "${term}" needs two sites or more: there is no other one.`, {
       fix: 'use minimax or non-saturating',
     })
   }

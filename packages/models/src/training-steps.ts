@@ -1,6 +1,7 @@
 import { randomStream } from '@voxnorm/data'
 import type { TrainingProgress } from './checkpoint.ts'
-import type { TrainingConfig } from './config.ts'
+import type { ModelConfig, TrainingConfig } from './config.ts'
+import { argmax, mergeGenerated } from './judgement.ts'
 import { NETWORK_NAMES, type NetworkName } from './networks.ts'
 import type { PatchBatches } from './patch-batches.ts'
 import type { StepScalars, Trainer } from './trainer.ts'
@@ -20,9 +21,10 @@ export function submitIteration(task: {
   readonly trainer: Trainer
   readonly batches: PatchBatches
   readonly config: TrainingConfig
+  readonly model: ModelConfig
   readonly progress: TrainingProgress
 }): PendingStep {
-  const { trainer, batches, config, progress } = task
+  const { trainer, batches, config, model, progress } = task
   const { epoch, iteration, schedules } = progress
   const steps = { ...progress.steps }
   const rates = ratesOf(schedules)
@@ -50,7 +52,7 @@ export function submitIteration(task: {
     warm && trainer.networks.generator ? trainer.warmupStep(batch, last) : trainer.systemStep(batch, last)
   const values = Promise.all([system, Promise.all(judged)]).then(([moved, judgements]) => ({
     ...systemValues(moved),
-    ...discriminatorValues(judgements, judgedSites),
+    ...discriminatorValues(judgements, judgedSites, model.sites.length),
     ...Object.fromEntries(
       NETWORK_NAMES.filter((name) => trainer.networks[name]).map((name) => [`lr.${name}`, rates[name]]),
     ),
@@ -76,10 +78,14 @@ const SYSTEM_NAMES: Readonly<Record<string, string>> = {
 const systemValues = (outputs: Record<string, Float32Array>): Record<string, number> =>
   Object.fromEntries(Object.entries(outputs).map(([name, values]) => [SYSTEM_NAMES[name]!, values[0]!]))
 
-/** Means over D's steps; its accuracy is over real and generated patches alike, in training mode. */
+/**
+ * Means over D's steps; its accuracy is over real and generated patches alike, in training mode. Whatever classes D has
+ * for generated patches, it is right about one when it takes it for generated.
+ */
 function discriminatorValues(
   steps: readonly Record<string, Float32Array>[],
   sites: readonly Uint32Array[],
+  siteCount: number,
 ): Record<string, number> {
   if (steps.length === 0) return {}
   const mean = (name: string) => steps.reduce((sum, step) => sum + step[name]![0]!, 0) / steps.length
@@ -88,17 +94,14 @@ function discriminatorValues(
   let total = 0
   steps.forEach(({ realLogits, fakeLogits }, index) => {
     const kinds = realLogits!.length / sites[index]!.length
+    const predicted = (logits: Float32Array, row: number) =>
+      argmax(mergeGenerated(logits.subarray(row * kinds, (row + 1) * kinds), siteCount))
     sites[index]!.forEach((site, place) => {
-      right += predicted(realLogits!, place, kinds) === site ? 1 : 0
-      right += predicted(fakeLogits!, place, kinds) === kinds - 1 ? 1 : 0
+      right += predicted(realLogits!, place) === site ? 1 : 0
+      right += predicted(fakeLogits!, place) === siteCount ? 1 : 0
       total += 2
     })
   })
   const loss = { 'loss.dis': real + fake, 'loss.dis.real': real, 'loss.dis.fake': fake }
   return { ...loss, 'dis.accuracy': right / total }
-}
-
-function predicted(logits: Float32Array, row: number, classes: number): number {
-  const values = logits.subarray(row * classes, (row + 1) * classes)
-  return values.indexOf(Math.max(...values))
 }

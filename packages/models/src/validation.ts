@@ -166,11 +166,15 @@ function addBatch(
     const kinds = realLogits.length / batch
     const rowOf = (logits: Float32Array) => logits.subarray(place * kinds, (place + 1) * kinds)
     sums.real -= judge(rowOf(realLogits), site, sums.confusion)
-    sums.fake -= judge(rowOf(fakeLogits), kinds - 1, sums.confusion)
+    const generated = model.sites.length + (model.discriminator.generatedSites ? site : 0)
+    sums.fake -= judge(rowOf(fakeLogits), generated, sums.confusion)
   })
 }
 
-/** Counts a judgement of D, and returns the log of the probability that it gave to the truth. */
+/**
+ * Counts a judgement of D, and returns the log of the probability that it gave to the truth. All classes of generated
+ * patches count as one in the confusion, not in the probability, whose log is D's loss.
+ */
 function judge(logits: Float32Array, actual: number, confusion: number[][]): number {
   const sites = confusion.length - 1
   const predicted = argmax(mergeGenerated(logits, sites))

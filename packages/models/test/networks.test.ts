@@ -14,6 +14,7 @@ import {
 } from '@voxnorm/models'
 import { add, constant, f32, input, sigmoid, softmax, type Tensor, u32 } from '@voxnorm/tensor'
 import { describe, expect, it } from 'vitest'
+import { crossEntropyOfGenerated } from '../src/losses.ts'
 import { paperModel } from './examples.ts'
 
 describe('the networks of the paper', () => {
@@ -41,6 +42,16 @@ describe('the networks of the paper', () => {
   ])('have the right discriminator: %d channels, K = %d, BN %s', (inputs, sites, bn, expected) => {
     const shape = { base: 16, dropout: 0.25, patch: 32, inputs, classes: sites + 1, bn }
     expect(countTrained(discriminator(shape))).toBe(expected)
+  })
+
+  it('give D a class for what is generated from each site where it shall tell', () => {
+    const logitsOf = (discriminator: ModelConfig['discriminator'], sites: string[]) => {
+      const config = paperModel({ base: 1, patch: 8, sites, discriminator })
+      return makeNetworks(config, ['discriminator']).discriminator!.weights.fc.bias.shape
+    }
+    const settings = { base: 1, dropout: 0 }
+    expect(logitsOf(settings, ['a', 'b', 'c'])).toEqual([4])
+    expect(logitsOf({ ...settings, generatedSites: true }, ['a', 'b', 'c'])).toEqual([6])
   })
 
   it('name their tensors as the model file does', () => {
@@ -146,6 +157,24 @@ describe('gradients of the whole model', () => {
         { tolerance: 1e-5 },
       )
     }
+  })
+
+  it('of both sides of the term against what betrays the site agree with differences', () => {
+    const { at, weights } = opened(discriminator({ base: 2, dropout: 0, patch: 8, inputs: 1, classes: 4 }))
+    const sites = { spec: u32(3), values: [0, 1, 1] }
+    const x = randomPoint(f32(3, 8, 8, 8, 1), 1)
+    const logitsOf = (image: Tensor, parameters: readonly Tensor[]) =>
+      runDiscriminator(weights(parameters), image, { padding: 'zero', dropout: 0, mode: 'evaluation' }).logits
+    gradcheck(
+      (image, targets, ...parameters) => crossEntropyOfGenerated(logitsOf(image!, parameters), targets!),
+      [x, sites, ...at],
+      { tolerance: 1e-5 },
+    )
+    gradcheck(
+      (image, targets, ...parameters) => adversarialLoss('confusion', logitsOf(image!, parameters), targets!),
+      [x, sites, ...at],
+      { tolerance: 1e-5 },
+    )
   })
 
   it('need a seed for dropout in training', () => {

@@ -1,5 +1,12 @@
 import { readSafetensors, type SafetensorsFile, writeSafetensors } from '@voxnorm/autograd'
-import { readModel, type TrainingConfig, type TrainingEvent, type TrainOptions, train } from '@voxnorm/models'
+import {
+  modelOfTraining,
+  readModel,
+  type TrainingConfig,
+  type TrainingEvent,
+  type TrainOptions,
+  train,
+} from '@voxnorm/models'
 import type { Runtime } from '@voxnorm/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openTestDevice } from './device.ts'
@@ -259,6 +266,60 @@ describe('train', () => {
     const before = runtime.allocatedBytes
     await events(tinyTraining({ epochs: 1, iterationsPerEpoch: 1 }))
     expect(runtime.allocatedBytes).toBe(before)
+  })
+})
+
+describe('train against what betrays the site', () => {
+  const config = tinyTraining(
+    { epochs: 1, iterationsPerEpoch: 5 },
+    { loss: { ...tinyTraining().loss, adversarial: 'confusion' } },
+  )
+  let whole: TrainingEvent[]
+  beforeAll(async () => {
+    whole = await events(config)
+  })
+
+  it('gives D a class for what is generated from each site, and says so in the model', () => {
+    const model = readModel(writeSafetensors(last(whole, 'best')))
+    expect(model.config.discriminator).toEqual({ base: 2, dropout: 0.25, generatedSites: true })
+    expect(model.tensors.get('discriminator.fc.bias')!.shape).toEqual([4])
+    const paper = modelOfTraining(tinyTraining(), twoSites().training)
+    expect(paper.discriminator).toEqual({ base: 2, dropout: 0.25 })
+  })
+
+  it('counts a judgement as other trainings do', () => {
+    const steps = ofKind(whole, 'step').map(({ values }) => values)
+    expect(steps).toHaveLength(5)
+    for (const values of steps) {
+      expect(values['loss.adv']).toBeGreaterThan(0)
+      expect(values['dis.accuracy']).toBeGreaterThanOrEqual(0)
+      expect(values['dis.accuracy']).toBeLessThanOrEqual(1)
+    }
+    const { values } = ofKind(whole, 'validation')[0]!
+    const names = ['a', 'b', 'generated']
+    const cells = names.flatMap((actual) => names.map((taken) => values[`dis.confusion.${actual}.${taken}`]!))
+    expect(cells.reduce((a, b) => a + b)).toBeCloseTo(1, 12)
+    expect(values['dis.accuracy']).toBeCloseTo(cells[0]! + cells[4]! + cells[8]!, 12)
+    expect(cells[6]! + cells[7]! + cells[8]!).toBeCloseTo(0.5, 12)
+  })
+
+  it('goes on from an interruption with the same bits', async () => {
+    const stop = new AbortController()
+    const interrupted: TrainingEvent[] = []
+    for await (const event of train(runtime, config, twoSites(), { signal: stop.signal })) {
+      interrupted.push(event)
+      if (event.kind === 'step' && event.iteration === 1) stop.abort()
+    }
+    const resumed = await events(config, { resume: stored(last(interrupted, 'latest')) })
+    expect(ofKind(resumed, 'step').length).toBeLessThan(5)
+    expectSameTensors(last(resumed, 'latest'), last(whole, 'latest'))
+    expect(ofKind(resumed, 'validation')[0]!.values).toEqual(ofKind(whole, 'validation')[0]!.values)
+  })
+
+  it.each(['others', 'confusion'] as const)('and %s refuse a single site', async (adversarial) => {
+    const alone = { training: [ball('a1', 'a', [0.2, 0.5, 0.9])], validation: [] }
+    const one = { ...config, loss: { ...config.loss, adversarial } }
+    await expect(events(one, {}, alone)).rejects.toThrow(`"${adversarial}" needs two sites or more`)
   })
 })
 

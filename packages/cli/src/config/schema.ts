@@ -66,7 +66,7 @@ export const configSchema = z.strictObject({
   loss: z.strictObject({
     lambda: nonNegative,
     classWeights: z.strictObject({ BG: nonNegative, CSF: nonNegative, GM: nonNegative, WM: nonNegative }),
-    adversarial: oneOf('minimax', 'non-saturating', 'others', 'isbi'),
+    adversarial: oneOf('minimax', 'non-saturating', 'others', 'isbi', 'confusion'),
     dice: oneOf('global', 'per-class-code'),
   }),
   optim: z.strictObject({
