@@ -77,6 +77,16 @@ describe('reading', () => {
     expect(config.data.modalities).toEqual(['T1w', 'T2w'])
   })
 
+  it('lets --fold win over the file, and says which of them is wrong', () => {
+    expect(parseConfig('', 'run.yaml').data.fold).toBe('none')
+    expect(parseConfig('data: {fold: loso:paris}', 'run.yaml').data.fold).toBe('loso:paris')
+    const flag = { set: ['data.fold=loso:rome'], fold: 'loso:site #1' }
+    expect(parseConfig('data: {fold: loso:paris}', 'run.yaml', flag).data.fold).toBe('loso:site #1')
+    const expected = 'data.fold must be none, or loso:SITE to leave one site out, not "paris".'
+    expect(messageOf('data: {fold: paris}')).toContain(`run.yaml:1: ${expected}`)
+    expect(messageOf('', { fold: 'paris' })).toContain(`--fold paris: ${expected}`)
+  })
+
   it('takes an explicit label map', () => {
     const config = parseConfig('data: {labels: {CSF: 1, GM: [2, 4], WM: 3}}', 'run.yaml')
     expect(config.data.labels).toEqual({ CSF: [1], GM: [2, 4], WM: [3] })
@@ -94,7 +104,7 @@ describe('mistakes', () => {
   it('names the nearest key and the line for an unknown key', () => {
     expect(messageOf('data:\n  table: d.tsv\n  pach: 32\n')).toBe(
       'run.yaml:3: unknown key "pach" in data; did you mean "patch"?\n' +
-        '  fix: the known keys here are table, labels, modalities, scaling, patch, patchesPerSite, validationPatchesPerSite, voxelSize',
+        '  fix: the known keys here are table, labels, modalities, scaling, patch, patchesPerSite, validationPatchesPerSite, voxelSize, fold',
     )
     expect(messageOf('seed: 1\ntrian: {epochs: 3}\n')).toMatch(
       /^run\.yaml:2: unknown key "trian"; did you mean "train"\?/,
@@ -130,7 +140,7 @@ describe('mistakes', () => {
     ],
     [
       'data: 3',
-      'run.yaml:1: data must be a map with the keys table, labels, modalities, scaling, patch, patchesPerSite, validationPatchesPerSite, voxelSize, not 3.',
+      'run.yaml:1: data must be a map with the keys table, labels, modalities, scaling, patch, patchesPerSite, validationPatchesPerSite, voxelSize, fold, not 3.',
     ],
     ['preset: huge', 'run.yaml:1: preset must be one of paper, authors-code, tiny, not "huge".'],
     [

@@ -23,12 +23,13 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const config = (rows: readonly string[], extra = '') => {
+const config = (rows: readonly string[], extra = '', fold?: string) => {
   const table = path.join(folder, 'dataset.tsv')
   writeFileSync(table, ['participant_id\tsite\tT1w\tlabel\tsplit', ...rows, ''].join('\n'))
   return parseConfig(
     `preset: tiny\ndata: {table: ${table}, voxelSize: 1, labels: {CSF: 10, GM: 20, WM: 30}}\n${extra}`,
     'run.yaml',
+    { fold },
   )
 }
 const row = (id: string, site: string, split: string, label = 'images/l.nii') =>
@@ -90,6 +91,25 @@ describe('planRun and loadRun', () => {
     const rows = [row('p1', 'a', 'train'), row('p2', 'a', 'validation')]
     await expect(planRun(config(rows))).rejects.toMatchObject({ exitCode: 64 })
     expect((await planRun(config(rows, 'train: {method: baseline}'))).sites).toEqual(['a'])
+  })
+
+  it('leaves a whole site out for testing, whatever the table says of its subjects', async () => {
+    const rows = [
+      row('p1', 'a', 'train'),
+      row('p2', 'b', 'train'),
+      row('p3', 'c', 'train', 'n/a'),
+      row('p4', 'c', 'validation'),
+      row('p5', 'b', 'validation'),
+    ]
+    const { subjects, sites, warnings } = await planRun(config(rows, '', 'loso:c'))
+    expect(sites).toEqual(['a', 'b'])
+    expect(subjects.map(({ split }) => split)).toEqual(['train', 'train', 'test', 'test', 'validation'])
+    expect(warnings).toEqual([])
+    const unknown = planRun(config(rows, '', 'loso:d'))
+    await expect(unknown).rejects.toMatchObject({ exitCode: 64 })
+    await expect(unknown).rejects.toThrow('use one of loso:a, loso:b, loso:c')
+    const two = rows.slice(0, 2)
+    await expect(planRun(config(two, '', 'loso:a'))).rejects.toThrow('has only b')
   })
 
   it('refuses training subjects without labels', async () => {

@@ -161,6 +161,12 @@ describe('configuration for training', () => {
     expect(toTraining(limited).train.timeLimit).toBe(600)
   })
 
+  it('leaves the fold to the subjects, so that checkpoints of before can be resumed', () => {
+    expect(toTraining(PRESETS.tiny).data).not.toHaveProperty('fold')
+    const other = { ...PRESETS.tiny, data: { ...PRESETS.tiny.data, fold: 'loso:a' } }
+    expect(() => assertResumable(PRESETS.tiny, other, 'run')).toThrow(/^run: data\.fold differs from/)
+  })
+
   it('needs two sites for a discriminator', () => {
     expect(() => assertFitsSites(PRESETS.tiny, ['a', 'b'])).not.toThrow()
     expect(() => assertFitsSites(PRESETS.tiny, ['a'])).toThrow(

@@ -20,6 +20,7 @@ export const train: Command = {
   flags: [
     { name: 'output', short: 'o', kind: 'text', value: 'RUN', required: true, help: 'the run folder' },
     { name: 'resume', kind: 'switch', help: 'go on with the run that the folder holds' },
+    { name: 'fold', kind: 'text', value: 'loso:SITE', help: 'leave one site out, for testing' },
   ],
   example: 'voxnorm train config.yaml -o runs/first --set train.timeLimit=10m',
   async run({ arguments: parsed, log, words }) {
@@ -33,6 +34,7 @@ export const train: Command = {
       const written = readConfig(parsed.positionals[0]!, {
         set: listFlag(parsed, 'set'),
         seed: numberFlag(parsed, 'seed'),
+        fold: textFlag(parsed, 'fold'),
       })
       assertFreeForRun(folder, { resume })
       const checkpoint = resume ? readCheckpoint(folder, written) : undefined

@@ -13,6 +13,7 @@ const paper: Config = {
     patchesPerSite: 40_000,
     validationPatchesPerSite: 12_000,
     voxelSize: 1,
+    fold: 'none',
   },
   model: {
     base: 32,

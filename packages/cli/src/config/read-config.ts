@@ -12,12 +12,14 @@ export interface Overrides {
   /** `--set` values as written: `key.path=value`. */
   readonly set?: readonly string[]
   readonly seed?: number | undefined
+  /** `data.fold`. */
+  readonly fold?: string | undefined
 }
 
 type Tree = { [key: string]: unknown }
 type KeyPath = readonly string[]
 
-/** Where a value was written: a line of the file, or the command line's own words. */
+/** Where a value was written: a line of the file, or the flag of the command line. */
 type Locate = (keys: KeyPath) => string
 
 /**
@@ -51,9 +53,11 @@ export function parseConfig(text: string, file: string, overrides: Overrides = {
     })
   }
   const settings = (overrides.set ?? []).map(readSetting)
+  const { fold } = overrides
+  if (fold !== undefined) settings.push({ written: `--fold ${fold}`, keys: ['data', 'fold'], value: fold })
   const locate: Locate = (keys) => {
     const setting = settings.findLast((one) => startsWith(one.keys, keys) || startsWith(keys, one.keys))
-    return setting === undefined ? `${file}:${lineOf(document, lines, keys)}` : `--set ${setting.written}`
+    return setting === undefined ? `${file}:${lineOf(document, lines, keys)}` : setting.written
   }
   const own = settings.reduce<Tree>((tree, { keys, value }) => setAt(tree, keys, value), written)
   const merged = merge(presetOf(own, locate), own) as Tree
@@ -164,7 +168,14 @@ function keysAt(schema: z.core.$ZodType, keys: KeyPath): readonly string[] {
   return at instanceof z.ZodObject ? Object.keys(at.shape) : []
 }
 
-function readSetting(written: string): { written: string; keys: KeyPath; value: unknown } {
+/** One value from the command line, and how it was written there. */
+interface Setting {
+  readonly written: string
+  readonly keys: KeyPath
+  readonly value: unknown
+}
+
+function readSetting(written: string): Setting {
   const equals = written.indexOf('=')
   const keys = written.slice(0, Math.max(equals, 0)).split('.')
   if (equals < 1 || keys.some((key) => key === '')) {
@@ -181,7 +192,7 @@ function readSetting(written: string): { written: string; keys: KeyPath; value: 
       cause: error,
     })
   }
-  return { written, keys, value }
+  return { written: `--set ${written}`, keys, value }
 }
 
 function setAt(tree: Tree, keys: KeyPath, value: unknown): Tree {

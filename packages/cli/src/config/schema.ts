@@ -50,6 +50,10 @@ export const configSchema = z.strictObject({
     patchesPerSite: count,
     validationPatchesPerSite: count,
     voxelSize: positive.describe('a voxel size in mm greater than 0'),
+    fold: z
+      .string()
+      .regex(/^(none|loso:.+)$/)
+      .describe('none, or loso:SITE to leave one site out'),
   }),
   model: z.strictObject({
     base: count,

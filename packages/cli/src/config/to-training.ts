@@ -3,11 +3,13 @@ import { parseDuration } from './duration.ts'
 import type { Config } from './schema.ts'
 
 /**
- * The part of a configuration that training depends on, in the form that the models package takes: times in seconds, and
- * the precision only where it is not f32, so that checkpoints from before there was a choice can be resumed.
+ * The part of a configuration that training depends on, in the form that the models package takes: times in seconds, the
+ * precision only where it is not f32, so that checkpoints from before there was a choice can be resumed, and without the
+ * fold, which the subjects tell.
  */
 export function toTraining(config: Config) {
-  const { seed, data, model, loss, optim, augment } = config
+  const { seed, model, loss, optim, augment } = config
+  const { fold: _fold, ...data } = config.data
   const { precision, ...train } = config.train
   return {
     seed,

@@ -24,14 +24,15 @@ export interface RunData {
 /**
  * Opens the data of a configuration and decides who trains, validates and tests.
  *
- * Sites are those of the training subjects; validation subjects of other sites become test subjects, as the
- * discriminator knows no number for them. Throws ConfigError when the method does not fit the sites and DataError for
- * training or validation subjects without labels.
+ * Sites are those of the training subjects, without the one that `data.fold` leaves out for testing; validation
+ * subjects of other sites become test subjects, as the discriminator knows no number for them. Throws ConfigError when
+ * the method or the fold does not fit the sites and DataError for training or validation subjects without labels.
  */
 export async function planRun(config: Config): Promise<RunPlan> {
-  const { table, modalities } = config.data
+  const { table, modalities, fold } = config.data
   const dataset = await openDataset(table, { modalities })
-  const assigned = assignSplits(dataset.subjects, { seed: config.seed })
+  const { seed } = config
+  const assigned = assignSplits(dataset.subjects, fold === 'none' ? { seed } : { seed, fold })
   const sites = sitesOf(assigned.filter(({ split }) => split === 'train'))
   assertFitsSites(config, sites)
   if (sites.length === 0) {
