@@ -24,6 +24,8 @@ export interface SubjectVolumes {
 /** How {@link prepareSubject} makes a subject ready for the networks. */
 export interface PrepareOptions {
   readonly scaling: Scaling
+  /** Landmarks of each channel for the scaling `nyul`; see `learnStandardScale`. */
+  readonly standardScale?: readonly (readonly number[])[]
   /** Wanted edge of a voxel in mm; without it voxels keep their size. */
   readonly voxelSize?: number
   /** Label numbers for subjects whose layout does not fix them; `bids` by default. */
@@ -69,8 +71,8 @@ export function prepareSubject(
 
   const brain = volumes.mask ?? reference
   const mask = place.classes(aboveZero(brain.volume.data))
-  const scaled = volumes.images.map(({ file, volume }) =>
-    scaleIntensities(place.image(volume.data), mask, options.scaling, file),
+  const scaled = volumes.images.map(({ file, volume }, channel) =>
+    scaleIntensities(place.image(volume.data), mask, options.scaling, file, options.standardScale?.[channel]),
   )
   const label = volumes.label && labelWithin(mask, place, volumes.label, convention)
   const box = options.margin === undefined ? wholeBox(grid) : brainBox(mask, grid, options.margin)
