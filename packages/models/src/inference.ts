@@ -1,7 +1,6 @@
 import {
   ConfigError,
   copyCube,
-  DataError,
   type PreparedSubject,
   type Triple,
   windowAggregator,
@@ -20,6 +19,7 @@ import {
   type Networks,
   segment,
 } from './networks.ts'
+import { checkWindows } from './volume-check.ts'
 
 /** A model on a device, ready for volumes. Plans are compiled once per size of window. */
 export interface Predictor {
@@ -143,7 +143,7 @@ export async function* predictPlanes(
   const { config } = predictor
   const { shape, channels, image, mask } = volume
   const { window = config.patch, stride, onProgress } = options
-  checkVolume(config, volume, window, stride)
+  checkWindows(config, volume, window, stride)
   const corners = windowCorners(shape, window, stride, mask)
   const { plan, batch } = await predictor.planFor(window, options.batch)
   const size = window ** 3
@@ -241,29 +241,4 @@ function withinMask(
     row[0] = 1
   }
   return { z, normalized, probabilities, labels }
-}
-
-function checkVolume(config: ModelConfig, volume: PredictableVolume, window: number, stride: number): void {
-  checkChannels(config, volume)
-  if (!(Number.isInteger(window) && window > 0 && window % 8 === 0)) {
-    throw new ConfigError(`The window is ${window}, but the networks halve it three times.`, {
-      fix: 'use a multiple of 8',
-    })
-  }
-  if (!(Number.isInteger(stride) && stride > 0 && stride <= window)) {
-    throw new ConfigError(
-      `The stride is ${stride}; it must be a whole number from 1 to the window, ${window}.`,
-    )
-  }
-}
-
-/** Throws DataError for a volume that has not one image for each modality of a model. */
-export function checkChannels(
-  { modalities }: ModelConfig,
-  { channels }: Pick<PreparedSubject, 'channels'>,
-): void {
-  if (channels === modalities.length) return
-  throw new DataError(`The volume has ${channels} images, the model takes ${modalities.length}.`, {
-    fix: `give ${modalities.join(', ')}, in this order`,
-  })
 }

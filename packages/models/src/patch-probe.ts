@@ -9,12 +9,12 @@ import {
 import { compile, f32, input, type Plan, type Runtime, SlotPool } from '@voxnorm/tensor'
 import type { ModelConfig } from './config.ts'
 import { largestBytes, tensorRoom } from './graph.ts'
-import { checkChannels } from './inference.ts'
 import { argmax, judgementOf } from './judgement.ts'
 import type { StoredModel } from './model-file.ts'
 import { allocateNetworks, disposeNetworks, loadNetworks, makeNetworks, type Networks } from './networks.ts'
 import { inBatches } from './patch-batches.ts'
 import { type CutBatch, firstChannel, forEachBatch, type PatchPasses, passPatches } from './patch-passes.ts'
+import { checkChannels } from './volume-check.ts'
 
 /** One patch of a subject, and what a model makes of it. */
 export interface ProbedPatch {
