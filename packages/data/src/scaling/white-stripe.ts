@@ -14,8 +14,11 @@ const HALF_WIDTH = 0.05
 /** Modes lower than this share of the highest are tails: vessels, fat, what a skull strip left. */
 const RARE = 0.2
 
-/** How far the density must fall behind a mode, as a share of the highest: less is a ripple. */
-const RIPPLE = 0.05
+/** How far the density must fall behind a mode, as a share of the highest: less is a ripple of the grey levels. */
+const RIPPLE = 0.02
+
+/** And in standard errors of counting: less is chance. */
+const STANDARD_ERRORS = 2
 
 /** Bins between the ends of the histogram; far more than a mode is wide. */
 const BINS = 1024
@@ -59,7 +62,9 @@ function brightestMode(ascending: Float32Array): number {
   const highest = density.reduce((top, value) => Math.max(top, value), 0)
   let best = BINS - 1
   for (let bin = BINS - 1; bin >= 0; bin--) {
-    const fallen = density[best]! - density[bin]! > RIPPLE * highest
+    // With weights that are 1 at the centre the variance of a smoothed count is the count over √2.
+    const error = Math.sqrt((density[best]! + density[bin]!) / Math.SQRT2)
+    const fallen = density[best]! - density[bin]! > Math.max(RIPPLE * highest, STANDARD_ERRORS * error)
     if (fallen && density[best]! >= RARE * highest) break
     // Behind a mode that is too low the search begins anew.
     if (fallen || density[bin]! > density[best]!) best = bin

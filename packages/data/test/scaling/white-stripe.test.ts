@@ -51,6 +51,27 @@ describe('whiteStripe', () => {
     expect(Math.abs(centre - WM.mean)).toBeLessThan(1.5)
   })
 
+  it('tells a shallow mode of many voxels from chance', () => {
+    // Little contrast: the density falls by 4 % of the highest between grey and white matter.
+    const [grey, white] = [
+      { count: 60_000, mean: 60, deviation: 10 },
+      { count: 40_000, mean: 90, deviation: 12 },
+    ]
+    const density = (value: number) =>
+      [grey, white].reduce(
+        (sum, { count, mean, deviation }) =>
+          sum + (count / deviation) * Math.exp(-(((value - mean) / deviation) ** 2) / 2),
+        0,
+      )
+    const grid = Array.from({ length: 401 }, (_, step) => 75 + step / 16)
+    const mode = grid.reduce(
+      (best, value) => (value > 82 && density(value) > density(best) ? value : best),
+      82,
+    )
+    for (let seed = 0; seed < 5; seed++)
+      expect(Math.abs(whiteStripe(brainOf([grey, white], seed)).centre - mode)).toBeLessThan(5)
+  })
+
   it('is not misled by ripples of a single wide mode', () => {
     for (let seed = 0; seed < 20; seed++) {
       const { centre } = whiteStripe(brainOf([{ count: 3000, mean: 50, deviation: 10 }], seed))
