@@ -30,7 +30,8 @@ const PUBLISHED = categoricalColor(5)
 export function comparisonChart({ title, rows, x }: ComparisonOptions): string {
   const left = Math.min(280, Math.max(...rows.map(({ name }) => textWidth(name, SIZES.number)))) + 12
   const names = rows.map(({ name }) => wrap(name, left - 12, SIZES.number))
-  const rowHeight = Math.max(ROW, ...names.map((lines) => lines.length * LINE + 8))
+  // Whole units, since Plot rounds the heights of bands.
+  const rowHeight = Math.ceil(Math.max(ROW, ...names.map((lines) => lines.length * LINE + 8)))
   const height = rows.length * rowHeight + AXIS
   const marks = rows.map((row, index) => ({ ...row, row: index }))
   const values = rows.flatMap(({ ours, published, low, high }) =>
