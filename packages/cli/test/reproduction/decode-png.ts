@@ -39,15 +39,22 @@ export function decodePng(file: Uint8Array): Picture {
       const left = column >= channels ? data[row * stride + column - channels]! : 0
       const up = row > 0 ? data[(row - 1) * stride + column]! : 0
       const corner = row > 0 && column >= channels ? data[(row - 1) * stride + column - channels]! : 0
-      const predicted = [0, left, up, (left + up) >> 1, paeth(left, up, corner)][filter]!
-      data[row * stride + column] = filtered[row * (stride + 1) + 1 + column]! + predicted
+      data[row * stride + column] =
+        filtered[row * (stride + 1) + 1 + column]! + predict(filter, left, up, corner)
     }
   }
   return { width, height, data, channels, palette }
 }
 
-function paeth(left: number, up: number, corner: number): number {
-  const estimate = left + up - corner
-  const distances = [left, up, corner].map((value) => Math.abs(estimate - value))
-  return [left, up, corner][distances.indexOf(Math.min(...distances))]!
+/** Pictures have millions of bytes, so nothing is allocated for one. */
+function predict(filter: number, left: number, up: number, corner: number): number {
+  if (filter === 0) return 0
+  if (filter === 1) return left
+  if (filter === 2) return up
+  if (filter === 3) return (left + up) >> 1
+  const a = Math.abs(up - corner)
+  const b = Math.abs(left - corner)
+  const c = Math.abs(left + up - 2 * corner)
+  if (a <= b && a <= c) return left
+  return b <= c ? up : corner
 }

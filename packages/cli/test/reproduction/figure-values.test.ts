@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { parseHTML } from 'linkedom'
 import { describe, expect, it } from 'vitest'
 import { BLUE_RED, colorAt } from '../../src/reproduction/figures/colors.ts'
+import { comparisonChart } from '../../src/reproduction/figures/comparison.ts'
 import { wrap } from '../../src/reproduction/figures/frame.ts'
 import type { MosaicPatch } from '../../src/reproduction/figures/mosaic.ts'
 import { insetPlaces } from '../../src/reproduction/figures/mosaic-insets.ts'
@@ -195,6 +196,22 @@ describe('tables as pictures', () => {
       Number(/translate\(([\d.]+)/.exec(mark.getAttribute('transform')!)![1]),
     )
     expect(published).toEqual([0.4, 0.3].map((above) => expect.closeTo(first! + above * unit, 2)))
+  })
+
+  it('leave the row of a number that does not exist empty', () => {
+    const rows = [
+      { name: 'none', ours: Number.NaN, low: Number.NaN, high: Number.NaN },
+      { name: 'one', ours: 0.5, published: Number.NaN },
+    ]
+    const document = parse(comparisonChart({ title: 't', x: 'Dice', rows }))
+    expect(document.querySelectorAll('.panel circle')).toHaveLength(1)
+    expect(
+      document.querySelectorAll('.panel [stroke="#d55e00"] path, .panel [stroke-width="3"] line'),
+    ).toHaveLength(0)
+    expect(document.body.innerHTML).not.toMatch(/NaN|Infinity|interval|published/)
+    const empty = comparisonChart({ title: 't', x: 'Dice', rows: rows.slice(0, 1) })
+    expect(empty).toContain('none')
+    expect(empty).not.toMatch(/NaN|Infinity/)
   })
 
   it('break long texts between words, and an equation never', () => {

@@ -4,7 +4,7 @@ import { figureSvg, SIZES, text, textWidth, WIDTH, wrap } from './frame.ts'
 import { type LegendEntry, legend } from './legend.ts'
 import { plotGroup } from './panel.ts'
 
-/** A number of ours, with the ends of its interval, and the paper's where it has one. */
+/** A number of ours, with the ends of its interval, and the paper's where it has one; NaN is drawn as nothing. */
 export interface ComparisonRow {
   readonly name: string
   readonly ours: number
@@ -34,10 +34,10 @@ export function comparisonChart({ title, rows, x }: ComparisonOptions): string {
   const rowHeight = Math.ceil(Math.max(ROW, ...names.map((lines) => lines.length * LINE + 8)))
   const height = rows.length * rowHeight + AXIS
   const marks = rows.map((row, index) => ({ ...row, row: index }))
-  const values = rows.flatMap(({ ours, published, low, high }) =>
-    [ours, published, low, high].filter((value) => value !== undefined && Number.isFinite(value)),
-  ) as number[]
-  const [least, most] = [Math.min(...values), Math.max(...values)]
+  const values = rows
+    .flatMap(({ ours, published, low, high }) => [ours, published, low, high])
+    .filter((value) => isNumber(value))
+  const [least, most] = values.length === 0 ? [0, 1] : [Math.min(...values), Math.max(...values)]
   // Room on both sides, so that no dot lies on the frame; a single value still needs an axis.
   const room = 0.06 * (most - least) || 0.1 * Math.abs(most) || 1
   const plot = plotGroup({
@@ -60,13 +60,16 @@ export function comparisonChart({ title, rows, x }: ComparisonOptions): string {
       Plot.gridX({ ticks: 6, strokeOpacity: 0.14 }),
       Plot.ruleY(marks, { y: 'row', stroke: FAINT, strokeOpacity: 0.4, strokeDasharray: '1 4' }),
       Plot.ruleY(
-        marks.filter(({ low, high }) => low !== undefined && high !== undefined),
+        marks.filter(({ low, high }) => isNumber(low) && isNumber(high)),
         { y: 'row', x1: 'low', x2: 'high', stroke: OURS, strokeWidth: 3, strokeOpacity: 0.55 },
       ),
-      Plot.dot(marks, { x: 'ours', y: 'row', r: 6, fill: OURS }),
+      Plot.dot(
+        marks.filter(({ ours }) => isNumber(ours)),
+        { x: 'ours', y: 'row', r: 6, fill: OURS },
+      ),
       // After ours: where both agree, the open mark leaves the full one visible.
       Plot.dot(
-        marks.filter(({ published }) => published !== undefined),
+        marks.filter(({ published }) => isNumber(published)),
         { x: 'published', y: 'row', r: 6, symbol: 'diamond2', stroke: PUBLISHED, strokeWidth: 2.4 },
       ),
       Plot.frame({ strokeOpacity: 0.35 }),
@@ -84,11 +87,15 @@ export function comparisonChart({ title, rows, x }: ComparisonOptions): string {
 }
 
 function entries(rows: readonly ComparisonRow[]): LegendEntry[] {
-  const intervals = rows.some(({ low, high }) => low !== undefined && high !== undefined)
+  const intervals = rows.some(({ low, high }) => isNumber(low) && isNumber(high))
   return [
     { name: intervals ? 'ours, with its interval' : 'ours', color: OURS, mark: 'dot' },
-    ...(rows.some(({ published }) => published !== undefined)
+    ...(rows.some(({ published }) => isNumber(published))
       ? [{ name: 'published', color: PUBLISHED, mark: 'diamond' } as const]
       : []),
   ]
+}
+
+function isNumber(value: number | undefined): value is number {
+  return value !== undefined && Number.isFinite(value)
 }
