@@ -38,6 +38,8 @@ export interface ModelConfig {
   readonly activation: Activation
   readonly generatorOutput: GeneratorOutput
   readonly scaling: Scaling
+  /** For the scaling `nyul`: the learnt landmarks of each modality. */
+  readonly standardScale?: readonly (readonly number[])[]
   /** Side of the training patches in voxels. */
   readonly patch: number
   /** Edge of the voxels in mm that the networks were trained on. */
@@ -78,6 +80,8 @@ export interface TrainingConfig {
   readonly data: {
     readonly modalities: readonly string[]
     readonly scaling: Scaling
+    /** For the scaling `nyul`: what `learnStandardScale` learnt from the training subjects. */
+    readonly standardScale?: readonly (readonly number[])[]
     readonly patch: number
     readonly patchesPerSite: number
     readonly validationPatchesPerSite: number

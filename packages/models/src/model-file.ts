@@ -1,5 +1,5 @@
 import { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from '@voxnorm/autograd'
-import { DataError } from '@voxnorm/data'
+import { DataError, LANDMARK_PERCENTILES } from '@voxnorm/data'
 import { elements, sameShape } from '@voxnorm/tensor'
 import type { DiscriminatorConfig, ModelConfig } from './config.ts'
 import { listNetworks, makeNetworks, NETWORK_NAMES, type NetworkName, type Networks } from './networks.ts'
@@ -104,7 +104,7 @@ const CHOICES = {
   padding: ['replicate', 'zero'],
   activation: ['relu', 'leaky-relu'],
   generatorOutput: ['sigmoid', 'relu', 'none'],
-  scaling: ['max', 'zscore'],
+  scaling: ['max', 'zscore', 'nyul', 'white-stripe'],
 } as const
 
 function readConfig(
@@ -130,8 +130,17 @@ function readConfig(
   for (const [key, choices] of Object.entries<readonly string[]>(CHOICES)) {
     if (!choices.includes(config[key] as string)) throw wrong(key, `one of ${choices.join(', ')}`)
   }
+  if (config['scaling'] === 'nyul' && !isStandardScale(config['standardScale'], config['modalities'])) {
+    throw wrong('standardScale', `a list of ${LANDMARK_PERCENTILES.length} numbers for each modality`)
+  }
   const discriminator = config['discriminator'] ?? guessDiscriminator(tensors)
   return { ...config, discriminator } as ModelConfig
+}
+
+function isStandardScale(value: unknown, modalities: unknown): boolean {
+  const isLandmarks = (list: unknown) =>
+    Array.isArray(list) && list.length === LANDMARK_PERCENTILES.length && list.every(Number.isFinite)
+  return Array.isArray(value) && value.length === (modalities as unknown[]).length && value.every(isLandmarks)
 }
 
 /** The config of a model file need not speak of D: its tensors tell its width. */

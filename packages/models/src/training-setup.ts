@@ -9,7 +9,7 @@ export function modelOfTraining(
   config: Pick<TrainingConfig, 'data' | 'model' | 'loss'>,
   training: readonly Pick<PreparedSubject, 'site'>[],
 ): ModelConfig {
-  const { modalities, scaling, patch, voxelSize } = config.data
+  const { modalities, scaling, standardScale, patch, voxelSize } = config.data
   const { base, padding, activation, generatorOutput, discriminator } = config.model
   return {
     modalities,
@@ -20,6 +20,7 @@ export function modelOfTraining(
     activation,
     generatorOutput,
     scaling,
+    ...(standardScale !== undefined && { standardScale }),
     patch,
     voxelSize,
     // Other models say nothing of it, so that their files stay as they were before there was a choice.
@@ -45,6 +46,11 @@ export function checkTraining(
     })
   }
   const channels = config.data.modalities.length
+  if (config.data.scaling === 'nyul' && config.data.standardScale?.length !== channels) {
+    throw new ConfigError('data.scaling nyul needs the landmarks of each modality.', {
+      fix: 'learn them from the training subjects (learnStandardScale)',
+    })
+  }
   for (const subject of [...data.training, ...data.validation]) {
     if (subject.channels !== channels) {
       throw new DataError(

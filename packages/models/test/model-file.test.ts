@@ -36,6 +36,18 @@ describe('a model file', () => {
     })
   })
 
+  it('carries the standard scale that its images need', () => {
+    const standardScale = [Array.from({ length: 11 }, (_, landmark) => landmark / 10)]
+    const own = { ...config, scaling: 'nyul' as const, standardScale }
+    expect(readModel(writeModel({ config: own, tensors })).config).toEqual(own)
+    for (const broken of [undefined, [], [[1, 2]], [...standardScale, ...standardScale]]) {
+      const bytes = withConfig(JSON.stringify({ ...own, standardScale: broken }))
+      expect(() => readModel(bytes)).toThrow(
+        '"standardScale": it must be a list of 11 numbers for each modality',
+      )
+    }
+  })
+
   it('may have a segmenter alone, and need not speak of its discriminator', () => {
     const alone = randomModel(['segmenter'])
     expect(readModel(writeModel(alone)).names).toEqual(['segmenter'])

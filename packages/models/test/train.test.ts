@@ -346,6 +346,12 @@ describe('train refuses', () => {
     await expect(events(tinyTraining(), {}, { training: [], validation: [] })).rejects.toThrow('no subjects')
   })
 
+  it('a standard scale that was not learnt', async () => {
+    const config = tinyTraining()
+    const learnt = events({ ...config, data: { ...config.data, scaling: 'nyul' } })
+    await expect(learnt).rejects.toThrow('data.scaling nyul needs the landmarks of each modality')
+  })
+
   it('patches that do not fit', async () => {
     const config = tinyTraining()
     await expect(events({ ...config, data: { ...config.data, patch: 12 } })).rejects.toThrow('multiple of 8')
