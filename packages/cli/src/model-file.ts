@@ -2,22 +2,29 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { readSafetensors, SafetensorsError, type StoredTensor } from '@voxnorm/autograd'
-import { DataError, MissingInputError } from '@voxnorm/data'
+import { DataError, LANDMARK_PERCENTILES, MissingInputError } from '@voxnorm/data'
 import { z } from 'zod'
 
 /** What a model file says about its networks (key `config` of the metadata). Other keys are kept. */
-const modelConfigSchema = z.looseObject({
-  modalities: z.array(z.string()).min(1),
-  sites: z.array(z.string()).min(1),
-  classes: z.tuple([z.literal('BG'), z.literal('CSF'), z.literal('GM'), z.literal('WM')]),
-  base: z.int().positive(),
-  padding: z.enum(['replicate', 'zero']),
-  activation: z.enum(['relu', 'leaky-relu']),
-  generatorOutput: z.enum(['sigmoid', 'relu', 'none']),
-  scaling: z.enum(['max', 'zscore']),
-  patch: z.int().positive(),
-  voxelSize: z.number().positive().default(1),
-})
+const modelConfigSchema = z
+  .looseObject({
+    modalities: z.array(z.string()).min(1),
+    sites: z.array(z.string()).min(1),
+    classes: z.tuple([z.literal('BG'), z.literal('CSF'), z.literal('GM'), z.literal('WM')]),
+    base: z.int().positive(),
+    padding: z.enum(['replicate', 'zero']),
+    activation: z.enum(['relu', 'leaky-relu']),
+    generatorOutput: z.enum(['sigmoid', 'relu', 'none']),
+    scaling: z.enum(['max', 'zscore', 'nyul', 'white-stripe']),
+    standardScale: z.array(z.array(z.number()).length(LANDMARK_PERCENTILES.length)).optional(),
+    patch: z.int().positive(),
+    voxelSize: z.number().positive().default(1),
+  })
+  .refine(
+    ({ scaling, standardScale, modalities }) =>
+      scaling !== 'nyul' || standardScale?.length === modalities.length,
+    { path: ['standardScale'] },
+  )
 
 /** The networks' settings as stored with the weights. */
 export type ModelConfig = z.infer<typeof modelConfigSchema>

@@ -60,6 +60,26 @@ describe('reading', () => {
     expect(scalingOf('train: {method: standardization}\ndata: {scaling: max}')).toBe('max')
   })
 
+  it('lets a generator see only images in the range of its sigmoid', () => {
+    const scalings = ['max', 'zscore', 'nyul', 'white-stripe']
+    const allowed = (method: string) =>
+      scalings.filter((scaling) => {
+        try {
+          return parseConfig(`train: {method: ${method}}\ndata: {scaling: ${scaling}}`, 'run.yaml')
+        } catch {
+          return false
+        }
+      })
+    expect(allowed('adversarial')).toEqual(['max', 'nyul'])
+    expect(allowed('preprocessor')).toEqual(['max', 'nyul'])
+    expect(allowed('standardization')).toEqual(scalings)
+    expect(allowed('baseline')).toEqual(scalings)
+    expect(() => parseConfig('seed: 1\ndata: {scaling: white-stripe}', 'run.yaml')).toThrow(
+      'run.yaml:2: train.method adversarial rewrites images whose intensities lie in 0..1, and those of data.scaling white-stripe do not.\n' +
+        '  fix: use data.scaling: max or nyul, or train.method: baseline',
+    )
+  })
+
   it('takes the table relative to the file, and --set relative to the working folder', () => {
     expect(parseConfig('data: {table: d.tsv}', 'some/where/run.yaml').data.table).toBe(
       path.resolve('some/where/d.tsv'),

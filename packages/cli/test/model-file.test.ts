@@ -46,6 +46,20 @@ describe('readModel', () => {
     expect(readModel(path.join(run, 'checkpoints', 'best.safetensors')).sha256).toMatch(/^[0-9a-f]{64}$/)
   })
 
+  it('wants the standard scale of a model that was trained on one', () => {
+    const standardScale = [Array.from({ length: 11 }, (_, landmark) => landmark / 10)]
+    const file = path.join(folder, 'standard.safetensors')
+    const saveConfig = (own: object) => save(file, { ...good, config: JSON.stringify({ ...config, ...own }) })
+    saveConfig({ scaling: 'nyul', standardScale })
+    expect(readModel(file).config).toMatchObject({ scaling: 'nyul', standardScale })
+    saveConfig({ scaling: 'white-stripe' })
+    expect(readModel(file).config.scaling).toBe('white-stripe')
+    for (const broken of [{}, { standardScale: [] }, { standardScale: [[1, 2]] }]) {
+      saveConfig({ scaling: 'nyul', ...broken })
+      expect(() => readModel(file)).toThrow(/whose standardScale.* cannot be used/)
+    }
+  })
+
   it('explains what is wrong with a model', () => {
     const attempt = (place: string) => {
       try {

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { makeLabelVolume, makeVolume, type Shape3 } from '@voxnorm/data'
-import { writeVolumeFile } from '@voxnorm/data/node'
+import { loadSubject, writeVolumeFile } from '@voxnorm/data/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseConfig } from '../src/config/read-config.ts'
 import { openLog } from '../src/progress.ts'
@@ -76,6 +76,46 @@ describe('planRun and loadRun', () => {
         ...(index === 3 ? {} : { label: path.join('images', 'l.nii') }),
       })),
     })
+  })
+
+  it('learns the standard scale from the training subjects alone, and brings all to it as a prediction does', async () => {
+    // The landmarks of a validation subject whose bright half lies elsewhere would move the scale.
+    const odd = Float32Array.from({ length: 64 }, (_, index) =>
+      index < 16 ? 0 : index < 40 ? index : 500 + index,
+    )
+    await writeVolumeFile(path.join(folder, 'images', 'odd.nii'), makeVolume(SHAPE, odd))
+    const rows = [
+      row('p1', 'a', 'train'),
+      row('p2', 'b', 'train'),
+      row('p3', 'a', 'validation').replace('images/i.nii', 'images/odd.nii'),
+    ]
+    const settings = config(rows, 'train: {method: baseline}')
+    const nyul = { ...settings, data: { ...settings.data, scaling: 'nyul' as const } }
+    const never = stopWhen(() => false)
+    const plan = await planRun(nyul)
+    const { train, validation, standardScale } = await loadRun(nyul, plan, log, never)
+    expect(standardScale).toHaveLength(1)
+    // Both training subjects are a ramp, whose landmarks lie where their percentiles do.
+    ;[1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 99].forEach((percentile, index) => {
+      expect(standardScale![0]![index]).toBeCloseTo(0.1 + (0.8 * (percentile - 1)) / 98, 6)
+    })
+    const { modalities, labels } = nyul.data
+    for (const [index, prepared] of [...train, ...validation].entries()) {
+      const own = {
+        scaling: 'nyul' as const,
+        standardScale: standardScale!,
+        voxelSize: 1,
+        modalities,
+        labels,
+        margin: 0,
+      }
+      const predicted = await loadSubject(plan.subjects[index]!, own)
+      expect(predicted.id).toBe(prepared.id)
+      predicted.image.forEach((value, voxel) => {
+        expect(value).toBeCloseTo(prepared.image[voxel]!, 5)
+      })
+    }
+    expect((await loadRun(settings, plan, log, never)).standardScale).toBeUndefined()
   })
 
   it('leaves validation subjects of unknown sites for testing, and says so', async () => {

@@ -101,6 +101,10 @@ function withScalingOfMethod(config: Config, own: Tree): Config {
   return { ...config, data: { ...config.data, scaling: 'zscore' } }
 }
 
+/** The methods that train a generator, and the scalings whose range its sigmoid reaches. */
+const GENERATOR_METHODS: readonly string[] = ['adversarial', 'preprocessor']
+const GENERATOR_SCALINGS: readonly string[] = ['max', 'nyul']
+
 function validate(merged: Tree, locate: Locate): Config {
   const result = configSchema.safeParse(merged)
   if (!result.success) throw issueError(result.error.issues[0]!, merged, locate)
@@ -115,6 +119,17 @@ function validate(merged: Tree, locate: Locate): Config {
     throw new ConfigError(
       `inference.stride ${config.inference.stride} is larger than data.patch ${config.data.patch}; windows would leave gaps.`,
       { file: locate(['inference', 'stride']), fix: 'use a stride of at most the patch size' },
+    )
+  }
+  const { method } = config.train
+  const { scaling } = config.data
+  if (GENERATOR_METHODS.includes(method) && !GENERATOR_SCALINGS.includes(scaling)) {
+    throw new ConfigError(
+      `train.method ${method} rewrites images whose intensities lie in 0..1, and those of data.scaling ${scaling} do not.`,
+      {
+        file: locate(['data', 'scaling']),
+        fix: `use data.scaling: ${GENERATOR_SCALINGS.join(' or ')}, or train.method: baseline`,
+      },
     )
   }
   return config

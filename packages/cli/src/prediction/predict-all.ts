@@ -88,7 +88,8 @@ async function predictInput(
   const images: NamedVolume[] = []
   for (const file of input.images) images.push(await read(file))
   const mask = input.mask === undefined ? undefined : await read(input.mask)
-  const choice = { grid, scaling: model.scaling, voxelSize: model.voxelSize }
+  const { scaling, standardScale, voxelSize } = model
+  const choice = { grid, scaling, voxelSize, ...(standardScale && { standardScale }) }
   const prediction = await predictSubject(input.id, images, mask, choice, (prepared) =>
     predictor(prepared, onProgress),
   )

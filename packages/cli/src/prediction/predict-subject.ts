@@ -30,6 +30,8 @@ export type GridChoice = 'model' | 'native' | 'stored'
 export interface PredictionOptions {
   readonly grid: GridChoice
   readonly scaling: Scaling
+  /** The model's landmarks, for the scaling `nyul`. */
+  readonly standardScale?: readonly (readonly number[])[]
   /** Edge of the model's voxels in mm. */
   readonly voxelSize: number
 }
@@ -67,7 +69,11 @@ export async function predictSubject(
   const prepared = prepareSubject(
     { id, site: 'n/a' },
     { images: images.map(place), ...(mask === undefined ? {} : { mask: place(mask) }) },
-    { scaling: options.scaling, ...(options.grid === 'model' ? { voxelSize: options.voxelSize } : {}) },
+    {
+      scaling: options.scaling,
+      ...(options.standardScale && { standardScale: options.standardScale }),
+      ...(options.grid === 'model' && { voxelSize: options.voxelSize }),
+    },
   )
   const output = await network(prepared)
   const first = images[0]!.volume

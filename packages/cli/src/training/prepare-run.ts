@@ -1,5 +1,13 @@
 import path from 'node:path'
-import { type AssignedSubject, assignSplits, DataError, type PreparedSubject, sitesOf } from '@voxnorm/data'
+import {
+  type AssignedSubject,
+  applyStandardScale,
+  assignSplits,
+  DataError,
+  learnStandardScale,
+  type PreparedSubject,
+  sitesOf,
+} from '@voxnorm/data'
 import { loadSubject, openDataset } from '@voxnorm/data/node'
 import type { Config } from '../config/schema.ts'
 import { assertFitsSites } from '../config/to-training.ts'
@@ -19,6 +27,8 @@ export interface RunPlan {
 export interface RunData {
   readonly train: readonly PreparedSubject[]
   readonly validation: readonly PreparedSubject[]
+  /** For the scaling `nyul`: the landmarks of each modality, learnt from the training subjects. */
+  readonly standardScale?: readonly (readonly number[])[]
 }
 
 /**
@@ -69,7 +79,13 @@ export async function planRun(config: Config): Promise<RunPlan> {
  * Reads and prepares the training and validation subjects, one after the other. Throws StoppedError between two of
  * them after a stop signal.
  */
-export async function loadRun(config: Config, plan: RunPlan, log: Log, stop: StopRequest): Promise<RunData> {
+export async function loadRun(
+  config: Config,
+  plan: RunPlan,
+  log: Log,
+  stop: StopRequest,
+  load = loadSubject,
+): Promise<RunData> {
   const { scaling, voxelSize, modalities, labels } = config.data
   const wanted = plan.subjects.filter(({ split }) => split !== 'test')
   const prepared: PreparedSubject[] = []
@@ -77,11 +93,16 @@ export async function loadRun(config: Config, plan: RunPlan, log: Log, stop: Sto
     stop.throwIfStopped('the training has not begun')
     log.progress({ what: 'load', done: index, total: wanted.length, unit: 'subjects' })
     // Patches reach beyond the volume into zeros, so the brain alone is enough.
-    prepared.push(await loadSubject(subject, { scaling, voxelSize, modalities, labels, margin: 0 }))
+    prepared.push(await load(subject, { scaling, voxelSize, modalities, labels, margin: 0 }))
   }
   log.endProgress()
   const of = (split: string) => prepared.filter((_, index) => wanted[index]!.split === split)
-  return { train: of('train'), validation: of('validation') }
+  const [train, validation] = [of('train'), of('validation')]
+  if (scaling !== 'nyul') return { train, validation }
+  // What is loaded without a scale was scaled linearly, and a scale is learnt from that.
+  const standardScale = learnStandardScale(train)
+  const standardise = (subject: PreparedSubject) => applyStandardScale(subject, standardScale)
+  return { train: train.map(standardise), validation: validation.map(standardise), standardScale }
 }
 
 /** dataset.json of a run; files are named relative to the data's own folder, so that the record can be shared. */

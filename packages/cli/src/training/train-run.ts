@@ -64,7 +64,7 @@ export async function trainRun(task: RunTask): Promise<TrainedRun> {
   const config = withPossiblePrecision(written, device, log)
   const events = trainNetworks(
     device.runtime,
-    trainingConfig(config),
+    trainingConfig(config, data),
     { training: data.train, validation: data.validation },
     { signal: stop.signal, ...(checkpoint === undefined ? {} : { resume: checkpoint }) },
   )
@@ -124,11 +124,11 @@ export function readCheckpoint(folder: string, config: Config): SafetensorsFile 
   }
 }
 
-/** The settings without the place of the data, which no checkpoint has to know. */
-function trainingConfig(config: Config): TrainingConfig {
+/** The settings without the place of the data, which no checkpoint has to know, and with what the data taught. */
+function trainingConfig(config: Config, { standardScale }: RunData): TrainingConfig {
   const { data, ...rest } = toTraining(config)
   const { table: _table, labels: _labels, ...kept } = data
-  return { ...rest, data: kept }
+  return { ...rest, data: { ...kept, ...(standardScale !== undefined && { standardScale }) } }
 }
 
 function environment(device: OpenDevice, { train }: Config, words: readonly string[]): unknown {

@@ -69,6 +69,16 @@ describe('predictSubject', () => {
     }
   })
 
+  it("brings the image to the model's standard scale", async () => {
+    const standardScale = [Array.from({ length: 11 }, (_, landmark) => 0.1 + 0.8 * (landmark / 10) ** 2)]
+    const volume = makeVolume(SHAPE, ramp(SHAPE), IDENTITY_AFFINE)
+    const scaled = { ...options('native'), scaling: 'nyul' as const, standardScale }
+    const { prepared } = await predictSubject('s', [named(volume)], undefined, scaled, fakeNetwork)
+    // Of the brain 1..119 the median is 60, and the landmark of the median is the sixth.
+    expect(prepared.image[60]).toBeCloseTo(0.1 + 0.8 * 0.25, 6)
+    expect(prepared.image[0]).toBe(0)
+  })
+
   it('leaves everything outside the mask empty', async () => {
     const volume = makeVolume(
       SHAPE,
