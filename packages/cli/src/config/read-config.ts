@@ -4,6 +4,7 @@ import { ConfigError, MissingInputError } from '@voxnorm/data'
 import { type Document, isMap, isNode, isScalar, LineCounter, parse, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { nearest } from '../nearest.ts'
+import { assertConsistent } from './consistency.ts'
 import { PRESETS } from './presets.ts'
 import { type Config, configSchema } from './schema.ts'
 
@@ -101,38 +102,11 @@ function withScalingOfMethod(config: Config, own: Tree): Config {
   return { ...config, data: { ...config.data, scaling: 'zscore' } }
 }
 
-/** The methods that train a generator, and the scalings whose range its sigmoid reaches. */
-const GENERATOR_METHODS: readonly string[] = ['adversarial', 'preprocessor']
-const GENERATOR_SCALINGS: readonly string[] = ['max', 'nyul']
-
 function validate(merged: Tree, locate: Locate): Config {
   const result = configSchema.safeParse(merged)
   if (!result.success) throw issueError(result.error.issues[0]!, merged, locate)
-  const config = result.data
-  if (config.data.patch % 8 !== 0) {
-    throw new ConfigError(
-      `data.patch must be a multiple of 8 (three poolings halve it three times), not ${config.data.patch}.`,
-      { file: locate(['data', 'patch']), fix: `use ${Math.max(8, Math.round(config.data.patch / 8) * 8)}` },
-    )
-  }
-  if (config.inference.stride > config.data.patch) {
-    throw new ConfigError(
-      `inference.stride ${config.inference.stride} is larger than data.patch ${config.data.patch}; windows would leave gaps.`,
-      { file: locate(['inference', 'stride']), fix: 'use a stride of at most the patch size' },
-    )
-  }
-  const { method } = config.train
-  const { scaling } = config.data
-  if (GENERATOR_METHODS.includes(method) && !GENERATOR_SCALINGS.includes(scaling)) {
-    throw new ConfigError(
-      `train.method ${method} rewrites images whose intensities lie in 0..1, and those of data.scaling ${scaling} do not.`,
-      {
-        file: locate(['data', 'scaling']),
-        fix: `use data.scaling: ${GENERATOR_SCALINGS.join(' or ')}, or train.method: baseline`,
-      },
-    )
-  }
-  return config
+  assertConsistent(result.data, locate)
+  return result.data
 }
 
 /** One sentence for the first thing that is wrong, built from what the schema says about that key. */
