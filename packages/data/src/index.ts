@@ -134,6 +134,8 @@ export {
   parseIntensityReference,
 } from './trust/intensity-reference.ts'
 export { isotonicRegression } from './trust/isotonic.ts'
+export type { WindowBorders } from './trust/seams.ts'
+export { seamIndex, windowBorders } from './trust/seams.ts'
 export type { Preservation } from './trust/structure.ts'
 export { preservation, STRUCTURE_LIMIT } from './trust/structure.ts'
 
