@@ -2,7 +2,13 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { readSafetensors, SafetensorsError, type StoredTensor } from '@voxnorm/autograd'
-import { DataError, LANDMARK_PERCENTILES, MissingInputError } from '@voxnorm/data'
+import {
+  DataError,
+  type IntensityReference,
+  LANDMARK_PERCENTILES,
+  MissingInputError,
+  parseIntensityReference,
+} from '@voxnorm/data'
 import { z } from 'zod'
 
 /** What a model file says about its networks (key `config` of the metadata). Other keys are kept. */
@@ -38,6 +44,8 @@ export interface ModelFile {
   readonly config: ModelConfig
   readonly metadata: Readonly<Record<string, string>>
   readonly tensors: ReadonlyMap<string, StoredTensor>
+  /** What the training scans look like; models of other programs and runs under way have none. */
+  readonly intensityReference?: IntensityReference
 }
 
 /**
@@ -60,7 +68,9 @@ export function readModel(place: string): ModelFile {
       )
     }
     const sha256 = createHash('sha256').update(bytes).digest('hex')
-    return { file, sha256, config: readModelConfig(metadata.config, file), metadata, tensors }
+    const config = readModelConfig(metadata.config, file)
+    const intensityReference = readIntensityReference(metadata, file)
+    return { file, sha256, config, metadata, tensors, ...(intensityReference && { intensityReference }) }
   } catch (error) {
     if (!(error instanceof SafetensorsError)) throw error
     throw new DataError(`the model cannot be read: ${error.message}.`, {
@@ -106,4 +116,28 @@ function readModelConfig(text: string | undefined, file: string): ModelConfig {
   const result = modelConfigSchema.safeParse(value)
   if (result.success) return result.data
   throw broken(`has a config whose ${result.error.issues[0]!.path.join('.') || 'form'} cannot be used`)
+}
+
+/** A checkpoint is written before the reference is known; the `model/` folder of its run has it. */
+function readIntensityReference(
+  metadata: Readonly<Record<string, string>>,
+  file: string,
+): IntensityReference | undefined {
+  const stored = metadata.intensityReference
+  const beside = path.join(path.dirname(file), '..', 'model', 'model.json')
+  const ofRun = path.basename(path.dirname(file)) === 'checkpoints' && existsSync(beside)
+  if (stored === undefined && !ofRun) return undefined
+  try {
+    const parsed = JSON.parse(stored ?? readFileSync(beside, 'utf8'))
+    const value: unknown = stored === undefined ? parsed.intensityReference : parsed
+    if (value === undefined) return undefined
+    const reference = parseIntensityReference(value)
+    if (reference !== undefined) return reference
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+  }
+  throw new DataError('what this says of the training scans (intensityReference) cannot be used.', {
+    file: stored === undefined ? beside : file,
+    fix: 'copy the model again, or give a model that voxnorm train wrote',
+  })
 }

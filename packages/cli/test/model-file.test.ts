@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { writeSafetensors } from '@voxnorm/autograd'
+import { fitIntensityReference } from '@voxnorm/data'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readModel } from '../src/model-file.ts'
 
@@ -58,6 +59,22 @@ describe('readModel', () => {
       saveConfig({ scaling: 'nyul', ...broken })
       expect(() => readModel(file)).toThrow(/whose standardScale.* cannot be used/)
     }
+  })
+
+  it('finds what the training scans look like: in the model, and for a checkpoint in the model of its run', () => {
+    const features = Array.from({ length: 6 }, (_, scan) => [scan, scan % 3, (scan * scan) % 5])
+    const reference = fitIntensityReference(features, ['a', 'b', 'a', 'b', 'a', 'b'])
+    const run = path.join(folder, 'knowing')
+    save(path.join(run, 'checkpoints', 'best.safetensors'), good)
+    expect(readModel(run).intensityReference).toBeUndefined()
+    const text = JSON.stringify(reference)
+    save(path.join(run, 'model', 'model.safetensors'), { ...good, intensityReference: text })
+    writeFileSync(path.join(run, 'model', 'model.json'), JSON.stringify({ intensityReference: reference }))
+    expect(readModel(path.join(run, 'model')).intensityReference).toEqual(reference)
+    expect(readModel(run).file).toContain('checkpoints')
+    expect(readModel(run).intensityReference).toEqual(reference)
+    save(path.join(run, 'model', 'model.safetensors'), { ...good, intensityReference: '{"mean":"none"}' })
+    expect(() => readModel(path.join(run, 'model'))).toThrow(/intensityReference\) cannot be used/)
   })
 
   it('explains what is wrong with a model', () => {

@@ -1,8 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { readSafetensors } from '@voxnorm/autograd'
-import { ConfigError } from '@voxnorm/data'
+import { readSafetensors, writeSafetensors } from '@voxnorm/autograd'
+import { ConfigError, fitIntensityReference } from '@voxnorm/data'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { PRESETS } from '../src/config/presets.ts'
 import { assertFitsSites, assertResumable, toTraining } from '../src/config/to-training.ts'
@@ -114,6 +114,34 @@ describe('writeModelFolder', () => {
     expect(card).toContain('Not for clinical use')
     expect(card).toContain('0.813')
     expect(card).toContain(record.sha256)
+    expect(card).toContain('there will be no warning')
+  })
+
+  it('carries what the training scans look like in the weights and beside them', () => {
+    const directory = openRunDirectory(path.join(folder, 'knowing'), { resume: false })
+    const intensityReference = fitIntensityReference(
+      Array.from({ length: 6 }, (_, scan) => [scan, scan % 3]),
+      ['a', 'b', 'a', 'b', 'a', 'b'],
+    )
+    const checkpoint = writeSafetensors({
+      metadata: { format: 'voxnorm', version: '1', config: '{"base":4}' },
+      tensors: new Map([['generator.out.bias', { shape: [1], values: Float32Array.of(1) }]]),
+    })
+    writeModelFolder(directory, checkpoint, {
+      version: '0.1.0',
+      dataset: { sites: ['a', 'b'], modalities: ['T1w'], rows: [] },
+      method: 'adversarial',
+      seed: 1,
+      adapter: 'SwiftShader',
+      best: undefined,
+      intensityReference,
+    })
+    directory.close()
+    const at = (name: string) => readFileSync(path.join(folder, 'knowing', 'model', name))
+    const { metadata } = readSafetensors(at('model.safetensors'))
+    expect(JSON.parse(metadata.intensityReference!)).toEqual(intensityReference)
+    expect(JSON.parse(at('model.json').toString()).intensityReference).toEqual(intensityReference)
+    expect(at('README.md').toString()).toContain('warns where the intensities of a scan are unlike')
   })
 })
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readSafetensors, writeSafetensors } from '@voxnorm/autograd'
+import type { IntensityReference } from '@voxnorm/data'
 import type { DatasetRecord, MetricsLine, RunDirectory } from '../run-directory.ts'
 
 const NETWORK = /^(generator|segmenter|discriminator)\./
@@ -13,6 +14,8 @@ export interface ModelFacts {
   readonly adapter: string
   /** The validation line of the checkpoint, if there was a validation. */
   readonly best: MetricsLine | undefined
+  /** What the training scans look like, so that a prediction can tell a scan that does not look like them. */
+  readonly intensityReference?: IntensityReference
 }
 
 /**
@@ -24,7 +27,10 @@ export function writeModelFolder(directory: RunDirectory, checkpoint: Uint8Array
   const { metadata, tensors } = readSafetensors(checkpoint)
   const { format = '', version = '', config = '' } = metadata
   const weights = new Map([...tensors].filter(([name]) => NETWORK.test(name)))
-  const bytes = writeSafetensors({ metadata: { format, version, config }, tensors: weights })
+  const { intensityReference } = facts
+  // Metadata of safetensors are texts. The model file carries the reference itself, so that it can be passed on alone.
+  const reference = intensityReference && { intensityReference: JSON.stringify(intensityReference) }
+  const bytes = writeSafetensors({ metadata: { format, version, config, ...reference }, tensors: weights })
   const sha256 = createHash('sha256').update(bytes).digest('hex')
   const networks = JSON.parse(config) as Record<string, unknown>
   const record = {
@@ -39,6 +45,7 @@ export function writeModelFolder(directory: RunDirectory, checkpoint: Uint8Array
       subjects: subjectCounts(facts.dataset),
       ...(facts.best === undefined ? {} : { validation: facts.best }),
     },
+    ...(intensityReference === undefined ? {} : { intensityReference }),
     intendedUse: 'research; not for clinical use',
   }
   directory.writeModelFile('model.safetensors', bytes)
@@ -58,7 +65,7 @@ function subjectCounts({ sites, rows }: DatasetRecord): Record<string, Record<st
 }
 
 function modelCard(facts: ModelFacts, networks: Readonly<Record<string, unknown>>, sha256: string): string {
-  const { best, dataset, method, seed, adapter, version } = facts
+  const { best, dataset, method, seed, adapter, version, intensityReference } = facts
   const dice = (name: string) => (typeof best?.[name] === 'number' ? best[name].toFixed(3) : 'n/a')
   const counts = subjectCounts(dataset)
   const sites = Object.entries(counts).map(
@@ -94,9 +101,14 @@ Dice coefficients of the checkpoint that was chosen by them, so they flatter it.
 ## Limits
 
 - Images from other sites, ages, sequences or with other pathology than the training data may be normalised or segmented
-  badly, without a warning.
+  badly. ${
+    intensityReference === undefined
+      ? 'The model does not know what its training scans look like, so there will be no warning.'
+      : 'A prediction warns where the intensities of a scan are unlike those of the training scans, and of nothing else.'
+  }
 - The networks expect images in which everything outside the brain is 0, or a brain mask.
-- Whether biological differences survive the normalisation has to be checked for every question anew.
+- Whether biological differences survive the normalisation has to be checked for every question anew. \`predict --strict\`
+  refuses images whose structure was changed; it does not see what it was not made to see.
 
 ## Use
 
