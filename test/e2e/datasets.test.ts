@@ -60,13 +60,18 @@ describe.skipIf(!built)('data sets of other tools, and two modalities (needs the
   it('predicts a BIDS folder into a derivative tree inside it, and scores that against the labels', async () => {
     const out = 'bids/derivatives/ours'
     const finished = predict('-i', 'bids', '-o', out)
-    expect([finished.code, finished.err]).toEqual([0, expect.not.stringContaining('WARNING')])
+    // Networks after a few iterations may well change anatomy; the data set gives no reason for a warning.
+    const warnings = finished.err.split('\n').filter((line) => line.includes('WARNING'))
+    expect([finished.code, warnings.filter((line) => !/the anatomy may be changed/.test(line))]).toEqual([
+      0,
+      [],
+    ])
     const { subjects } = JSON.parse(finished.out)
     expect(subjects).toHaveLength(6)
     const names = ['desc-norm_T1w.json', 'desc-norm_T1w.nii.gz', 'desc-norm_T2w.json', 'desc-norm_T2w.nii.gz']
     expect(subjects[5].files.toSorted()).toEqual([
       'figures/sub-6_ses-b.json',
-      ...[...names, 'dseg.json', 'dseg.nii.gz', 'volumes.tsv'].map(
+      ...[...names, 'dseg.json', 'dseg.nii.gz', 'trust.tsv', 'volumes.tsv'].map(
         (name) => `sub-6/ses-b/anat/sub-6_ses-b_${name}`,
       ),
     ])

@@ -84,7 +84,13 @@ describe.skipIf(!built)('train and predict (needs the build)', () => {
   })
 
   it('predicts the same bytes twice, on the grid of the input', async () => {
-    const names = ['sub-adult03_desc-norm_T1w.nii.gz', 'sub-adult03_dseg.nii.gz', 'sub-adult03_volumes.tsv']
+    const names = [
+      'desc-norm_T1w.nii.gz',
+      'dseg.nii.gz',
+      'desc-norm_T1w.json',
+      'volumes.tsv',
+      'trust.tsv',
+    ].map((name) => `sub-adult03_${name}`)
     const words = ['-m', 'whole', '-i', 'data/dataset.tsv', '--device', 'software', '--save-probabilities']
     for (const out of ['first', 'second']) {
       expect(voxnorm(place.folder, 'predict', ...words, '-o', out).code).toBe(0)

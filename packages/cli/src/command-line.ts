@@ -36,6 +36,8 @@ export interface CommandSyntax {
   readonly usage: string
   readonly positionals: Positionals
   readonly flags: readonly Flag[]
+  /** Whether the command has a config that `--set` can override. */
+  readonly configurable?: true
   /** A command line to copy. */
   readonly example: string
 }
@@ -133,8 +135,10 @@ export function listFlag(parsed: Arguments, name: string): readonly string[] {
 /** The help page of a command: at most one screen of 24 lines by 80 columns. */
 export function helpPage(syntax: CommandSyntax): string {
   const own = syntax.flags.map((flag) => flagLine(flag))
-  // The version is on the page of all commands; here its line would cost the screen a flag of the command.
-  const common = COMMON_FLAGS.filter(({ name }) => name !== 'version').map((flag) => flagLine(flag))
+  // A screen has room for what does something here; the version is on the page of all commands.
+  const common = COMMON_FLAGS.filter(
+    ({ name }) => name !== 'version' && (name !== 'set' || syntax.configurable === true),
+  ).map((flag) => flagLine(flag))
   const lines = [`${syntax.summary}`, '', `usage: voxnorm ${syntax.usage}`]
   if (own.length > 0) lines.push(...own)
   lines.push('common flags:', ...common, '', `example: ${syntax.example}`)

@@ -21,7 +21,5 @@ export interface CommandResult {
 
 /** One verb of the command line. */
 export interface Command extends CommandSyntax {
-  /** Whether the command has a config that `--set` can override. */
-  readonly configurable?: true
   run(input: CommandInput): Promise<CommandResult>
 }

@@ -46,6 +46,7 @@ export const predict: Command = {
     { name: 'stride', kind: 'integer', value: 'N', help: 'voxels from window to window (8)' },
     { name: 'save-probabilities', kind: 'switch', help: 'also write a map per class' },
     { name: 'label-convention', kind: 'text', value: 'NAME', help: 'numbers of the labels (bids)' },
+    { name: 'strict', kind: 'switch', help: 'refuse an image whose anatomy was changed' },
     { name: 'skip-normalization', kind: 'switch', help: 'segment the raw scan, for comparison' },
   ],
   example: 'voxnorm predict -m run -i sub-01_T1w.nii.gz -o predictions',
@@ -56,6 +57,11 @@ export const predict: Command = {
     const model = modelOf(file, file.file)
     const raw = hasFlag(parsed, 'skip-normalization')
     const used = raw ? { ...model, names: model.names.filter((name) => name === 'segmenter') } : model
+    const normalized = used.names.includes('generator')
+    const strict = hasFlag(parsed, 'strict')
+    if (strict && !normalized) {
+      log.warning('strict', '--strict refuses nothing here: without normalisation no image is made')
+    }
     const windows = readWindows(parsed, file.config.patch)
     const grid = (textFlag(parsed, 'grid') ?? 'model') as GridChoice
     const words = listFlag(parsed, 'input')
@@ -77,13 +83,15 @@ export const predict: Command = {
           model: file.config,
           convention,
           probabilities: hasFlag(parsed, 'save-probabilities'),
+          strict,
+          ...(file.intensityReference && { intensityReference: file.intensityReference }),
           stop,
           provenance: {
             version: version(),
             modelFile: file.file,
             modelSha256: file.sha256,
             trainingSites: file.config.sites,
-            normalized: used.names.includes('generator'),
+            normalized,
             seed: numberFlag(parsed, 'seed') ?? 42,
             adapter: device.name,
             grid,
@@ -142,8 +150,17 @@ function held(inputs: readonly PredictionInput[]): readonly PredictionInput[] {
 }
 
 function describe(results: readonly PredictedInput[]): string {
-  const rows = results.flatMap(({ id, volumes }) =>
+  const volumes = results.flatMap(({ id, volumes }) =>
     volumes.map((row) => [id, row.name, String(row.n_voxels), row.volume_mm3.toFixed(0)]),
   )
-  return textTable(['image', 'tissue', 'voxels', 'volume (mm³)'], rows)
+  const trust = results.map(({ id, trust: { structure, likeness } }) => [
+    id,
+    structure?.structureIndex.toFixed(3) ?? 'n/a',
+    likeness?.percentile.toFixed(0) ?? 'n/a',
+    likeness?.nearestSite ?? 'n/a',
+  ])
+  const columns = ['image', 'structure index', 'unlike training (percentile)', 'nearest site']
+  return [textTable(['image', 'tissue', 'voxels', 'volume (mm³)'], volumes), textTable(columns, trust)].join(
+    '\n\n',
+  )
 }

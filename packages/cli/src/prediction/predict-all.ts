@@ -1,18 +1,22 @@
 import path from 'node:path'
-import type { LabelConvention, NamedVolume, PreparedSubject, Shape3 } from '@voxnorm/data'
+import {
+  DataError,
+  type IntensityReference,
+  type LabelConvention,
+  type NamedVolume,
+  type PreparedSubject,
+  STRUCTURE_LIMIT,
+} from '@voxnorm/data'
 import { makeFolder, readVolumeFile, writeFileAtomically } from '@voxnorm/data/node'
 import { forEachInput, type Outcome, writeFailures } from '../failures.ts'
 import type { ModelConfig } from '../model-file.ts'
 import type { Log } from '../progress.ts'
-import { makePreview, type Preview } from '../report/preview.ts'
 import type { StopRequest } from '../stop-request.ts'
 import type { PredictionInput } from './inputs.ts'
-import {
-  type GridChoice,
-  type NetworkOutput,
-  predictSubject,
-  type SubjectPrediction,
-} from './predict-subject.ts'
+import { type GridChoice, type NetworkOutput, predictSubject } from './predict-subject.ts'
+import { previewOfSubject } from './subject-preview.ts'
+import { assess, type Trust } from './trust.ts'
+import { trustWarnings } from './trust-outputs.ts'
 import { type Provenance, type VolumeRow, writeFolderFiles, writePrediction } from './write-outputs.ts'
 
 /** Runs the networks over a prepared subject; `onProgress` hears of the windows done so far. */
@@ -29,6 +33,10 @@ export interface PredictAllOptions {
   readonly convention: LabelConvention
   readonly probabilities: boolean
   readonly provenance: Provenance
+  /** What the model remembers of its training scans. */
+  readonly intensityReference?: IntensityReference
+  /** Whether an image whose structure was changed is refused instead of written with a warning. */
+  readonly strict: boolean
   readonly stop: StopRequest
 }
 
@@ -37,6 +45,7 @@ export interface PredictedInput {
   readonly id: string
   readonly files: readonly string[]
   readonly volumes: readonly VolumeRow[]
+  readonly trust: Trust
 }
 
 /**
@@ -67,6 +76,7 @@ export async function predictAll(
         log.progress({ what: `predict ${place}`, done, total, unit: 'windows' })
       })
       log.endProgress()
+      for (const warning of trustWarnings(predicted.trust)) log.warning('trust', `${input.id}: ${warning}`)
       log.info('predicted', `${place} done`, { id: input.id, files: predicted.files })
       return predicted
     },
@@ -83,7 +93,7 @@ async function predictInput(
   onProgress: (done: number, total: number) => void,
 ): Promise<PredictedInput> {
   if (input.problem !== undefined) throw input.problem
-  const { grid, model, out } = options
+  const { grid, model, out, provenance, intensityReference, strict } = options
   const read = async (file: string): Promise<NamedVolume> => ({ file, volume: await readVolumeFile(file) })
   const images: NamedVolume[] = []
   for (const file of input.images) images.push(await read(file))
@@ -93,76 +103,40 @@ async function predictInput(
   const prediction = await predictSubject(input.id, images, mask, choice, (prepared) =>
     predictor(prepared, onProgress),
   )
-  const { files, volumes } = await writePrediction(out, input, prediction, options)
-  const preview = previewOf(input, prediction, options)
-  const figure = path.join('figures', `${preview.participant}.json`)
-  writeFileAtomically(path.join(out, figure), JSON.stringify(preview))
-  return { id: input.id, files: [...files, figure], volumes }
-}
-
-/** The preview of a prediction; its name tells subjects with equal file names apart. */
-function previewOf(
-  { names, site, split }: PredictionInput,
-  { prepared, output }: SubjectPrediction,
-  { model, provenance }: PredictAllOptions,
-): Preview {
-  const separate = !names.bids && names.folder !== ''
-  return previewOfSubject(prepared, output, model, {
-    participant: separate ? names.folder.replaceAll('/', '_') : names.base,
+  const { names, site, split } = input
+  const { prepared, output } = prediction
+  const { modalities } = model
+  const { normalized, window, stride } = provenance
+  const assessment = assess(prepared, output, {
+    modalities,
+    windows: { window, stride },
+    normalized,
+    ...(intensityReference && { intensityReference }),
+  })
+  if (strict) assertStructureKept(input, assessment.trust)
+  const { files, volumes } = await writePrediction(out, input, prediction, assessment.trust, options)
+  // The name of a preview tells subjects with equal file names apart.
+  const participant = !names.bids && names.folder !== '' ? names.folder.replaceAll('/', '_') : names.base
+  const preview = previewOfSubject(prepared, output, model, {
+    participant,
     site,
     split,
-    normalized: provenance.normalized,
+    normalized,
     predicted: prepared.mask,
+    assessment,
   })
+  const figure = path.join('figures', `${participant}.json`)
+  writeFileAtomically(path.join(out, figure), JSON.stringify(preview))
+  return { id: input.id, files: [...files, figure], volumes, trust: assessment.trust }
 }
 
-/** What a preview cannot know from the images. */
-export interface PreviewFacts {
-  readonly participant: string
-  readonly site: string
-  readonly split: string
-  /** Whether a generator made the output; without one there is no image after. */
-  readonly normalized: boolean
-  /** Where the networks were run. */
-  readonly predicted: Uint8Array
-}
-
-/** The preview of a subject on the networks' grid, of the first modality. */
-export function previewOfSubject(
-  prepared: PreparedSubject,
-  { normalized, probabilities }: NetworkOutput,
-  model: ModelConfig,
-  facts: PreviewFacts,
-): Preview {
-  const [depth, height, width] = prepared.shape
-  const shape: Shape3 = [width, height, depth]
-  const first = (values: Float32Array) =>
-    Float32Array.from({ length: prepared.mask.length }, (_, voxel) => values[voxel * prepared.channels]!)
-  const edge = (column: number) => Math.hypot(...[0, 4, 8].map((row) => prepared.affine[row + column]!))
-  // Scaled images lie in 0..1, z-scored ones almost entirely within four deviations.
-  const range = model.scaling === 'max' ? ([0, 1] as const) : ([-4, 4] as const)
-  return makePreview({
-    ...facts,
-    modality: model.modalities[0]!,
-    shape,
-    spacing: [edge(0), edge(1), edge(2)],
-    raw: first(prepared.image),
-    normalized: facts.normalized ? first(normalized) : undefined,
-    rawRange: range,
-    normalizedRange: model.generatorOutput === 'sigmoid' ? [0, 1] : range,
-    mask: prepared.mask,
-    prediction: likeliest(probabilities),
-    ...(prepared.label === undefined ? {} : { reference: prepared.label }),
-  })
-}
-
-function likeliest(probabilities: Float32Array): Uint8Array {
-  const labels = new Uint8Array(probabilities.length / 4)
-  for (let voxel = 0; voxel < labels.length; voxel++) {
-    for (let label = 1; label < 4; label++) {
-      if (probabilities[4 * voxel + label]! > probabilities[4 * voxel + labels[voxel]!]!)
-        labels[voxel] = label
-    }
-  }
-  return labels
+function assertStructureKept({ images }: PredictionInput, { structure }: Trust): void {
+  if (structure === undefined || structure.structureIndex >= STRUCTURE_LIMIT) return
+  throw new DataError(
+    `the normalised image does not keep the anatomy: its structure index is ${structure.structureIndex.toFixed(3)}, and --strict refuses everything below ${STRUCTURE_LIMIT}.`,
+    {
+      file: images[0]!,
+      fix: 'do not use this model for this scan; predict without --strict to see in the report what was changed',
+    },
+  )
 }

@@ -103,11 +103,25 @@ function restorer(
   return (data) => resampleLinear(makeVolume(networkShape, data, prepared.affine), { shape, affine, header })
 }
 
-function channelOf(values: Float32Array, channels: number, channel: number): Float32Array {
+/** One channel of values [D, H, W, C]; of an only channel the values themselves. */
+export function channelOf(values: Float32Array, channels: number, channel: number): Float32Array {
+  if (channels === 1) return values
   return Float32Array.from(
     { length: values.length / channels },
     (_, voxel) => values[voxel * channels + channel]!,
   )
+}
+
+/** The class of the largest probability of every voxel, of probabilities [D, H, W, 4]. */
+export function likeliest(probabilities: Float32Array): Uint8Array {
+  const labels = new Uint8Array(probabilities.length / 4)
+  for (let voxel = 0; voxel < labels.length; voxel++) {
+    for (let label = 1; label < 4; label++) {
+      if (probabilities[4 * voxel + label]! > probabilities[4 * voxel + labels[voxel]!]!)
+        labels[voxel] = label
+    }
+  }
+  return labels
 }
 
 /** Beyond the edge of the networks' grid all probabilities come back as 0; that place is background. */

@@ -12,6 +12,8 @@ import { makeFolder, writeFileAtomically, writeVolumeFile } from '@voxnorm/data/
 import type { PredictionInput } from './inputs.ts'
 import { insideBids } from './output-names.ts'
 import type { SubjectPrediction } from './predict-subject.ts'
+import type { Trust } from './trust.ts'
+import { TRUST_COLUMNS, trustFields, trustRows } from './trust-outputs.ts'
 
 /** What a sidecar says about how an output came about. */
 export interface Provenance {
@@ -50,6 +52,7 @@ export async function writePrediction(
   out: string,
   input: PredictionInput,
   prediction: SubjectPrediction,
+  trust: Trust,
   choices: WriteChoices,
 ): Promise<{ readonly files: readonly string[]; readonly volumes: readonly VolumeRow[] }> {
   const { names } = input
@@ -78,17 +81,19 @@ export async function writePrediction(
     }
   }
   const volumes = volumeRows(prediction, convention)
-  const columns = ['index', 'name', 'n_voxels', 'volume_mm3', 'volume_soft_mm3']
-  writeFileAtomically(
-    at(`${names.base}_volumes.tsv`),
-    formatTable(
-      columns,
-      volumes.map((row) => ({ ...row })),
-    ),
-  )
+  const table = (name: string, columns: readonly string[], rows: readonly object[]) =>
+    writeFileAtomically(
+      at(`${names.base}_${name}.tsv`),
+      formatTable(
+        columns,
+        rows.map((row) => ({ ...row })),
+      ),
+    )
+  table('volumes', ['index', 'name', 'n_voxels', 'volume_mm3', 'volume_soft_mm3'], volumes)
+  table('trust', TRUST_COLUMNS, trustRows(trust))
   const json = (name: string, fields: object) =>
     writeFileAtomically(at(`${name}.json`), `${JSON.stringify(fields, null, 2)}\n`)
-  const common = sidecar(out, input, provenance)
+  const common = sidecar(out, input, provenance, trust)
   if (!names.bids) {
     json(names.base, { ...common, SkullStripped: true })
     return { files, volumes }
@@ -121,7 +126,10 @@ export function writeFolderFiles(
   const columns = ['index', 'name', 'abbreviation', 'color', 'mapping']
   const rows = segmentationRows(convention).map((row) => ({ ...row }))
   writeFileAtomically(path.join(out, 'dseg.tsv'), formatTable(columns, rows))
-  writeFileAtomically(path.join(out, '.bidsignore'), '*.html\nfigures/\n*_volumes.tsv\nfailures.tsv\n')
+  writeFileAtomically(
+    path.join(out, '.bidsignore'),
+    '*.html\nfigures/\n*_volumes.tsv\n*_trust.tsv\nfailures.tsv\n',
+  )
 }
 
 function volumeRows({ labels, probabilities }: SubjectPrediction, convention: LabelConvention): VolumeRow[] {
@@ -171,6 +179,7 @@ function sidecar(
   out: string,
   input: PredictionInput,
   provenance: Provenance,
+  trust: Trust,
 ): Readonly<Record<string, unknown>> {
   const { images, mask } = input
   const { version, modelFile, modelSha256, trainingSites, normalized, seed, adapter, grid, window, stride } =
@@ -192,6 +201,7 @@ function sidecar(
       Blend: 'mean',
       Seed: seed,
       Adapter: adapter,
+      ...trustFields(trust),
     },
   }
 }

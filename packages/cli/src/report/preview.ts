@@ -1,4 +1,5 @@
 import { CLASSES, intensityHistogram, type Shape3 } from '@voxnorm/data'
+import type { Trust } from '../prediction/trust.ts'
 
 /** A volume before and after, as training and prediction have it at hand. */
 export interface PreviewInput {
@@ -24,6 +25,10 @@ export interface PreviewInput {
   /** Internal classes. */
   readonly prediction: Uint8Array
   readonly reference?: Uint8Array
+  readonly trust?: Trust
+  /** What the input does not explain in the normalised image, and where that makes up a cluster. */
+  readonly residual?: Float32Array
+  readonly changed?: Uint8Array
 }
 
 /** One plane of a preview; pixels are base64 of 8-bit values in rows from the top. */
@@ -37,6 +42,10 @@ export interface PreviewSlice {
   readonly normalized?: string
   readonly prediction: string
   readonly reference?: string
+  /** 128 is no residual; 1 and 255 are half the normalised range below and above. */
+  readonly residual?: string
+  /** 1 in a cluster of changed voxels, else 0. */
+  readonly changed?: string
 }
 
 /** Voxel counts of one tissue in equal bins over the preview's ranges. */
@@ -64,6 +73,8 @@ export interface Preview {
   readonly voxelsFrom: 'brain' | 'slab'
   readonly slices: readonly PreviewSlice[]
   readonly histograms: readonly PreviewHistogram[]
+  /** Absent in previews of versions that did not judge predictions. */
+  readonly trust?: Trust
 }
 
 const BINS = 64
@@ -96,6 +107,7 @@ export function makePreview(input: PreviewInput): Preview {
     normalizedRange: input.normalizedRange,
     tissuesFrom: input.reference === undefined ? 'prediction' : 'reference',
     voxelsFrom: brain.every((inside, voxel) => inside === 0 || predicted[voxel]! > 0) ? 'brain' : 'slab',
+    ...(input.trust && { trust: input.trust }),
     slices: known.map((plane) => makeSlice(input, box, plane)),
     histograms: (['CSF', 'GM', 'WM'] as const).map((tissue) => {
       const mask = labels.map((label, voxel) => (predicted[voxel]! > 0 && CLASSES[label] === tissue ? 1 : 0))
@@ -158,7 +170,7 @@ function makeSlice(input: PreviewInput, [low, high]: Box, plane: Plane): Preview
     }
     return Buffer.from(pixels).toString('base64')
   }
-  const { normalized, reference } = input
+  const { normalized, reference, residual, changed } = input
   return {
     plane: plane.plane,
     width,
@@ -167,7 +179,9 @@ function makeSlice(input: PreviewInput, [low, high]: Box, plane: Plane): Preview
     raw: pick(quantizer(input.raw, input.mask, input.rawRange)),
     ...(normalized && { normalized: pick(quantizer(normalized, input.mask, input.normalizedRange)) }),
     prediction: pick((voxel) => input.prediction[voxel]!),
-    ...(reference === undefined ? {} : { reference: pick((voxel) => reference[voxel]!) }),
+    ...(reference && { reference: pick((voxel) => reference[voxel]!) }),
+    ...(residual && { residual: pick(residualQuantizer(residual, input.normalizedRange)) }),
+    ...(changed && { changed: pick((voxel) => changed[voxel]!) }),
   }
 }
 
@@ -175,6 +189,11 @@ function makeSlice(input: PreviewInput, [low, high]: Box, plane: Plane): Preview
 function quantizer(values: Float32Array, mask: Uint8Array, [low, high]: readonly [number, number]) {
   return (voxel: number) =>
     mask[voxel]! > 0 ? Math.round(255 * Math.min(1, Math.max(0, (values[voxel]! - low) / (high - low)))) : 0
+}
+
+function residualQuantizer(residual: Float32Array, [low, high]: readonly [number, number]) {
+  return (voxel: number) =>
+    128 + Math.round(127 * Math.min(1, Math.max(-1, (2 * residual[voxel]!) / (high - low))))
 }
 
 /** First and last index of the mask on each axis with a small margin; the whole volume for an empty mask. */

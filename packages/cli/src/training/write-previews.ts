@@ -5,7 +5,8 @@ import { createPredictor, readModel as parseModel } from '@voxnorm/models'
 import type { Runtime } from '@voxnorm/tensor'
 import { readModel } from '../model-file.ts'
 import { predictorOf } from '../prediction/network.ts'
-import { previewOfSubject } from '../prediction/predict-all.ts'
+import { previewOfSubject } from '../prediction/subject-preview.ts'
+import { assess } from '../prediction/trust.ts'
 import type { Log } from '../progress.ts'
 import { axialSlab } from '../report/preview.ts'
 import type { RunDirectory } from '../run-directory.ts'
@@ -27,14 +28,17 @@ export async function writePreviews(
   const { config, file } = readModel(path.join(directory.path, 'model'))
   const model = parseModel(readFileSync(file), file)
   const network = await createPredictor(runtime, model)
-  const predict = predictorOf(network, { window: config.patch, stride })
+  const windows = { window: config.patch, stride }
+  const predict = predictorOf(network, windows)
+  const normalized = model.names.includes('generator')
   const shown = config.sites.flatMap((site) => validation.find((subject) => subject.site === site) ?? [])
   try {
     for (const subject of shown) {
       const { id: participant, site, mask } = subject
       const [depth, height, width] = subject.shape
       const slab = axialSlab(mask, [width, height, depth], stride)
-      const output = await predict({ ...subject, mask: slab }, (done, total) => {
+      const shownPart = { ...subject, mask: slab }
+      const output = await predict(shownPart, (done, total) => {
         stop.throwIfStopped('the previews are not complete')
         log.progress({ what: `preview ${participant}`, done, total, unit: 'windows' })
       })
@@ -43,8 +47,9 @@ export async function writePreviews(
         participant,
         site,
         split: 'validation',
-        normalized: model.names.includes('generator'),
+        normalized,
         predicted: slab,
+        assessment: assess(shownPart, output, { modalities: config.modalities, windows, normalized }),
       })
       const name = `${site}_${participant}.json`.replaceAll(/[^\w.-]/g, '_')
       directory.writeFigure(name, JSON.stringify(preview))

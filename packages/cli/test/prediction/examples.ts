@@ -1,4 +1,11 @@
-import type { Affine, makeVolume, NamedVolume, PreparedSubject, Shape3 } from '@voxnorm/data'
+import {
+  type Affine,
+  type makeVolume,
+  type NamedVolume,
+  type PreparedSubject,
+  randomStream,
+  type Shape3,
+} from '@voxnorm/data'
 import type { NetworkOutput, PredictionOptions } from '../../src/prediction/predict-subject.ts'
 import { StoppedError, type StopRequest } from '../../src/stop-request.ts'
 
@@ -54,4 +61,48 @@ export const provenance = {
   grid: 'native',
   window: 16,
   stride: 8,
+}
+
+/** A grid on which a head has room for structures of many voxels. */
+export const HEAD: Shape3 = [26, 28, 24]
+
+/**
+ * A ball in which the tissues are folded into each other, with some noise; 0 around it. Shells around shells would not do:
+ * the classical segmenter takes what changes slowly from the middle to the rim for the receiver's sensitivity.
+ */
+export function head(): Float32Array<ArrayBuffer> {
+  const random = randomStream(5, 'head')
+  return Float32Array.from({ length: 26 * 28 * 24 }, (_, voxel) => {
+    const [x, y, z] = [voxel % 26, Math.floor(voxel / 26) % 28, Math.floor(voxel / 728)]
+    if (Math.hypot(x - 12.5, y - 13.5, z - 11.5) > 11) return 0
+    const fold = Math.sin(0.6 * x) + Math.sin(0.55 * y + 1) + Math.sin(0.65 * z)
+    return (fold > 0.6 ? 90 : fold > -0.6 ? 60 : 25) + 4 * random.normal()
+  })
+}
+
+/** Keeps the image, and takes the classes of the head by its intensities. */
+export async function faithfulNetwork(prepared: PreparedSubject): Promise<NetworkOutput> {
+  const { image, mask } = prepared
+  const probabilities = new Float32Array(mask.length * 4)
+  mask.forEach((inside, voxel) => {
+    const value = image[voxel]!
+    probabilities[voxel * 4 + (inside ? (value > 0.7 ? 3 : value > 0.4 ? 2 : 1) : 0)] = 1
+  })
+  return { normalized: image, probabilities }
+}
+
+/** As {@link faithfulNetwork}, but its image has a dark block in the brain that the input does not have. */
+export async function inventingNetwork(prepared: PreparedSubject): Promise<NetworkOutput> {
+  const { probabilities } = await faithfulNetwork(prepared)
+  const [depth, height, width] = prepared.shape
+  const inBlock = (index: number, size: number) => index > size / 2 - 6 && index < size / 2 + 3
+  const normalized = prepared.image.map((value, voxel) => {
+    const [x, y, z] = [
+      voxel % width,
+      Math.floor(voxel / width) % height,
+      Math.floor(voxel / (width * height)),
+    ]
+    return inBlock(x, width) && inBlock(y, height) && inBlock(z, depth) ? 0.1 : value
+  })
+  return { normalized, probabilities }
 }

@@ -1,13 +1,24 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { labelConvention, makeVolume, parseTable } from '@voxnorm/data'
+import { labelConvention, makeVolume, parseTable, STRUCTURE_LIMIT } from '@voxnorm/data'
 import { readVolumeFile, writeVolumeFile } from '@voxnorm/data/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readInputs } from '../../src/prediction/inputs.ts'
 import { type Predictor, predictAll } from '../../src/prediction/predict-all.ts'
 import { openLog } from '../../src/progress.ts'
-import { fakeNetwork, ODD, provenance, ramp, SHAPE, stopWhen } from './examples.ts'
+import {
+  faithfulNetwork,
+  fakeNetwork,
+  HEAD,
+  head,
+  inventingNetwork,
+  ODD,
+  provenance,
+  ramp,
+  SHAPE,
+  stopWhen,
+} from './examples.ts'
 
 let folder: string
 beforeAll(() => {
@@ -35,6 +46,7 @@ describe('predictAll', () => {
     convention: labelConvention('paper'),
     probabilities: false,
     provenance,
+    strict: false,
     stop: stopWhen(() => false),
   })
 
@@ -125,5 +137,75 @@ describe('predictAll', () => {
     }
     const attempt = predictAll(inputs, lost, predictAllOptions(path.join(folder, 'lost')), log)
     await expect(attempt).rejects.toThrow('the device was lost')
+  })
+
+  describe('with --strict', () => {
+    const heads = async (...names: string[]) => {
+      const files = names.map((name) => path.join(folder, 'strict', `${name}.nii.gz`))
+      for (const file of files) await writeVolumeFile(file, makeVolume(HEAD, head()))
+      return (await readInputs(files, [], ['T1w'])).inputs
+    }
+
+    it('refuses an image whose anatomy was changed, writes nothing of it, and does the others', async () => {
+      const inputs = await heads('changed', 'kept')
+      let volume = 0
+      const network: Predictor = (prepared) =>
+        volume++ === 0 ? inventingNetwork(prepared) : faithfulNetwork(prepared)
+      const out = path.join(folder, 'strict-out')
+      const options = { ...predictAllOptions(out), strict: true }
+      const { results, failures } = await predictAll(inputs, network, options, log)
+      expect(results.map(({ id }) => id)).toEqual(['kept'])
+      expect(failures).toMatchObject([{ participant_id: 'changed', code: 65 }])
+      expect(failures[0]!.message).toMatch(/structure index is 0\.\d{3}, and --strict refuses .* fix: /)
+      const written = readdirSync(out, { recursive: true }).map(String)
+      expect(written.filter((name) => name.includes('changed'))).toEqual([])
+      expect(written).toContain('kept_desc-norm.nii.gz')
+      expect(written).toContain(path.join('figures', 'kept.json'))
+      expect(results[0]!.trust.structure!.structureIndex).toBe(1)
+    })
+
+    it('ends with bad data when it refuses the only image', async () => {
+      const inputs = await heads('changed')
+      const options = { ...predictAllOptions(path.join(folder, 'strict-only')), strict: true }
+      const attempt = predictAll(inputs, inventingNetwork, options, log)
+      await expect(attempt).rejects.toMatchObject({ exitCode: 65, file: inputs[0]!.images[0] })
+    })
+
+    it('refuses nothing where no image is made', async () => {
+      const inputs = await heads('raw')
+      const options = {
+        ...predictAllOptions(path.join(folder, 'strict-raw')),
+        provenance: { ...provenance, normalized: false },
+        strict: true,
+      }
+      const { results } = await predictAll(inputs, inventingNetwork, options, log)
+      expect(results[0]!.trust.structure).toBeUndefined()
+    })
+
+    it('is what makes the difference: without it the image is written, with a warning and the places', async () => {
+      const inputs = await heads('changed')
+      const out = path.join(folder, 'not-strict')
+      const said: string[] = []
+      const listening = openLog({
+        write: (text) => said.push(text),
+        terminal: false,
+        format: 'text',
+        quiet: true,
+        now: Date.now,
+      })
+      await predictAll(inputs, inventingNetwork, predictAllOptions(out), listening)
+      expect(said.join('')).toMatch(/WARNING changed: the anatomy may be changed/)
+      const json = (name: string) => JSON.parse(readFileSync(path.join(out, name), 'utf8'))
+      const { StructureIndex: index } = json('changed.json').Normalization
+      expect(index).toBeGreaterThan(0.6)
+      expect(index).toBeLessThan(STRUCTURE_LIMIT)
+      const { rows } = parseTable(readFileSync(path.join(out, 'changed_trust.tsv'), 'utf8'), 'trust')
+      expect(rows[0]!.cells).toMatchObject({ measure: 'structure_index', value: String(index) })
+      const preview = json(path.join('figures', 'changed.json'))
+      expect(preview.trust.structure.structureIndex).toBeCloseTo(index, 4)
+      const changed = Buffer.from(preview.slices[0].changed, 'base64')
+      expect(changed.filter((value) => value === 1).length).toBeGreaterThan(20)
+      expect(Math.min(...Buffer.from(preview.slices[0].residual, 'base64'))).toBeLessThan(100)
+    })
   })
 })

@@ -24,7 +24,8 @@ describe('writePrediction', () => {
     const volume = await readVolumeFile(file)
     const prediction = await predictSubject('s', [named(volume)], undefined, options('native'), fakeNetwork)
     const choices = { convention: labelConvention('bids'), probabilities, provenance }
-    return writePrediction(out, input!, prediction, choices)
+    const trust = { classical: { segmenterVolumes: { CSF: 1, GM: 2, WM: 3 } } }
+    return writePrediction(out, input!, prediction, trust, choices)
   }
 
   it('writes plain names beside each other, the same bytes every time', async () => {
@@ -38,6 +39,7 @@ describe('writePrediction', () => {
       'brain.v2_label-CSF_probseg.nii.gz',
       'brain.v2_label-GM_probseg.nii.gz',
       'brain.v2_label-WM_probseg.nii.gz',
+      'brain.v2_trust.tsv',
       'brain.v2_volumes.tsv',
     ])
     expect(readdirSync(out).sort()).toEqual([...files].sort())
@@ -61,7 +63,7 @@ describe('writePrediction', () => {
     expect(sidecar).toMatchObject({
       SkullStripped: true,
       Sources: ['brain.v2.nii.gz'],
-      Normalization: { Stride: 8, Seed: 42 },
+      Normalization: { Stride: 8, Seed: 42, NetworkVolumeDifferencePercent: { CSF: 1, GM: 2, WM: 3 } },
     })
     expect(JSON.stringify(sidecar)).not.toContain('/somewhere')
     const labels = await readVolumeFile(path.join(out, 'brain.v2_dseg.nii.gz'))
@@ -76,9 +78,14 @@ describe('writePrediction', () => {
     const image = path.join(folder, 'bids', 'sub-01', 'ses-2', 'anat', 'sub-01_ses-2_T1w.nii.gz')
     const { files } = await write(out, image)
     expect([...files].sort()).toEqual(
-      ['desc-norm_T1w.json', 'desc-norm_T1w.nii.gz', 'dseg.json', 'dseg.nii.gz', 'volumes.tsv'].map(
-        (name) => `sub-01/ses-2/anat/sub-01_ses-2_${name}`,
-      ),
+      [
+        'desc-norm_T1w.json',
+        'desc-norm_T1w.nii.gz',
+        'dseg.json',
+        'dseg.nii.gz',
+        'trust.tsv',
+        'volumes.tsv',
+      ].map((name) => `sub-01/ses-2/anat/sub-01_ses-2_${name}`),
     )
     writeFolderFiles(out, { provenance, convention: labelConvention('bids'), inputs: [] })
     expect(JSON.parse(readFileSync(path.join(out, 'dataset_description.json'), 'utf8'))).toMatchObject({

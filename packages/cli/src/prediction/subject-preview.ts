@@ -1,0 +1,55 @@
+import { type PreparedSubject, type Scaling, type Shape3, voxelSizes } from '@voxnorm/data'
+import type { ModelConfig } from '../model-file.ts'
+import { makePreview, type Preview } from '../report/preview.ts'
+import { channelOf, likeliest, type NetworkOutput } from './predict-subject.ts'
+import type { Assessment } from './trust.ts'
+
+/** What a preview cannot know from the images. */
+export interface PreviewFacts {
+  readonly participant: string
+  readonly site: string
+  readonly split: string
+  /** Whether a generator made the output; without one there is no image after. */
+  readonly normalized: boolean
+  /** Where the networks were run. */
+  readonly predicted: Uint8Array
+  readonly assessment: Assessment
+}
+
+/**
+ * The intensities from black to white, the same for all subjects. Z-scored brains lie almost entirely within four
+ * deviations; a stripe of white matter is so narrow that of its deviations some 50 fit between CSF and white matter.
+ */
+const GREY_RANGES: Readonly<Record<Scaling, readonly [number, number]>> = {
+  max: [0, 1],
+  nyul: [0, 1],
+  zscore: [-4, 4],
+  'white-stripe': [-60, 20],
+}
+
+/** The preview of a subject on the networks' grid, of the first modality. */
+export function previewOfSubject(
+  prepared: PreparedSubject,
+  { normalized, probabilities }: NetworkOutput,
+  model: ModelConfig,
+  { assessment, ...facts }: PreviewFacts,
+): Preview {
+  const [depth, height, width] = prepared.shape
+  const shape: Shape3 = [width, height, depth]
+  const first = (values: Float32Array) => channelOf(values, prepared.channels, 0)
+  const range = GREY_RANGES[model.scaling]
+  return makePreview({
+    ...facts,
+    ...assessment,
+    modality: model.modalities[0]!,
+    shape,
+    spacing: voxelSizes(prepared.affine),
+    raw: first(prepared.image),
+    normalized: facts.normalized ? first(normalized) : undefined,
+    rawRange: range,
+    normalizedRange: model.generatorOutput === 'sigmoid' ? [0, 1] : range,
+    mask: prepared.mask,
+    prediction: likeliest(probabilities),
+    ...(prepared.label === undefined ? {} : { reference: prepared.label }),
+  })
+}
