@@ -130,6 +130,7 @@ describe('the report of a run', () => {
     expectSelfContained(html)
     const page = parseHTML(html).document
     expect([...page.querySelectorAll('section')].map(({ id }) => id)).toEqual([
+      'trust',
       'slices',
       'histograms',
       'dice',
@@ -140,8 +141,12 @@ describe('the report of a run', () => {
       'caveats',
     ])
     expect(page.querySelectorAll('#curves svg')).toHaveLength(5)
-    expect(page.querySelectorAll('#histograms svg')).toHaveLength(6)
-    expect(page.querySelectorAll('#slices img')).toHaveLength(2 * 3 * 7)
+    expect(page.querySelectorAll('#histograms .moving svg')).toHaveLength(3)
+    expect(page.querySelectorAll('#histograms .still svg')).toHaveLength(6)
+    expect(page.querySelectorAll('#slices svg')).toHaveLength(2 * 3 * 4)
+    // The input and the normalised image stand in the page once, whatever is drawn over them.
+    expect(page.querySelectorAll('#slices image')).toHaveLength(2 * 3 * 2)
+    expect(page.querySelectorAll('#slices .outline')).toHaveLength(2 * 3 * 2 * 3)
     expect([...page.querySelectorAll('#slices h3')].map(({ textContent }) => textContent)).toEqual([
       'Axial slice',
       'Coronal slice',

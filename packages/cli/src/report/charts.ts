@@ -71,14 +71,14 @@ export function curveChart(curves: readonly Curve[], options: CurveChartOptions)
   })
 }
 
-/** Densities over a common intensity axis, filled under the curve, as SVG text. */
-export function densityChart(curves: readonly Curve[], x: string): string {
+/** Densities over a common intensity axis, filled under the curve, as SVG text; `top` is the end of the vertical axis. */
+export function densityChart(curves: readonly Curve[], x: string, top?: number): string {
   const rows = curves.flatMap(({ name, points }) => points.map((point) => ({ ...point, name })))
-  return svg({
+  const text = svg({
     height: 170,
     marginLeft: 12,
     x: { label: x, grid: false },
-    y: { axis: null },
+    y: { axis: null, ...(top === undefined ? {} : { domain: [0, top] }) },
     color: { domain: curves.map(({ name }) => name), range: curves.map(({ color }) => color) },
     marks: [
       // With a single `y`, Plot would stack the areas on each other.
@@ -95,6 +95,36 @@ export function densityChart(curves: readonly Curve[], x: string): string {
       Plot.ruleY([0], { stroke: 'currentColor', strokeOpacity: 0.4 }),
     ],
   })
+  // A tenth of a pixel is finer than any screen, and the curves are most of a page's text.
+  return text.replace(/ d="[^"]+"/g, (path) =>
+    path.replace(/\d+\.\d+/g, (number) => String(Number(Number(number).toFixed(1)))),
+  )
+}
+
+/**
+ * Two density charts as one whose curves can move from the first to the second: their paths carry both forms, as the
+ * custom properties `--from` and `--to`. Curves must have the same names and numbers of points.
+ */
+export function slidingDensityChart(before: readonly Curve[], after: readonly Curve[], x: string): string {
+  const top = highest([...before, ...after])
+  const [first, second] = [before, after].map((curves) => {
+    const { document } = parseHTML(densityChart(curves, x, top))
+    return document.querySelector('svg')!
+  })
+  const curvesOf = (figure: Element) => [
+    ...figure.querySelectorAll('[aria-label="area"] path, [aria-label="line"] path'),
+  ]
+  const targets = curvesOf(second!)
+  for (const [index, path] of curvesOf(first!).entries()) {
+    const form = (element: Element) => `path("${element.getAttribute('d')}")`
+    path.setAttribute('style', `--from:${form(path)};--to:${form(targets[index]!)}`)
+  }
+  return first!.outerHTML
+}
+
+/** The highest point of all curves. */
+export function highest(curves: readonly Curve[]): number {
+  return curves.reduce((most, { points }) => points.reduce((top, { y }) => Math.max(top, y), most), 0)
 }
 
 /** A matrix of fractions with its numbers, rows actual and columns predicted, as SVG text. */

@@ -1,23 +1,30 @@
-import { densityChart, escapeHtml, legend, siteColor, TISSUE_COLORS } from './charts.ts'
-import { figureGrid } from './page.ts'
+import { escapeHtml, legend } from './charts.ts'
+import { outlinePath } from './outlines.ts'
 import { greyPng, type PaletteColor, palettePng, pngUri } from './png.ts'
 import type { Preview, PreviewSlice } from './preview.ts'
 
 type Range = readonly [number, number]
 
-// Label images cannot use the page's variables; these are its tissue colours for light surroundings.
-const LABEL_PALETTE: readonly PaletteColor[] = [
-  [0, 0, 0, 0],
-  [47, 104, 197, 255],
-  [47, 143, 85, 255],
-  [204, 75, 55, 255],
-]
+// Images cannot use the page's variables: orange is brighter than the input explains, blue is darker.
+const BRIGHTER = [255, 150, 40] as const
+const DARKER = [60, 150, 255] as const
+/** The share of the shown range from which a residual has its full colour. */
+const FULL_RESIDUAL = 0.3
+
+/** Borders between tissues, from the outside in: an inner one covers an outer one that runs along it. */
+const BORDERS = [
+  { color: 'var(--csf-line)', from: 1 },
+  { color: 'var(--gm-line)', from: 2 },
+  { color: 'var(--wm-line)', from: 3 },
+] as const
 
 /**
- * Before and after with the segmentation: one block per plane, one row per subject, so that sites stand below each other.
+ * Before and after with what was changed and the segmentation: one block per plane, one row per subject, so that sites
+ * stand below each other.
  *
  * All inputs share one grey scale and all normalised images share another: equal grey in a column means equal intensity,
- * which is what a difference between sites is. Resting on an image shows the one below it.
+ * which is what a difference between sites is. Resting on an image shows the one below it. No image stands in the page
+ * twice: later uses refer to the first.
  */
 export function slicesHtml(previews: readonly Preview[]): string {
   const scales = {
@@ -29,98 +36,115 @@ export function slicesHtml(previews: readonly Preview[]): string {
     ),
   }
   const blocks = (['axial', 'coronal', 'sagittal'] as const).flatMap((plane) => {
-    const rows = previews.flatMap((preview) =>
+    const rows = previews.flatMap((preview, subject) =>
       preview.slices
         .filter((slice) => slice.plane === plane)
         .map((slice) => {
           const who = `<h4>${escapeHtml(preview.site)}<span>${escapeHtml(preview.participant)}</span></h4>`
-          return `<div class="subject">${who}${sliceRow(slice, scales)}</div>`
+          return `<div class="subject">${who}${sliceRow(slice, scales, `${plane}-${subject}`)}</div>`
         }),
     )
     return rows.length === 0 ? [] : [`<h3>${plane[0]!.toUpperCase()}${plane.slice(1)} slice</h3>`, ...rows]
   })
-  const tissues = Object.entries(TISSUE_COLORS).map(([name, color]) => ({ name, color }))
-  const normalised = previews.some(({ slices }) => slices.some(({ normalized }) => normalized !== undefined))
+  const slices = previews.flatMap((preview) => preview.slices)
+  const normalised = slices.some(({ normalized }) => normalized !== undefined)
+  const compared = slices.some(({ residual }) => residual !== undefined)
   const note = normalised
     ? 'The generator rewrites each input; the segmenter finds the tissues in the result. Within a column all images have ' +
       'the same grey scale: inputs of different sites differ, and normalised images should not. ' +
-      'Point at a normalised image, or tap it, to see its input; at a segmentation to see what is under it.'
+      'Point at a normalised image, or tap it, to see its input; at outlines to see what is under them.'
     : 'There is no generator here: the segmenter works on the inputs. All inputs have the same grey scale. ' +
-      'Point at a segmentation, or tap it, to see what is under it.'
-  return `<p class="note">${note}</p>${legend(tissues)}${blocks.join('')}`
-}
-
-/** Histograms of each tissue before and after, pooled over the subjects of each site. */
-export function histogramsHtml(previews: readonly Preview[], sites: readonly string[]): string {
-  const figures = (['CSF', 'GM', 'WM'] as const).flatMap((tissue) =>
-    (['raw', 'normalized'] as const).flatMap((stage) => {
-      const range = stage === 'raw' ? previews[0]!.rawRange : previews[0]!.normalizedRange
-      const curves = sites.flatMap((site, index) => {
-        const counts = pool(
-          previews.filter((preview) => preview.site === site),
-          tissue,
-          stage,
-        )
-        return counts === undefined
-          ? []
-          : [{ name: site, color: siteColor(index), points: density(counts, range) }]
-      })
-      const caption = `${tissue}, ${stage === 'raw' ? 'input' : 'normalised'}`
-      return curves.length === 0 ? [] : [{ caption, body: densityChart(curves, 'intensity') }]
-    }),
-  )
-  const from = previews.every(({ tissuesFrom }) => tissuesFrom === 'reference')
-    ? 'reference labels'
-    : 'the prediction'
-  const where = previews.some(({ voxelsFrom }) => voxelsFrom === 'slab') ? ' around the slices above' : ''
-  return (
-    `<p class="note">Share of the voxels${where} per intensity; tissues by ${from}. ` +
-    'Where the curves of two sites lie on each other, the sites agree.</p>' +
-    legend(sites.map((name, index) => ({ name, color: siteColor(index) }))) +
-    figureGrid(figures)
-  )
-}
-
-function sliceRow(slice: PreviewSlice, scales: { readonly raw: Range; readonly normalized: Range }): string {
-  const grey = (pixels: string, window: Range) =>
-    pngUri(greyPng(applyWindow(bytes(pixels), window), slice.width))
-  const { plane } = slice
-  const input: Layer = [grey(slice.raw, scales.raw), `input, ${plane}`]
-  const normalized: Layer | undefined =
-    slice.normalized === undefined
-      ? undefined
-      : [grey(slice.normalized, scales.normalized), `normalised, ${plane}`]
-  const labels = (pixels: string, name: string): Layer => [
-    pngUri(palettePng(bytes(pixels), slice.width, LABEL_PALETTE)),
-    `${name}, ${plane}`,
+      'Point at outlines, or tap them, to see what is under them.'
+  const changes = compared
+    ? ' The column of changes shows what is left of the normalised image when everything is taken away that the input ' +
+      'explains by a change of contrast or brightness.'
+    : ''
+  const keys = [
+    { name: 'outer border of CSF', color: 'var(--csf-line)' },
+    { name: 'of GM', color: 'var(--gm-line)' },
+    { name: 'of WM', color: 'var(--wm-line)' },
+    ...(compared
+      ? [
+          { name: 'brighter than explained', color: `rgb(${BRIGHTER})` },
+          { name: 'darker', color: `rgb(${DARKER})` },
+          { name: 'outline of a changed place', color: 'var(--changed)' },
+        ]
+      : []),
   ]
-  const under = normalized ?? input
-  const cells = [
-    stack('input', '', slice, [input]),
-    ...(normalized === undefined ? [] : [stack('normalised', 'flicker', slice, [input, normalized])]),
-    stack('segmentation', 'overlay', slice, [under, labels(slice.prediction, 'segmentation')]),
-    ...(slice.reference === undefined
-      ? []
-      : [stack('reference', 'overlay', slice, [under, labels(slice.reference, 'reference labels')])]),
-  ]
-  return `<div class="slices">${cells.join('')}</div>`
+  return `<p class="note">${note}${changes}</p>${legend(keys)}${blocks.join('')}`
 }
 
-/** An image and what it shows. */
-type Layer = readonly [uri: string, text: string]
-
-function stack(
-  caption: string,
-  kind: string,
-  { width, height, aspect }: PreviewSlice,
-  images: readonly Layer[],
+function sliceRow(
+  slice: PreviewSlice,
+  scales: { readonly raw: Range; readonly normalized: Range },
+  id: string,
 ): string {
-  const tags = images.map(([uri, text]) => `<img alt="${text}" src="${uri}">`)
-  const ratio = `${width}/${(height * aspect).toFixed(2)}`
-  return (
-    `<figure><div class="stack ${kind}" tabindex="0" style="aspect-ratio:${ratio}">${tags.join('')}</div>` +
-    `<figcaption>${caption}</figcaption></figure>`
-  )
+  const { plane } = slice
+  const { image, again, outline, figure } = drawing(slice)
+  const grey = (name: string, pixels: string, window: Range) =>
+    image(`${id}-${name}`, greyPng(applyWindow(bytes(pixels), window), slice.width))
+  const under = slice.normalized === undefined ? 'raw' : 'normalized'
+  // Lines and colours stand out from a picture that is a little darker.
+  const dimmed = (name: string) => `<g class="dim">${again(`${id}-${name}`)}</g>`
+  const tissues = (pixels: string) => {
+    const labels = bytes(pixels)
+    return BORDERS.map(({ color, from }) =>
+      outline(
+        labels.map((label) => (label >= from ? 1 : 0)),
+        color,
+      ),
+    ).join('')
+  }
+  const labelled = (caption: string, pixels: string) =>
+    figure(
+      caption,
+      'flicker',
+      `${caption} over the image, ${plane}`,
+      again(`${id}-${under}`),
+      tissues(pixels),
+    )
+  const cells = [figure('input', '', `input, ${plane}`, grey('raw', slice.raw, scales.raw))]
+  if (slice.normalized !== undefined) {
+    const after = grey('normalized', slice.normalized, scales.normalized)
+    cells.push(figure('normalised', 'flicker', `normalised, ${plane}`, again(`${id}-raw`), after))
+  }
+  if (slice.residual !== undefined) {
+    const full = FULL_RESIDUAL * (scales.normalized[1] - scales.normalized[0])
+    const residual = image(
+      `${id}-residual`,
+      palettePng(bytes(slice.residual), slice.width, residualPalette(full)),
+    )
+    const places = slice.changed === undefined ? '' : outline(bytes(slice.changed), 'var(--changed)')
+    cells.push(figure('changes', 'flicker', `changes, ${plane}`, dimmed('normalized'), residual + places))
+  }
+  cells.push(labelled('segmentation', slice.prediction))
+  if (slice.reference !== undefined) cells.push(labelled('reference', slice.reference))
+  return `<div class="slices" style="--cells:${cells.length}">${cells.join('')}</div>`
+}
+
+/** What pictures of one slice are made of; coordinates are pixels, stretched to the shape of the voxels. */
+function drawing({ width, height, aspect }: PreviewSlice) {
+  const size = `width="${width}" height="${(height * aspect).toFixed(2)}"`
+  return {
+    image: (id: string, png: Uint8Array) =>
+      `<image id="${id}" ${size} preserveAspectRatio="none" href="${pngUri(png)}"/>`,
+    again: (id: string) => `<use href="#${id}"/>`,
+    outline: (region: Uint8Array, color: string) =>
+      `<path class="outline" stroke="${color}" transform="scale(.5 ${aspect / 2})" d="${outlinePath(region, width, height)}"/>`,
+    figure: (caption: string, kind: string, text: string, below: string, top = '') =>
+      `<figure><svg class="stack ${kind}" tabindex="0" role="img" aria-label="${escapeHtml(text)}" ` +
+      `viewBox="0 0 ${width} ${(height * aspect).toFixed(2)}">${below}${top && `<g class="top">${top}</g>`}</svg>` +
+      `<figcaption>${caption}</figcaption></figure>`,
+  }
+}
+
+/** Colours of the 255 steps of a residual: none is transparent, `full` (a share of the stored range) is opaque. */
+function residualPalette(full: number): PaletteColor[] {
+  return Array.from({ length: 256 }, (_, value): PaletteColor => {
+    const share = (value - 128) / 254
+    const opacity = Math.round(255 * Math.min(1, Math.abs(share) / full))
+    return [...(share > 0 ? BRIGHTER : DARKER), opacity]
+  })
 }
 
 function bytes(base64: string): Uint8Array {
@@ -142,24 +166,4 @@ function percentileWindow(histograms: readonly (readonly number[])[]): Range {
     if (total > 0 && seen >= 0.995 * total) return [0, (bin + 1) / bins]
   }
   return [0, 1]
-}
-
-function pool(
-  previews: readonly Preview[],
-  tissue: string,
-  stage: 'raw' | 'normalized',
-): number[] | undefined {
-  const all = previews.flatMap(({ histograms }) =>
-    histograms.flatMap((one) => (one.tissue === tissue && one[stage] ? [one[stage]] : [])),
-  )
-  return all[0]?.map((_, bin) => all.reduce((sum, counts) => sum + counts[bin]!, 0))
-}
-
-function density(counts: readonly number[], [low, high]: Range): { x: number; y: number }[] {
-  const total = counts.reduce((sum, count) => sum + count, 0)
-  const width = (high - low) / counts.length
-  return counts.map((count, bin) => ({
-    x: low + (bin + 0.5) * width,
-    y: total > 0 ? count / total / width : 0,
-  }))
 }

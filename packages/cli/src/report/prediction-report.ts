@@ -1,9 +1,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { MissingInputError, parseTable } from '@voxnorm/data'
+import type { Finding } from './findings.ts'
 import { bulletList, renderPage, type Section, table } from './page.ts'
 import type { Preview } from './preview.ts'
-import { previewSections, readPreviews } from './run-report.ts'
+import { previewSections, readPreviews } from './preview-sections.ts'
+import { trustSection } from './trust-section.ts'
 
 /** One page per subject of a prediction folder, by file name, and the group page. */
 export interface PredictionPages {
@@ -29,7 +31,13 @@ export function predictionReport(folder: string): PredictionPages {
     title: `Predictions in ${path.basename(path.resolve(folder))}`,
     subtitle: `${previews.length} ${previews.length === 1 ? 'subject' : 'subjects'}, sites: ${sites.join(', ')}`,
     tiles: [],
-    sections: [...previewSections(previews, sites), ...scores(folder), ...volumes(folder), caveats()],
+    sections: [
+      trustSection(previews, refused(folder)),
+      ...previewSections(previews, sites),
+      ...scores(folder),
+      ...volumes(folder),
+      caveats(),
+    ],
   })
   return {
     subjects: previews.map((preview) => ({ name: preview.participant, html: subjectPage(preview) })),
@@ -42,8 +50,18 @@ function subjectPage(preview: Preview): string {
     title: preview.participant,
     subtitle: [preview.site, preview.modality, preview.split].filter((word) => word !== 'n/a').join(' · '),
     tiles: [],
-    sections: [...previewSections([preview], [preview.site]), caveats()],
+    sections: [trustSection([preview]), ...previewSections([preview], [preview.site]), caveats()],
   })
+}
+
+/** What `predict` did not write, and why. */
+function refused(folder: string): Finding[] {
+  const file = path.join(folder, 'failures.tsv')
+  if (!existsSync(file)) return []
+  return parseTable(readFileSync(file, 'utf8'), file).rows.map(({ cells }) => ({
+    verdict: 'doubt',
+    text: `${cells.participant_id} has no prediction: ${cells.message}`,
+  }))
 }
 
 function scores(folder: string): Section[] {
@@ -107,8 +125,10 @@ function caveats(): Section {
     id: 'caveats',
     title: 'How to read this',
     body: bulletList([
+      'The structure index compares the normalised image with its input: 1 when everything in it is explained by a change of contrast or brightness. It is about large enough changes only: a lesion of a few voxels may be lost without moving it.',
+      'The classical segmentation is a mixture of three intensities and knows no anatomy. Where it disagrees before and after, it may have done badly on one of the two images.',
       'Histograms that agree do not prove that anatomy is kept. Look at the images before and after, and at structures such as lesions.',
-      'Images from a site that the model was not trained on may be normalised badly without a warning.',
+      'Likeness to the training scans is judged by intensities alone. A scan can look like them and show a disease that the model never saw.',
       'Volumes by probability sum the class probabilities; they are less sensitive to partial volume than counted voxels.',
     ]),
   }

@@ -1,16 +1,16 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { DataError, MissingInputError } from '@voxnorm/data'
 import { duration } from '../progress.ts'
 import { type DatasetRecord, type MetricsLine, readMetrics } from '../run-directory.ts'
 import { type Curve, curveChart, escapeHtml, legend, matrixChart, TISSUE_COLORS } from './charts.ts'
-import { histogramsHtml, slicesHtml } from './gallery.ts'
 import { bulletList, figureGrid, renderPage, type Section, table } from './page.ts'
 import type { Preview } from './preview.ts'
+import { previewSections, readPreviews } from './preview-sections.ts'
+import { readJson, readTextFile } from './report-files.ts'
+import { trustSection } from './trust-section.ts'
 
 const CLASSES = ['CSF', 'GM', 'WM'] as const
 const MAX_POINTS = 400
-const MAX_PREVIEWS = 12
 
 /** The report of a run folder, made from its files alone. Throws MissingInputError when it is no run folder. */
 export function runReport(folder: string): string {
@@ -22,6 +22,7 @@ export function runReport(folder: string): string {
     : {}
   const previews = readPreviews(folder)
   const sections = [
+    ...(previews.length === 0 ? [] : [trustSection(previews)]),
     ...previewSections(previews, dataset.sites),
     diceTable(metrics, dataset),
     curves(metrics, dataset),
@@ -40,41 +41,6 @@ export function runReport(folder: string): string {
     tiles: tiles(metrics),
     sections,
   })
-}
-
-/** The previews of a run or prediction folder in the order of site and participant. */
-export function readPreviews(folder: string): Preview[] {
-  const figures = path.join(folder, 'figures')
-  if (!existsSync(figures)) return []
-  return readdirSync(figures)
-    .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
-    .map((name) => readJson<Preview>(path.join(figures, name)))
-    .sort((a, b) => a.site.localeCompare(b.site) || a.participant.localeCompare(b.participant))
-}
-
-/** Slices and histograms; previews beyond a dozen are counted but not drawn, to keep the page light. */
-export function previewSections(previews: readonly Preview[], sites: readonly string[]): Section[] {
-  if (previews.length === 0) return []
-  const shown = spread(previews, sites)
-  const left = previews.length - shown.length
-  const rest =
-    left > 0 ? `<p class="note">${left} further subjects are in the histograms but not drawn here.</p>` : ''
-  return [
-    { id: 'slices', title: 'Before and after', body: slicesHtml(shown) + rest },
-    { id: 'histograms', title: 'Intensities per tissue', body: histogramsHtml(previews, sites) },
-  ]
-}
-
-/** Takes one subject of each site in turn, until the page is full. */
-function spread(previews: readonly Preview[], sites: readonly string[]): Preview[] {
-  const bySite = sites.map((site) => previews.filter((preview) => preview.site === site))
-  const shown: Preview[] = []
-  for (let round = 0; shown.length < Math.min(MAX_PREVIEWS, previews.length); round++) {
-    const next = bySite.flatMap((list) => list.slice(round, round + 1))
-    if (next.length === 0) break
-    shown.push(...next)
-  }
-  return shown.slice(0, MAX_PREVIEWS).sort((a, b) => sites.indexOf(a.site) - sites.indexOf(b.site))
 }
 
 function tiles(metrics: readonly MetricsLine[]) {
@@ -223,7 +189,8 @@ function caveats(previews: readonly Preview[]): Section {
     'Few subjects per site: differences of a few hundredths are within the noise. Train with several seeds before comparing methods.',
     'The discriminator shown here takes part in training. Its accuracy does not prove that sites are indistinguishable; an independent classifier would.',
     'Histograms that agree do not prove that anatomy is kept. Look at the images before and after, and at structures such as lesions.',
-    'Sites that were not in the training data may be normalised badly without a warning.',
+    'The structure index was measured on the few subjects shown. A prediction measures it for every scan.',
+    'Sites that were not in the training data may be normalised badly.',
   ]
   if (previews.length === 0)
     sentences.push('This run stored no previews, so there are no images and histograms here.')
@@ -257,25 +224,4 @@ function numberOf(line: MetricsLine, key: string, kind?: MetricsLine['kind']): n
   if (kind !== undefined && line.kind !== kind) return []
   const value = line[key]
   return typeof value === 'number' && Number.isFinite(value) ? [value] : []
-}
-
-function readTextFile(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (cause) {
-    throw new MissingInputError('this file of a run folder cannot be read.', {
-      file,
-      fix: 'give the folder that voxnorm train -o wrote',
-      cause,
-    })
-  }
-}
-
-function readJson<T>(file: string): T {
-  try {
-    return JSON.parse(readTextFile(file)) as T
-  } catch (cause) {
-    if (cause instanceof SyntaxError) throw new DataError('this is not valid JSON.', { file, cause })
-    throw cause
-  }
 }
