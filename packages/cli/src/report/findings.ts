@@ -192,7 +192,8 @@ function named(
 
 function scans(count: number, all: number): string {
   if (all === 1) return 'this scan'
-  return count === all ? `all ${all} scans` : `${count} of ${all} scans`
+  if (count < all) return `${count} of ${all} scans`
+  return all === 2 ? 'both scans' : `all ${all} scans`
 }
 
 function span(values: readonly number[], digits: number): string {

@@ -77,10 +77,10 @@ describe('findings', () => {
       preview('b', trust({ structureIndex: 0.998, seamIndex: 1.05 })),
     ])
     expect(sentences).toEqual([
-      expect.stringMatching(/^good: The structure of all 2 scans is kept: structure index 0\.985 to 0\.998/),
-      expect.stringMatching(/^good: A second, .* in all 2 scans: .* at least 0\.90, volumes within 2\.5 %/),
+      expect.stringMatching(/^good: The structure of both scans is kept: structure index 0\.985 to 0\.998/),
+      expect.stringMatching(/^good: A second, .* in both scans: .* at least 0\.90, volumes within 2\.5 %/),
       expect.stringMatching(/^good: No borders of windows show: seam index 1\.05 at most/),
-      'good: The intensities of all 2 scans are like those of the training scans.',
+      'good: The intensities of both scans are like those of the training scans.',
     ])
   })
 
@@ -123,6 +123,11 @@ describe('findings', () => {
     const [second] = told([preview('x', trust({ structureIndex: 0.9, modality: 'T2w' }))])
     expect(second).toMatch(/^doubt: The structure is not kept/)
     expect(second).toContain('In 10 % of the brain the normalised T2w shows')
+  })
+
+  it('counts scans from three on', () => {
+    const previews = ['a', 'b', 'c'].map((name) => preview(name, trust({})))
+    expect(told(previews)[0]).toContain('The structure of all 3 scans is kept: structure index 0.990,')
   })
 
   it('does not name a crowd one by one', () => {
