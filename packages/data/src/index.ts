@@ -123,6 +123,8 @@ export { windowAggregator, windowCorners, windowStarts } from './windows.ts'
 // Trust
 
 export { alignIntensities } from './trust/alignment.ts'
+export type { Calibration, ConfidenceBin } from './trust/calibration.ts'
+export { calibration } from './trust/calibration.ts'
 export { segmentClassically } from './trust/classical-segmenter.ts'
 export type { Components } from './trust/components.ts'
 export { connectedComponents } from './trust/components.ts'
@@ -134,6 +136,8 @@ export {
   parseIntensityReference,
 } from './trust/intensity-reference.ts'
 export { isotonicRegression } from './trust/isotonic.ts'
+export type { Lesion, LesionRetention, PlantedPair } from './trust/lesions.ts'
+export { lesionRetention, plantLesions } from './trust/lesions.ts'
 export type { WindowBorders } from './trust/seams.ts'
 export { seamIndex, windowBorders } from './trust/seams.ts'
 export type { Preservation } from './trust/structure.ts'

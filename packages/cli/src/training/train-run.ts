@@ -8,18 +8,13 @@ import { readConfig } from '../config/read-config.ts'
 import type { Config } from '../config/schema.ts'
 import { assertResumable, toTraining } from '../config/to-training.ts'
 import type { OpenDevice } from '../device.ts'
+import { intensityReferenceOf } from '../prediction/trust.ts'
 import type { Log } from '../progress.ts'
 import { runReport } from '../report/run-report.ts'
-import {
-  type DatasetRecord,
-  type MetricsLine,
-  openRunDirectory,
-  type RunDirectory,
-  readMetrics,
-} from '../run-directory.ts'
+import { type MetricsLine, openRunDirectory, type RunDirectory, readMetrics } from '../run-directory.ts'
 import type { StopRequest } from '../stop-request.ts'
 import { version } from '../version.ts'
-import { writeModelFolder } from './model-folder.ts'
+import { type ModelFacts, writeModelFolder } from './model-folder.ts'
 import { withPossiblePrecision } from './precision.ts'
 import { datasetRecord, type RunData, type RunPlan } from './prepare-run.ts'
 import { recordRun } from './record-run.ts'
@@ -85,7 +80,13 @@ export async function trainRun(task: RunTask): Promise<TrainedRun> {
     const recorded = await recordRun(countIterations(events, iterationsPerEpoch), directory, log, {
       iterations: config.train.epochs * iterationsPerEpoch,
     })
-    const best = finish(directory, { config, dataset, adapter: device.name })
+    const intensityReference = intensityReferenceOf(data.train)
+    const best = finish(directory, {
+      config,
+      dataset,
+      adapter: device.name,
+      ...(intensityReference && { intensityReference }),
+    })
     const { stride } = config.inference
     await writePreviews(directory, device.runtime, data.validation, { stride, log, stop })
     directory.writeReport(runReport(folder))
@@ -162,9 +163,9 @@ function sayPlan(plan: TrainingPlan, device: OpenDevice, config: Config, log: Lo
 /** Writes `model/` from the best checkpoint and returns the validation that it was chosen by. */
 function finish(
   directory: RunDirectory,
-  facts: { readonly config: Config; readonly dataset: DatasetRecord; readonly adapter: string },
+  facts: Pick<ModelFacts, 'dataset' | 'adapter' | 'intensityReference'> & { readonly config: Config },
 ): MetricsLine | undefined {
-  const { config, dataset, adapter } = facts
+  const { config, ...known } = facts
   const diceOf = (line: MetricsLine) => Number(line['dice.mean'] ?? Number.NaN)
   const best = readMetrics(path.join(directory.path, 'metrics.jsonl'))
     .filter((line) => line.kind === 'validation' && !Number.isNaN(diceOf(line)))
@@ -176,11 +177,10 @@ function finish(
   if (checkpoint === undefined) throw new Error('a training ends with a checkpoint')
   const { method } = config.train
   writeModelFolder(directory, checkpoint, {
+    ...known,
     version: version(),
-    dataset,
     method,
     seed: config.seed,
-    adapter,
     best,
   })
   return best
