@@ -35,6 +35,11 @@ const VERBS: readonly Verb[] = [
     load: async () => (await import('./commands/evaluate.ts')).evaluate,
   },
   {
+    name: 'reproduce',
+    summary: "repeat the paper's experiments on a phantom or any data",
+    load: async () => (await import('./commands/reproduce.ts')).reproduce,
+  },
+  {
     name: 'report',
     summary: 'one self-contained HTML page per run or prediction folder',
     load: async () => (await import('./commands/report.ts')).report,

@@ -53,7 +53,7 @@ ${parts.join('\n')}
 /** A table; cells are plain text, and columns whose cells are all numbers are set to the right. */
 export function table(columns: readonly string[], rows: readonly (readonly string[])[]): string {
   const numeric = columns.map((_, index) =>
-    rows.every((row) => /^(-?[\d.,]+(e[-+]\d+)?|n\/a|–)?( ?%)?$/.test(row[index] ?? '')),
+    rows.every((row) => /^([-+]?[\d.,]+(e[-+]\d+)?(–[\d.]+)?|n\/a|–)?( ?%)?$/.test(row[index] ?? '')),
   )
   const cell = (tag: 'td' | 'th', text: string, index: number) =>
     `<${tag}${numeric[index] ? ' class="number"' : ''}>${escapeHtml(text)}</${tag}>`

@@ -36,6 +36,8 @@ figcaption { font-weight: 600; font-size: 14px; margin-bottom: 4px; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 24px; }
 figure { margin: 0; min-width: 0; }
 .chart { width: 100%; height: auto; display: block; }
+.paper { background: #fff; border-radius: 6px; overflow: hidden; max-width: 800px; margin-bottom: 14px; }
+.paper svg { display: block; width: 100%; height: auto; }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: 2px 16px; margin: 0 0 8px; padding: 0; font-size: 13px; }
 section > .note { margin: 10px 0; max-width: 80ch; }
 .swatch { display: inline-block; width: 11px; height: 11px; border-radius: 3px; margin-right: 6px; }

@@ -1,0 +1,205 @@
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import { ConfigError, LABEL_CONVENTIONS, type LabelConventionName, SITE_STYLES } from '@voxnorm/data'
+import type { Command } from '../command.ts'
+import { listFlag, numberFlag, textFlag } from '../command-line.ts'
+import { parseConfig } from '../config/read-config.ts'
+import type { Config } from '../config/schema.ts'
+import { type OpenDevice, openDevice } from '../device.ts'
+import { EXIT } from '../exit-codes.ts'
+import { duration, type Log } from '../progress.ts'
+import {
+  type Cast,
+  distinctRuns,
+  EXPERIMENTS,
+  obstacle,
+  readExperiments,
+  runsOf,
+} from '../reproduction/experiments.ts'
+import { findings } from '../reproduction/findings.ts'
+import { performRuns } from '../reproduction/perform-runs.ts'
+import { type Budget, planBudget, readBudget } from '../reproduction/scale.ts'
+import { cachedLoader, openCohort } from '../reproduction/subjects.ts'
+import { examinedRun } from '../reproduction/trust-rows.ts'
+import { windowCounter } from '../reproduction/window-counts.ts'
+import { type Beginning, openWorkspace } from '../reproduction/workspace.ts'
+import { writeResults } from '../reproduction/write-results.ts'
+import { listenForStop, type StopRequest } from '../stop-request.ts'
+import { writePhantom } from '../synthesis/write-phantom.ts'
+
+/** The phantom that stands in for data: two adult scanners as the pair, infants as the third site. */
+const PHANTOM_SITES = ['adult', 'adult-bright', 'infant'] as const
+const PHANTOM_SUBJECTS = 8
+
+/** `voxnorm reproduce`: the paper's experiments on any data, our numbers beside the published ones. */
+export const reproduce: Command = {
+  name: 'reproduce',
+  configurable: true,
+  summary: "Repeats the paper's experiments; our numbers beside the published ones.",
+  usage: 'reproduce EXPERIMENT… -o DIR [flags]',
+  positionals: { name: 'EXPERIMENT', minimum: 1, maximum: 9 },
+  flags: [
+    {
+      name: 'output',
+      short: 'o',
+      kind: 'text',
+      value: 'DIR',
+      required: true,
+      help: 'folder; goes on where it stopped',
+    },
+    {
+      name: 'data',
+      kind: 'list',
+      value: 'DATA',
+      help: 'table or folder, or NAME=PATH for each site (a phantom)',
+    },
+    { name: 'sites', kind: 'text', value: 'A,B,…', help: 'sites in order; the first two are the pair' },
+    { name: 'labels', kind: 'text', value: 'NAME', help: 'label convention of the data (bids)' },
+    { name: 'budget', kind: 'text', value: 'TIME', help: '20m (default), 2h, full: how long all may take' },
+    { name: 'seeds', kind: 'integer', value: 'N', help: 'repeat every training with N seeds (1)' },
+  ],
+  example: 'voxnorm reproduce all --budget 20m -o reproduction',
+  async run({ arguments: parsed, log, words }) {
+    const folder = textFlag(parsed, 'output')!
+    const experiments = readExperiments(parsed.positionals)
+    const budgetWord = textFlag(parsed, 'budget') ?? '20m'
+    const seconds = readBudget(budgetWord)
+    const seed = numberFlag(parsed, 'seed') ?? 42
+    const seeds = numberFlag(parsed, 'seeds') ?? 1
+    if (seeds < 1) throw new ConfigError('--seeds must be 1 or more.')
+    const set = listFlag(parsed, 'set')
+    const labels = readLabels(textFlag(parsed, 'labels'))
+    const stop = listenForStop((signal) =>
+      log.warning('stop', `${signal}: stopping as soon as everything is saved`),
+    )
+    let device: OpenDevice | undefined
+    try {
+      const given = listFlag(parsed, 'data')
+      const phantom = path.join(folder, 'data')
+      const data = given.length > 0 ? given : [path.join(phantom, 'dataset.tsv')]
+      device = await openDevice(textFlag(parsed, 'device'))
+      const beginning: Omit<Beginning, 'sites'> = {
+        version: 1,
+        data: given,
+        labels: labels ?? 'as the data says',
+        seed,
+        budget: budgetWord,
+        set,
+        adapter: device.name,
+      }
+      if (given.length === 0 && !existsSync(data[0]!)) await makePhantom(phantom, seed, log, stop)
+      const cohort = await openCohort({ data, labels, sites: textFlag(parsed, 'sites')?.split(','), seed })
+      const workspace = openWorkspace(folder, { ...beginning, sites: cohort.sites })
+      for (const warning of cohort.warnings) log.warning('data', warning)
+      const cast: Cast = {
+        sites: cohort.sites,
+        modalities: cohort.modalities,
+        seeds: Array.from({ length: seeds }, (_, index) => seed + index),
+      }
+      const played = experiments.filter((experiment) => {
+        const reason = obstacle(experiment, cast)
+        if (reason !== undefined) log.warning('left out', reason)
+        return reason === undefined
+      })
+      const runs = distinctRuns(played.flatMap((experiment) => runsOf(experiment, cast)))
+      const load = cachedLoader()
+      const settings = (config: Config) => withSettings(config, data[0]!, labels, set)
+      log.info('device', `reproducing ${played.join(', ')} on ${device.description}`)
+      const budget =
+        workspace.plan?.budget ??
+        (await planBudget(
+          device.runtime,
+          seconds,
+          { runs, windowsOf: await windowCounter(cohort, load) },
+          settings,
+        ))
+      const begun = { ...beginning, sites: cohort.sites }
+      // The page goes on showing what earlier calls made in this folder.
+      const shown = EXPERIMENTS.filter(
+        (name) => played.includes(name) || workspace.plan?.experiments.includes(name),
+      )
+      workspace.writePlan({ beginning: workspace.plan?.beginning ?? begun, budget, experiments: shown })
+      sayBudget(budget, runs.length, log)
+      const examined = played.includes('trust') ? [examinedRun(cast)] : []
+      const began = performance.now()
+      await performRuns({ cohort, budget, workspace, device, load, log, stop, words }, runs, examined)
+      const results = await writeResults(workspace, {
+        experiments: shown,
+        cast,
+        cohort,
+        budget,
+        beginning: begun,
+      })
+      const page = path.join(folder, 'report.html')
+      const found = findings(results)
+      const text = [
+        ...found.map(
+          ({ experiment, verdict, sentence }) => `${experiment.padEnd(8)}${verdict.padEnd(9)}${sentence}`,
+        ),
+        `${runs.length} trainings in ${duration((performance.now() - began) / 1000)} (those finished before not counted)`,
+        `open ${page}`,
+      ].join('\n')
+      return {
+        exitCode: EXIT.done,
+        document: { output: folder, report: page, findings: found, ...results },
+        text,
+      }
+    } finally {
+      stop.release()
+      device?.close()
+    }
+  },
+}
+
+async function makePhantom(folder: string, seed: number, log: Log, stop: StopRequest): Promise<void> {
+  log.info('phantom', `no --data: making a phantom of ${PHANTOM_SITES.join(', ')}`)
+  await writePhantom(
+    folder,
+    {
+      styles: PHANTOM_SITES.map((name) => SITE_STYLES[name]),
+      subjectsPerSite: PHANTOM_SUBJECTS,
+      shape: [72, 84, 64],
+      voxelSize: 2,
+      modalities: ['T1w', 'T2w'],
+      seed,
+    },
+    log,
+    stop,
+  )
+}
+
+function readLabels(name: string | undefined): LabelConventionName | undefined {
+  if (name === undefined) return undefined
+  const known = LABEL_CONVENTIONS.find((one) => one === name)
+  if (known !== undefined) return known
+  throw new ConfigError(`there is no label convention "${name}".`, {
+    fix: `use one of ${LABEL_CONVENTIONS.join(', ')}`,
+  })
+}
+
+/** The settings of a scale with the place of the data and what `--set` overrides, checked like a file's. */
+function withSettings(
+  config: Config,
+  table: string,
+  labels: LabelConventionName | undefined,
+  set: readonly string[],
+): Config {
+  const base = { ...config, data: { ...config.data, table, ...(labels === undefined ? {} : { labels }) } }
+  return parseConfig(JSON.stringify(base), 'the scale of the budget', { set: [...set] })
+}
+
+function sayBudget({ scale, iterations, secondsPerIteration }: Budget, runs: number, log: Log): void {
+  const times = Object.entries(secondsPerIteration).map(
+    ([approach, time]) => `${approach} ${time.toPrecision(2)} s`,
+  )
+  const length =
+    iterations === undefined
+      ? `${scale.config.train.epochs} epochs each`
+      : `${scale.config.train.epochs * Number(scale.config.train.iterationsPerEpoch)} iterations each`
+  const { base } = scale.config.model
+  const { patch, voxelSize } = scale.config.data
+  log.info(
+    'budget',
+    `${runs} trainings at scale ${scale.name} (width ${base}, patches of ${patch}³, ${voxelSize} mm), ${length}${times.length > 0 ? `; an iteration takes: ${times.join(', ')}` : ''}`,
+  )
+}

@@ -1,0 +1,112 @@
+import { bootstrapInterval, deviationOf, meanOf } from '@voxnorm/data'
+import type { TISSUES } from '../evaluation/segmentation.ts'
+import { keyOf, type Run } from './experiments.ts'
+import type { TissueValues } from './published.ts'
+import type { MeasuredSubject, Measurement } from './records.ts'
+
+/** What was measured, by the run; runs that an interrupted reproduction lacks are undefined. */
+export type Measured = (run: Run) => Measurement | undefined
+
+/** A value of each tissue with the spread that it has. */
+export interface Score extends TissueValues {
+  /** Standard deviation of the mean over the seeds; NaN for a single one. */
+  readonly seedDeviation: number
+  /** 95 % bootstrap interval of the mean over the subjects; NaN for a single one. */
+  readonly low: number
+  readonly high: number
+  readonly subjects: number
+}
+
+/** Columns of `segmentation.tsv` that are averaged. */
+export type ScoreName = 'dice' | 'hd' | 'hd95' | 'mhd' | 'assd'
+
+/**
+ * Means over the subjects of some sites, the sites with equal weight (method.md §5.1: over test subjects, then over data
+ * sets). Seeds are averaged within a subject first, so that the interval speaks of people and not of repetitions. NaN
+ * distances, of a tissue that is missing in one of the maps, are left out.
+ */
+export function scoreOf(
+  measurements: readonly Measurement[],
+  name: ScoreName,
+  sites: readonly string[],
+): Score {
+  const perSeed = measurements.map(({ subjects }) => siteMean(subjects, name, sites))
+  const tissue = (label: (typeof TISSUES)[number]) => meanOf(perSeed.map((values) => values[label]))
+  const people = subjectMeans(measurements, name, sites)
+  const { low, high } =
+    people.length < 2
+      ? { low: Number.NaN, high: Number.NaN }
+      : bootstrapInterval(
+          people.map(({ value }) => value),
+          { seed: 1 },
+        )
+  const [CSF, GM, WM] = [tissue('CSF'), tissue('GM'), tissue('WM')]
+  return {
+    CSF,
+    GM,
+    WM,
+    mean: meanOf([CSF, GM, WM]),
+    seedDeviation: deviationOf(perSeed.map((values) => meanOf(Object.values(values)))),
+    low,
+    high,
+    subjects: people.length,
+  }
+}
+
+/** The mean of the tissues for every test subject, over the seeds. */
+export function subjectMeans(
+  measurements: readonly Measurement[],
+  name: ScoreName,
+  sites: readonly string[],
+): { readonly who: string; readonly value: number }[] {
+  const values = new Map<string, number[]>()
+  for (const { subjects } of measurements) {
+    for (const { site, participant, scores } of subjects) {
+      if (!sites.includes(site)) continue
+      const who = `${site}/${participant}`
+      const known = scores.map((row) => row[name]).filter((value) => !Number.isNaN(value))
+      values.set(who, [...(values.get(who) ?? []), meanOf(known)])
+    }
+  }
+  return [...values].map(([who, list]) => ({ who, value: meanOf(list) }))
+}
+
+function siteMean(subjects: readonly MeasuredSubject[], name: ScoreName, sites: readonly string[]) {
+  const ofTissue = (label: (typeof TISSUES)[number]) => {
+    const bySite = sites.map((site) => {
+      const own = subjects.filter((subject) => subject.site === site)
+      const rows = own.flatMap(({ scores }) => scores.filter((row) => row.label === label))
+      return meanOf(rows.map((row) => row[name]).filter((value) => !Number.isNaN(value)))
+    })
+    return meanOf(bySite.filter((value) => !Number.isNaN(value)))
+  }
+  return { CSF: ofTissue('CSF'), GM: ofTissue('GM'), WM: ofTissue('WM') }
+}
+
+/** The measurements of runs that differ in their seed only; empty while one is missing. */
+export function allSeeds(measured: Measured, runs: readonly Run[]): Measurement[] {
+  const found = runs.map((run) => measured(run))
+  return found.every((one) => one !== undefined) ? found : []
+}
+
+/** A number of every seed's measurement, averaged. */
+export const meanOver = (
+  measurements: readonly Measurement[],
+  pick: (measurement: Measurement) => number,
+): number => meanOf(measurements.map(pick))
+
+/** The row of `harmonization.tsv` for all sites at once. */
+export function harmonizationOf(
+  { harmonization, run }: Measurement,
+  measure: string,
+  tissue: string,
+): { readonly raw: number; readonly normalized: number } {
+  const rows = harmonization.filter((row) => row.measure === measure && row.tissue === tissue)
+  const all = rows.filter(({ site_a }) => site_a === 'all')
+  const used = all.length > 0 ? all : rows
+  if (used.length === 0) throw new RangeError(`${keyOf(run)} was not measured for ${measure} of ${tissue}`)
+  return {
+    raw: meanOf(used.map(({ raw }) => raw)),
+    normalized: meanOf(used.map(({ normalized }) => normalized)),
+  }
+}

@@ -1,0 +1,45 @@
+import { lesionRetention, type PreparedSubject, plantLesions, type Shape3, voxelSizes } from '@voxnorm/data'
+import type { Examination } from './records.ts'
+import type { TrainedModel } from './trained-model.ts'
+
+/**
+ * Normalises a test subject twice, and once with planted lesions (users.md §4, items 9 and 11). `prepared` has one
+ * channel and labels.
+ */
+export async function examine(
+  model: TrainedModel,
+  prepared: PreparedSubject,
+  seed: number,
+): Promise<Examination['subjects'][number]> {
+  const { image, mask, label } = prepared
+  const [depth, height, width] = prepared.shape
+  const shape: Shape3 = [width, height, depth]
+  const spacing = voxelSizes(prepared.affine)
+  const once = (await model.predict(prepared)).normalized
+  const twice = (await model.predict({ ...prepared, image: Float32Array.from(once) })).normalized
+  const planted = plantLesions(image, mask, label!, shape, spacing, { seed })
+  const changed = (await model.predict({ ...prepared, image: Float32Array.from(planted.image) })).normalized
+  const { retention, invented } = lesionRetention(
+    { clean: image, planted: planted.image },
+    { clean: once, planted: changed },
+    planted.lesions,
+    mask,
+    shape,
+    spacing,
+  )
+  return {
+    participant: prepared.id,
+    site: prepared.site,
+    idempotence: distance(twice, once, mask) / distance(once, image, mask),
+    lesionRetention: retention,
+    invented,
+  }
+}
+
+function distance(a: Float32Array, b: Float32Array, mask: Uint8Array): number {
+  let squares = 0
+  for (let voxel = 0; voxel < mask.length; voxel++) {
+    if (mask[voxel]! > 0) squares += (a[voxel]! - b[voxel]!) ** 2
+  }
+  return Math.sqrt(squares)
+}

@@ -1,0 +1,201 @@
+import { ConfigError } from '@voxnorm/data'
+import type { Config } from '../config/schema.ts'
+import { PAPER_LAMBDA, TABLE7 } from './published.ts'
+
+/** What can be reproduced: the paper's tables with their figures, the comparison of adversarial terms, and trust. */
+export const EXPERIMENTS = [
+  'table2',
+  'table3',
+  'table4',
+  'table5',
+  'table6',
+  'table7',
+  'game',
+  'trust',
+] as const
+
+/** The name of an experiment. */
+export type Experiment = (typeof EXPERIMENTS)[number]
+
+/** A way to make images alike before or while they are segmented; the last two are classical. */
+export type Approach = 'baseline' | 'standardization' | 'preprocessor' | 'ours' | 'nyul' | 'white-stripe'
+
+/** The adversarial terms that are compared: the paper's first. */
+export const TERMS = ['minimax', 'non-saturating', 'others', 'confusion'] as const
+export type Term = (typeof TERMS)[number]
+
+/** One training. Equal runs of different experiments are trained once. */
+export interface Run {
+  readonly approach: Approach
+  /** Sites that it learns from. */
+  readonly sites: readonly string[]
+  readonly modalities: readonly string[]
+  /** As the paper counts it; 0 without a discriminator. */
+  readonly lambda: number
+  readonly term: Term
+  /** Whether half of the patches are degraded by a bias field (section 3.5 of the paper). */
+  readonly biased: boolean
+  readonly seed: number
+}
+
+/** The sites of a reproduction by what they stand for, and what else the experiments depend on. */
+export interface Cast {
+  /** In the order of their roles: the first two are the pair of "dual", all together are "multi". */
+  readonly sites: readonly string[]
+  /** What every subject has; the first alone is used but for Table 5. */
+  readonly modalities: readonly string[]
+  readonly seeds: readonly number[]
+}
+
+/** Settings of Tables 3 and 4. */
+export type Setting = 'dual' | 'multi'
+
+export const APPROACHES_OF_TABLE3 = [
+  'standardization',
+  'nyul',
+  'white-stripe',
+  'preprocessor',
+  'ours',
+] as const satisfies readonly Approach[]
+
+/** Reads the words after `reproduce`. Throws ConfigError for a word that is no experiment. */
+export function readExperiments(words: readonly string[]): Experiment[] {
+  const unknown = words.find((word) => word !== 'all' && !EXPERIMENTS.some((name) => name === word))
+  if (unknown !== undefined) {
+    throw new ConfigError(`there is no experiment "${unknown}".`, {
+      fix: `use some of ${EXPERIMENTS.join(', ')}, or all`,
+    })
+  }
+  return EXPERIMENTS.filter((name) => words.includes('all') || words.includes(name))
+}
+
+/** Whether the cast can play an experiment, else the reason why not as a sentence. */
+export function obstacle(experiment: Experiment, { modalities }: Cast): string | undefined {
+  if (experiment !== 'table5' || modalities.length > 1) return undefined
+  return `Table 5 compares one modality with two, but only ${modalities.join(', ')} exists for every subject of the first two sites.`
+}
+
+/** The settings that there are sites for. */
+export const settingsOf = ({ sites }: Cast): readonly Setting[] =>
+  sites.length > 2 ? ['dual', 'multi'] : ['dual']
+
+/** The sites of a setting. */
+export const sitesOfSetting = ({ sites }: Cast, setting: Setting): readonly string[] =>
+  setting === 'dual' ? sites.slice(0, 2) : sites
+
+/** A run of the first modality with the paper's λ, but for what is given. */
+export const runOf = (
+  cast: Cast,
+  approach: Approach,
+  sites: readonly string[],
+  seed: number,
+  other: Partial<Run> = {},
+): Run => ({
+  approach,
+  sites,
+  modalities: cast.modalities.slice(0, 1),
+  lambda: approach === 'ours' ? PAPER_LAMBDA : 0,
+  term: 'minimax',
+  biased: false,
+  seed,
+  ...other,
+})
+
+/** All sites but one: what leave-one-site-out learns from. */
+export const othersThan = ({ sites }: Cast, site: string): readonly string[] =>
+  sites.filter((other) => other !== site)
+
+/**
+ * The approach that leave-one-site-out is done with: a single remaining site gives a discriminator nothing to tell apart,
+ * so with two sites it is the generator without one.
+ */
+export const approachOfHoldout = ({ sites }: Cast): Approach => (sites.length > 2 ? 'ours' : 'preprocessor')
+
+/**
+ * Sites whose test subjects a run is measured on: its own, and for runs that show how well a method transfers (a
+ * segmenter alone; everything that leaves out a single site of several) the others, too.
+ */
+export function testedSites(run: Run, sites: readonly string[]): readonly string[] {
+  const plain = run.modalities.length === 1 && !run.biased && run.term === 'minimax'
+  const heldOut = run.sites.length === sites.length - 1 && plain
+  return run.approach === 'baseline' || heldOut ? sites : run.sites
+}
+
+/** The runs that an experiment needs (method.md §6), with those that it shares with others. */
+export const runsOf = (experiment: Experiment, cast: Cast): Run[] =>
+  cast.seeds.flatMap((seed) =>
+    RUNS[experiment](cast, (approach, sites, other) => runOf(cast, approach, sites, seed, other)),
+  )
+
+type MakeRun = (approach: Approach, sites: readonly string[], other?: Partial<Run>) => Run
+
+const pairOf = (cast: Cast) => sitesOfSetting(cast, 'dual')
+
+const RUNS: Readonly<Record<Experiment, (cast: Cast, run: MakeRun) => Run[]>> = {
+  table2: ({ sites }, run) => sites.map((site) => run('baseline', [site])),
+  table3: (cast, run) =>
+    settingsOf(cast).flatMap((setting) =>
+      APPROACHES_OF_TABLE3.map((approach) => run(approach, sitesOfSetting(cast, setting))),
+    ),
+  table4: (cast, run) =>
+    settingsOf(cast).flatMap((setting) =>
+      (['preprocessor', 'ours'] as const).map((approach) => run(approach, sitesOfSetting(cast, setting))),
+    ),
+  table5: (cast, run) => [
+    run('ours', pairOf(cast)),
+    run('ours', pairOf(cast), { modalities: cast.modalities.slice(0, 2) }),
+  ],
+  table6: (cast, run) => [run('ours', pairOf(cast), { biased: true })],
+  table7: (cast, run) => TABLE7.map(({ lambda }) => run('ours', pairOf(cast), { lambda })),
+  game: (cast, run) => [
+    run('preprocessor', pairOf(cast)),
+    ...TERMS.map((term) => run('ours', pairOf(cast), { term })),
+  ],
+  trust: (cast, run) => [
+    run('ours', cast.sites),
+    ...cast.sites.map((site) => run(approachOfHoldout(cast), othersThan(cast, site))),
+  ],
+}
+
+/** A name for a run that is the same for equal runs and can be a folder. */
+export function keyOf({ approach, sites, modalities, lambda, term, biased, seed }: Run): string {
+  const parts = [
+    approach,
+    sites.join('+'),
+    ...(modalities.length > 1 ? [modalities.join('+')] : []),
+    ...(approach === 'ours' && lambda !== PAPER_LAMBDA ? [`lambda-${lambda}`] : []),
+    ...(term === 'minimax' ? [] : [term]),
+    ...(biased ? ['bias-field'] : []),
+    `seed-${seed}`,
+  ]
+  return parts.join('_').replaceAll(/[^\w.+-]/g, '-')
+}
+
+/** Runs without repetitions, in the order in which they are first needed. */
+export function distinctRuns(runs: readonly Run[]): Run[] {
+  return [...new Map(runs.map((run) => [keyOf(run), run])).values()]
+}
+
+/** The settings of one run: those of the scale with what makes the run what it is. */
+export function configOfRun(run: Run, scale: Config, lambdaFactor: number): Config {
+  const method =
+    run.approach === 'ours'
+      ? 'adversarial'
+      : run.approach === 'nyul' || run.approach === 'white-stripe'
+        ? 'baseline'
+        : run.approach
+  const scaling =
+    run.approach === 'standardization'
+      ? 'zscore'
+      : run.approach === 'nyul' || run.approach === 'white-stripe'
+        ? run.approach
+        : scale.data.scaling
+  return {
+    ...scale,
+    seed: run.seed,
+    data: { ...scale.data, modalities: [...run.modalities], scaling },
+    loss: { ...scale.loss, lambda: run.lambda * lambdaFactor, adversarial: run.term },
+    train: { ...scale.train, method },
+    augment: { biasField: { probability: run.biased ? 0.5 : 0, alpha: [0, 1] } },
+  }
+}

@@ -1,0 +1,134 @@
+import path from 'node:path'
+import {
+  type AssignedSubject,
+  assertSameGrid,
+  calibration,
+  intensityHistogram,
+  type LabelVolume,
+  labelConvention,
+  type NamedVolume,
+  type Shape3,
+  scaleIntensities,
+  toInternal,
+} from '@voxnorm/data'
+import { readVolumeFile } from '@voxnorm/data/node'
+import { collectIntensities, type SubjectIntensities } from '../evaluation/harmonization.ts'
+import { scoreSegmentation, TISSUES, type Tissue } from '../evaluation/segmentation.ts'
+import { predictSubject, type SubjectPrediction } from '../prediction/predict-subject.ts'
+import { assess } from '../prediction/trust.ts'
+import type { BeforeAfterCounts, MeasuredSubject, Plane } from './records.ts'
+import type { TrainedModel } from './trained-model.ts'
+
+const TISSUE_BINS = 64
+/** What the authors' script used for the divergence of Table 4. */
+const WHOLE_BINS = 256
+/** Share of the brain's height at which planes are shown. */
+const PLANE_AT = 0.5
+
+/** A measured subject, with the intensities that the comparison of sites needs of all of them at once. */
+export interface MeasuredVolume {
+  readonly measured: MeasuredSubject
+  readonly intensities: SubjectIntensities
+}
+
+/** Predicts a test subject, and compares labels and intensities on the grid of its files (method.md §5.1 to §5.3). */
+export async function measureVolume(model: TrainedModel, subject: AssignedSubject): Promise<MeasuredVolume> {
+  const { images, mask, reference } = await readSubject(subject, model)
+  const { scaling, voxelSize, standardScale } = model.config
+  const prediction = await predictSubject(
+    subject.id,
+    images,
+    mask,
+    { grid: 'model', scaling, voxelSize, ...(standardScale && { standardScale }) },
+    (prepared) => model.predict(prepared),
+  )
+  const { volume } = images[0]!
+  const brain = Uint8Array.from((mask?.volume ?? volume).data, (value) => (value > 0 ? 1 : 0))
+  const raw = scaleIntensities(volume.data, brain, 'max', images[0]!.file)
+  const normalized = prediction.normalized[0]!.data
+  const files = { predictionFile: subject.label!, referenceFile: subject.label! }
+  const { rows } = scoreSegmentation(
+    { id: subject.id, site: subject.site, ...files },
+    prediction.labels,
+    reference,
+  )
+  const { trust } = assess(prediction.prepared, prediction.output, {
+    modalities: model.config.modalities,
+    windows: model.windows,
+    normalized: model.normalizes,
+    ...(model.intensityReference && { intensityReference: model.intensityReference }),
+  })
+  const both = (count: (values: Float32Array) => Float64Array): BeforeAfterCounts => ({
+    raw: Array.from(count(raw)),
+    normalized: Array.from(count(normalized)),
+  })
+  const tissueCounts = (label: number) => {
+    const inside = reference.data.map((value, voxel) => (value === label && brain[voxel]! > 0 ? 1 : 0))
+    return both((values) => intensityHistogram(values, { bins: TISSUE_BINS, range: [0, 1], mask: inside }))
+  }
+  const tissues = Object.fromEntries(
+    TISSUES.map((tissue, index) => [tissue, tissueCounts(index + 1)]),
+  ) as Record<Tissue, BeforeAfterCounts>
+  return {
+    measured: {
+      participant: subject.id,
+      site: subject.site,
+      scores: rows,
+      tissues,
+      whole: both((values) => intensityHistogram(values, { bins: WHOLE_BINS, range: [0, 1] })),
+      trust,
+      calibration: calibration(interleaved(prediction), reference.data, brain),
+      plane: {
+        reference: axialPlane(reference.data, brain, reference.shape),
+        prediction: axialPlane(prediction.labels.data, brain, reference.shape),
+      },
+    },
+    intensities: collectIntensities(subject.site, raw, normalized, brain, reference.data),
+  }
+}
+
+/** The files of a subject as stored; the label in internal classes. */
+async function readSubject(subject: AssignedSubject, { config }: TrainedModel) {
+  const read = async (file: string): Promise<NamedVolume> => ({ file, volume: await readVolumeFile(file) })
+  const images: NamedVolume[] = []
+  for (const modality of config.modalities) images.push(await read(subject.images[modality]!))
+  const mask = subject.mask === undefined ? undefined : await read(subject.mask)
+  const label = await read(subject.label!)
+  assertSameGrid(images[0]!.volume, label.volume, images[0]!.file, label.file)
+  const convention = labelConvention(subject.labels ?? 'bids')
+  const reference: LabelVolume = {
+    ...label.volume,
+    data: toInternal(label.volume.data, convention, path.basename(label.file)),
+  }
+  return { images, mask, reference }
+}
+
+/** Probabilities of all classes voxel by voxel, as {@link calibration} takes them. */
+function interleaved({ probabilities }: SubjectPrediction): Float32Array {
+  const classes = probabilities.length
+  const values = new Float32Array(probabilities[0]!.data.length * classes)
+  for (const [label, { data }] of probabilities.entries()) {
+    for (let voxel = 0; voxel < data.length; voxel++) values[voxel * classes + label] = data[voxel]!
+  }
+  return values
+}
+
+/** The axial plane in the middle of the brain, cropped to it, front up; the third axis is taken for the axial one. */
+export function axialPlane(values: ArrayLike<number>, mask: ArrayLike<number>, [nx, ny, nz]: Shape3): Plane {
+  const low = [nx, ny, nz]
+  const high = [-1, -1, -1]
+  for (let voxel = 0; voxel < mask.length; voxel++) {
+    if (!mask[voxel]) continue
+    const position = [voxel % nx, Math.floor(voxel / nx) % ny, Math.floor(voxel / (nx * ny))]
+    for (let axis = 0; axis < 3; axis++) {
+      low[axis] = Math.min(low[axis]!, position[axis]!)
+      high[axis] = Math.max(high[axis]!, position[axis]!)
+    }
+  }
+  const z = Math.round(low[2]! + PLANE_AT * (high[2]! - low[2]!))
+  const plane: number[] = []
+  for (let y = high[1]!; y >= low[1]!; y--) {
+    for (let x = low[0]!; x <= high[0]!; x++) plane.push(values[x + nx * (y + ny * z)]!)
+  }
+  return { width: high[0]! - low[0]! + 1, height: high[1]! - low[1]! + 1, values: plane }
+}

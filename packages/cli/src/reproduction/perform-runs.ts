@@ -1,0 +1,196 @@
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import { type AssignedSubject, ConfigError, type PreparedSubject, type Split, sitesOf } from '@voxnorm/data'
+import type { loadSubject } from '@voxnorm/data/node'
+import type { Config } from '../config/schema.ts'
+import type { OpenDevice } from '../device.ts'
+import { harmonizationRows } from '../evaluation/harmonization.ts'
+import type { Log } from '../progress.ts'
+import { readMetrics } from '../run-directory.ts'
+import type { StopRequest } from '../stop-request.ts'
+import { loadRun, type RunPlan } from '../training/prepare-run.ts'
+import { readCheckpoint, trainRun } from '../training/train-run.ts'
+import { examine } from './examine.ts'
+import { keyOf, type Run, testedSites } from './experiments.ts'
+import { measureBias } from './measure-bias.ts'
+import { measurePatches } from './measure-patches.ts'
+import { measureVolume } from './measure-volumes.ts'
+import type { Examination, Measurement } from './records.ts'
+import { type Budget, settingsOfRun } from './scale.ts'
+import { type Cohort, subjectsOf } from './subjects.ts'
+import { openTrainedModel, type TrainedModel } from './trained-model.ts'
+import type { Workspace } from './workspace.ts'
+
+/** Subjects of a site and a split whose patches are looked at; more would say the same. */
+const PROBED_SUBJECTS = 10
+
+/** Everything that the runs of a reproduction share. */
+export interface Laboratory {
+  readonly cohort: Cohort
+  readonly budget: Budget
+  readonly workspace: Workspace
+  readonly device: OpenDevice
+  readonly load: typeof loadSubject
+  readonly log: Log
+  readonly stop: StopRequest
+  readonly words: readonly string[]
+}
+
+/**
+ * Trains and measures every run that is not measured yet, and examines those of `examined`. A run that was interrupted
+ * goes on from its checkpoint. Throws StoppedError after a stop signal, with everything finished so far on disk.
+ */
+export async function performRuns(
+  laboratory: Laboratory,
+  runs: readonly Run[],
+  examined: readonly Run[],
+): Promise<void> {
+  const { workspace, log, stop } = laboratory
+  const total = runs.length
+  for (const [index, run] of runs.entries()) {
+    const key = keyOf(run)
+    const told = () => stop.throwIfStopped(`${index} of ${total} trainings are done`)
+    const measured = workspace.readRecord<Measurement>('measurements', key) !== undefined
+    const wanted = examined.some((one) => keyOf(one) === key)
+    const complete = !wanted || workspace.readRecord<Examination>('examinations', key) !== undefined
+    if (measured && complete) continue
+    told()
+    log.info('run', `run ${index + 1} of ${total}: ${key}`)
+    const config = settingsOfRun(run, laboratory.budget)
+    if (!measured) await trainOnce(laboratory, run, config)
+    told()
+    const model = await openTrainedModel(
+      laboratory.device.runtime,
+      workspace.runFolder(key),
+      config.inference.stride,
+    )
+    try {
+      if (!measured)
+        workspace.writeRecord('measurements', key, await measure(laboratory, run, config, model, told))
+      if (!complete)
+        workspace.writeRecord('examinations', key, await examineRun(laboratory, run, config, model, told))
+    } finally {
+      model.dispose()
+    }
+  }
+}
+
+/** Trains a run into its folder, or what is left of it. */
+async function trainOnce(laboratory: Laboratory, run: Run, config: Config): Promise<void> {
+  const { workspace, device, load, log, stop, words } = laboratory
+  const folder = workspace.runFolder(keyOf(run))
+  const checkpoint = readCheckpoint(folder, config)
+  const plan = planOf(laboratory.cohort, run)
+  const data = await loadRun(config, plan, log, stop, load)
+  await trainRun({
+    written: config,
+    folder,
+    resume: existsSync(folder),
+    checkpoint,
+    plan,
+    data,
+    device,
+    log,
+    stop,
+    words,
+  })
+}
+
+/** The subjects of the cohort as a run sees them: those of other sites do not exist for it. */
+function planOf({ subjects }: Cohort, run: Run): RunPlan {
+  const own = subjects.filter(({ site }) => run.sites.includes(site))
+  const sites = sitesOf(own.filter(({ split }) => split === 'train'))
+  if (run.approach === 'ours' && sites.length < 2) {
+    throw new ConfigError(`the run ${keyOf(run)} needs training subjects of two sites.`)
+  }
+  return { sites, subjects: own, warnings: [] }
+}
+
+async function measure(
+  laboratory: Laboratory,
+  run: Run,
+  config: Config,
+  model: TrainedModel,
+  told: () => void,
+): Promise<Measurement> {
+  const { cohort, budget, workspace, device, log } = laboratory
+  const key = keyOf(run)
+  const tested = subjectsOf(cohort, testedSites(run, cohort.sites), 'test', budget.scale.testSubjects)
+  const volumes = []
+  for (const [index, subject] of tested.entries()) {
+    told()
+    log.progress({ what: 'measure', done: index, total: tested.length, unit: 'test subjects' })
+    volumes.push(await measureVolume(model, subject))
+  }
+  log.endProgress()
+  const seen = volumes.filter(({ measured }) => run.sites.includes(measured.site))
+  const prepared = (split: Split, perSite: number) =>
+    prepareAll(laboratory, config, model, subjectsOf(cohort, run.sites, split, perSite))
+  const patches = await measurePatches(
+    device.runtime,
+    model,
+    {
+      train: await prepared('train', PROBED_SUBJECTS),
+      validation: await prepared('validation', PROBED_SUBJECTS),
+      test: await prepared('test', PROBED_SUBJECTS),
+    },
+    { patchesPerSubject: budget.scale.probePatches, seed: cohort.seed },
+  )
+  const bias = []
+  for (const subject of run.biased ? await prepared('test', budget.scale.testSubjects) : []) {
+    bias.push(await measureBias(model, subject, told))
+  }
+  const metrics = readMetrics(path.join(workspace.runFolder(key), 'metrics.jsonl'))
+  return {
+    run,
+    iterations: metrics.at(-1)?.iteration ?? 0,
+    seconds: metrics.at(-1)?.time ?? 0,
+    adapter: device.name,
+    subjects: volumes.map(({ measured }) => measured),
+    harmonization: harmonizationRows(seen.map(({ intensities }) => intensities)),
+    patches,
+    bias,
+  }
+}
+
+async function examineRun(
+  laboratory: Laboratory,
+  run: Run,
+  config: Config,
+  model: TrainedModel,
+  told: () => void,
+): Promise<Examination> {
+  const { cohort, budget } = laboratory
+  const subjects: Examination['subjects'][number][] = []
+  const tested = subjectsOf(cohort, run.sites, 'test', budget.scale.testSubjects)
+  for (const prepared of await prepareAll(laboratory, config, model, tested)) {
+    told()
+    subjects.push(await examine(model, prepared, cohort.seed))
+  }
+  return { run, subjects }
+}
+
+/** Subjects on the grid of a model, in the intensities that it learnt from. */
+async function prepareAll(
+  { load }: Laboratory,
+  { data }: Config,
+  { config }: TrainedModel,
+  subjects: readonly AssignedSubject[],
+): Promise<PreparedSubject[]> {
+  const { modalities, voxelSize, labels } = data
+  const { scaling, standardScale } = config
+  const prepared: PreparedSubject[] = []
+  for (const subject of subjects) {
+    prepared.push(
+      await load(subject, {
+        scaling,
+        voxelSize,
+        modalities,
+        labels,
+        margin: 0,
+        ...(standardScale && { standardScale }),
+      }),
+    )
+  }
+  return prepared
+}

@@ -1,0 +1,142 @@
+import {
+  type AssignedSubject,
+  assignSplits,
+  ConfigError,
+  DataError,
+  type Dataset,
+  type LabelSpecification,
+  type PreparedSubject,
+  type Split,
+} from '@voxnorm/data'
+import { type LoadOptions, loadSubject, openDataset } from '@voxnorm/data/node'
+
+/** The subjects of a reproduction, all with labels, and the sites in the order of their roles. */
+export interface Cohort {
+  readonly sites: readonly string[]
+  readonly subjects: readonly AssignedSubject[]
+  /** Modalities that every subject of the first two sites has, in the order of the data. */
+  readonly modalities: readonly string[]
+  readonly warnings: readonly string[]
+  /** What the splits were drawn with. */
+  readonly seed: number
+}
+
+/** Which data a reproduction is done on. */
+export interface CohortOptions {
+  /** `PATH`, or `NAME=PATH` for a data set that counts as one site of that name. */
+  readonly data: readonly string[]
+  readonly labels: LabelSpecification | undefined
+  /** Names of the sites in the order of their roles; by default as they come in the data. */
+  readonly sites: readonly string[] | undefined
+  readonly seed: number
+}
+
+/**
+ * Opens the data sets and decides once who trains, validates and tests: all runs share these splits (method.md §4.7).
+ *
+ * Throws ConfigError for sites that are not there or too few, DataError for subjects without labels and for a site
+ * without a training or test subject.
+ */
+export async function openCohort(options: CohortOptions): Promise<Cohort> {
+  const opened: Dataset[] = []
+  for (const word of options.data) opened.push(await openNamed(word, options.labels))
+  const all = opened.flatMap(({ subjects }) => subjects)
+  const present = [...new Set(all.map(({ site }) => site))]
+  const sites = options.sites ?? present
+  const missing = sites.find((site) => !present.includes(site))
+  if (missing !== undefined) {
+    throw new ConfigError(`--sites names ${missing}, which is no site of the data.`, {
+      fix: `use some of ${present.join(', ')}`,
+    })
+  }
+  if (sites.length < 2) {
+    throw new ConfigError(`the experiments compare sites, but the data has only ${sites.join(', ')}.`, {
+      fix: 'give data of two sites or more, several data sets as --data NAME=PATH each',
+    })
+  }
+  const subjects = assignSplits(
+    all.filter(({ site }) => sites.includes(site)),
+    { seed: options.seed },
+  )
+  const unlabelled = subjects.find(({ label }) => label === undefined)
+  if (unlabelled !== undefined) {
+    throw new DataError(`the participant ${unlabelled.id} of site ${unlabelled.site} has no label map.`, {
+      fix: 'add the label map, or leave the participant out',
+    })
+  }
+  for (const site of sites) {
+    for (const split of ['train', 'test'] as const) {
+      if (subjects.some((subject) => subject.site === site && subject.split === split)) continue
+      throw new DataError(`the site ${site} has no ${split} subject.`, {
+        fix: 'give every site three subjects or more, or correct the column split',
+      })
+    }
+  }
+  const pair = subjects.filter(({ site }) => sites.slice(0, 2).includes(site))
+  const modalities = [...new Set(opened.flatMap((dataset) => dataset.modalities))].filter((modality) =>
+    pair.every(({ images }) => images[modality] !== undefined),
+  )
+  const first = modalities[0]
+  if (first === undefined) {
+    throw new DataError('the subjects of the first two sites share no modality.', {
+      fix: 'choose other sites with --sites',
+    })
+  }
+  const without = subjects.find(({ images }) => images[first] === undefined)
+  if (without !== undefined) {
+    throw new DataError(`the participant ${without.id} of site ${without.site} has no ${first} image.`, {
+      fix: 'add the image, or leave the site out with --sites',
+    })
+  }
+  return {
+    sites,
+    subjects,
+    modalities,
+    warnings: opened.flatMap(({ warnings }) => warnings),
+    seed: options.seed,
+  }
+}
+
+async function openNamed(word: string, labels: LabelSpecification | undefined): Promise<Dataset> {
+  const [, name, named] = /^([^=/\\]+)=(.+)$/.exec(word) ?? []
+  const dataset = await openDataset(named ?? word, {
+    ...(labels === undefined ? {} : { labels }),
+    ...(name === undefined ? {} : { site: name }),
+  })
+  if (name === undefined) return dataset
+  // A data set of many scanners, such as ABIDE, is one domain in the paper.
+  return { ...dataset, subjects: dataset.subjects.map((subject) => ({ ...subject, site: name })) }
+}
+
+/** The subjects of a split of some sites, the first few of each. */
+export function subjectsOf(
+  { subjects }: Cohort,
+  sites: readonly string[],
+  split: Split,
+  perSite: number,
+): AssignedSubject[] {
+  return sites.flatMap((site) =>
+    subjects.filter((subject) => subject.site === site && subject.split === split).slice(0, perSite),
+  )
+}
+
+/** More prepared subjects are not kept in memory but read again. */
+const CACHE_BYTES = 2 * 2 ** 30
+
+/** A {@link loadSubject} that keeps what it prepared, for runs that look at the same subjects. */
+export function cachedLoader(): typeof loadSubject {
+  const kept = new Map<string, PreparedSubject>()
+  let bytes = 0
+  return async (subject, options: LoadOptions) => {
+    const key = JSON.stringify([subject.site, subject.id, options])
+    const known = kept.get(key)
+    if (known !== undefined) return known
+    const prepared = await loadSubject(subject, options)
+    const size = prepared.image.byteLength + 2 * prepared.mask.byteLength
+    if (bytes + size <= CACHE_BYTES) {
+      kept.set(key, prepared)
+      bytes += size
+    }
+    return prepared
+  }
+}

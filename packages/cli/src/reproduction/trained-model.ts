@@ -1,0 +1,41 @@
+import path from 'node:path'
+import type { IntensityReference, PreparedSubject } from '@voxnorm/data'
+import { createPredictor, modelOf, type StoredModel } from '@voxnorm/models'
+import type { Runtime } from '@voxnorm/tensor'
+import { type ModelConfig, readModel } from '../model-file.ts'
+import { predictorOf, type Windows } from '../prediction/network.ts'
+import type { NetworkOutput } from '../prediction/predict-subject.ts'
+
+/** A model of a run on a device. */
+export interface TrainedModel {
+  readonly config: ModelConfig
+  readonly stored: StoredModel
+  readonly windows: Windows
+  /** Whether it has a generator. */
+  readonly normalizes: boolean
+  readonly intensityReference: IntensityReference | undefined
+  predict(prepared: PreparedSubject): Promise<NetworkOutput>
+  dispose(): void
+}
+
+/** Puts the model of a finished run folder on a device. */
+export async function openTrainedModel(
+  runtime: Runtime,
+  folder: string,
+  stride: number,
+): Promise<TrainedModel> {
+  const file = readModel(path.join(folder, 'model'))
+  const stored = modelOf(file, file.file)
+  const network = await createPredictor(runtime, stored)
+  const windows = { window: file.config.patch, stride }
+  const predict = predictorOf(network, windows)
+  return {
+    config: file.config,
+    stored,
+    windows,
+    normalizes: stored.names.includes('generator'),
+    intensityReference: file.intensityReference,
+    predict: (prepared) => predict(prepared, () => undefined),
+    dispose: () => network.dispose(),
+  }
+}

@@ -1,0 +1,176 @@
+import { bootstrapInterval, meanOf, STRUCTURE_LIMIT } from '@voxnorm/data'
+import { allSeeds, type Measured, scoreOf } from './aggregate.ts'
+import { approachOfHoldout, type Cast, othersThan, type Run, runOf } from './experiments.ts'
+import type { Examination, MeasuredSubject, Measurement } from './records.ts'
+import { seedsOf } from './tables.ts'
+
+/** One measure of trust at one site. */
+export interface TrustRow {
+  readonly measure: string
+  readonly site: string
+  readonly value: number
+  /** 95 % bootstrap interval of the mean over subjects; NaN for a single one. */
+  readonly low: number
+  readonly high: number
+  readonly subjects: number
+  /** What the value is if nothing is wrong. */
+  readonly ideal: string
+  readonly meaning: string
+}
+
+/** The run whose normalised images are examined: the method with all sites. */
+export const examinedRun = (cast: Cast): Run => runOf(cast, 'ours', cast.sites, cast.seeds[0]!)
+
+interface MeasureOfSubject {
+  readonly measure: string
+  readonly ideal: string
+  readonly meaning: string
+  readonly of: (subject: MeasuredSubject) => number | undefined
+}
+
+const tissueMean = (values: { CSF: number; GM: number; WM: number } | undefined, magnitude: boolean) =>
+  values && meanOf([values.CSF, values.GM, values.WM].map((value) => (magnitude ? Math.abs(value) : value)))
+
+const MEASURES: readonly MeasureOfSubject[] = [
+  {
+    measure: 'structure index',
+    ideal: `1, at least ${STRUCTURE_LIMIT}`,
+    meaning: 'share of the brain whose detail the input explains',
+    of: ({ trust }) => trust.structure?.structureIndex,
+  },
+  {
+    measure: 'structural similarity (SSIM)',
+    ideal: '1',
+    meaning: 'after the best monotone alignment of the intensities',
+    of: ({ trust }) => trust.structure?.ssim,
+  },
+  {
+    measure: 'edge F1',
+    ideal: '1',
+    meaning: 'edges that lie within a voxel of an edge of the other image',
+    of: ({ trust }) => trust.structure?.edgeF1,
+  },
+  {
+    measure: 'seam index',
+    ideal: '1',
+    meaning: 'steps at the borders of the windows, relative to the input',
+    of: ({ trust }) => trust.structure?.seamIndex,
+  },
+  {
+    measure: 'Dice of a classical segmenter, before and after',
+    ideal: '1',
+    meaning: 'an independent segmenter finds the same tissues in both images',
+    of: ({ trust }) => tissueMean(trust.classical.dice, false),
+  },
+  {
+    measure: 'volume change by a classical segmenter (%)',
+    ideal: '0',
+    meaning: 'mean magnitude over the tissues',
+    of: ({ trust }) => tissueMean(trust.classical.volumeChange, true),
+  },
+  {
+    measure: 'expected calibration error',
+    ideal: '0',
+    meaning: 'how far the probability of the chosen class is from how often it is right',
+    of: ({ calibration }) => calibration.ece,
+  },
+  {
+    measure: 'Brier score',
+    ideal: '0',
+    meaning: 'squared error of the probabilities',
+    of: ({ calibration }) => calibration.brier,
+  },
+]
+
+/** What the examined run does to the anatomy of its test subjects, site by site (users.md §4). */
+export function trustRows(cast: Cast, measured: Measured, examination: Examination | undefined): TrustRow[] {
+  const measurement = measured(examinedRun(cast))
+  if (measurement === undefined) return []
+  return cast.sites.flatMap((site) => [
+    ...MEASURES.flatMap(({ of, ...words }) =>
+      rowOf(
+        site,
+        words,
+        measurement.subjects
+          .filter((subject) => subject.site === site)
+          .flatMap((subject) => of(subject) ?? []),
+      ),
+    ),
+    ...examinedRows(site, examination),
+    ...holdoutRows(cast, measured, site),
+  ])
+}
+
+function examinedRows(site: string, examination: Examination | undefined): TrustRow[] {
+  const own = examination?.subjects.filter((subject) => subject.site === site) ?? []
+  return [
+    ...rowOf(
+      site,
+      {
+        measure: 'idempotence',
+        ideal: '0',
+        meaning: 'what normalising a second time changes, relative to the first',
+      },
+      own.map(({ idempotence }) => idempotence),
+    ),
+    ...rowOf(
+      site,
+      { measure: 'contrast of planted lesions', ideal: '1', meaning: 'share of their contrast that is left' },
+      own.flatMap(({ lesionRetention }) => lesionRetention),
+    ),
+    ...rowOf(
+      site,
+      {
+        measure: 'invented change',
+        ideal: '0',
+        meaning: 'share of the brain far from the planted lesions that changed with them',
+      },
+      own.map(({ invented }) => invented),
+    ),
+  ]
+}
+
+/** Leave one site out: how a model of the other sites does here, beside one that has seen the site. */
+function holdoutRows(cast: Cast, measured: Measured, site: string): TrustRow[] {
+  const runs = allSeeds(measured, seedsOf(cast, approachOfHoldout(cast), othersThan(cast, site)))
+  if (runs.length === 0) return []
+  const { mean, low, high, subjects } = scoreOf(runs, 'dice', [site])
+  const percentiles = percentilesAt(runs, site)
+  return [
+    {
+      measure: 'Dice when the site is left out of the training',
+      site,
+      value: mean,
+      low,
+      high,
+      subjects,
+      ideal: 'as in Table 3',
+      meaning: `trained on ${othersThan(cast, site).join(', ')}${approachOfHoldout(cast) === 'ours' ? '' : ', without discriminator'}`,
+    },
+    ...rowOf(
+      site,
+      {
+        measure: 'out-of-distribution percentile when left out',
+        ideal: 'high',
+        meaning: 'share of the training scans that are more usual than a scan of the unseen site',
+      },
+      percentiles,
+    ),
+  ]
+}
+
+const percentilesAt = (runs: readonly Measurement[], site: string): number[] =>
+  runs.flatMap(({ subjects }) =>
+    subjects.flatMap((subject) => (subject.site === site ? (subject.trust.likeness?.percentile ?? []) : [])),
+  )
+
+function rowOf(
+  site: string,
+  words: Pick<TrustRow, 'measure' | 'ideal' | 'meaning'>,
+  values: readonly number[],
+): TrustRow[] {
+  if (values.length === 0) return []
+  const interval =
+    values.length > 1 ? bootstrapInterval(values, { seed: 1 }) : { low: Number.NaN, high: Number.NaN }
+  return [{ ...words, site, value: meanOf(values), ...interval, subjects: values.length }]
+}

@@ -1,0 +1,44 @@
+import { windowCorners } from '@voxnorm/data'
+import type { loadSubject } from '@voxnorm/data/node'
+import type { Config } from '../config/schema.ts'
+import { type Run, testedSites } from './experiments.ts'
+import { type Cohort, subjectsOf } from './subjects.ts'
+
+/** Predictions of a biased run for each test subject: the original and four bias fields, besides the measured one. */
+const BIASED_PREDICTIONS = 6
+
+/**
+ * A function that counts the windows of all predictions that a run is measured by, from one test subject of each site.
+ */
+export async function windowCounter(
+  cohort: Cohort,
+  load: typeof loadSubject,
+): Promise<(run: Run, config: Config, testSubjects: number) => number> {
+  const voxelSize = 2
+  const brains = await Promise.all(
+    cohort.sites.map(async (site) => {
+      const [subject] = subjectsOf(cohort, [site], 'test', 1)
+      const { shape, mask } = await load(subject!, {
+        scaling: 'max',
+        voxelSize,
+        modalities: cohort.modalities.slice(0, 1),
+        margin: 0,
+      })
+      return { site, shape, mask }
+    }),
+  )
+  return (run, { data, inference }, testSubjects) => {
+    // Windows of the same size and distance in mm, whatever the voxels.
+    const inVoxels = (length: number) => Math.max(1, Math.round((length * data.voxelSize) / voxelSize))
+    const perSubject = (site: string) => {
+      const { shape, mask } = brains.find((brain) => brain.site === site)!
+      return windowCorners(shape, inVoxels(data.patch), inVoxels(inference.stride), mask).length
+    }
+    const repetitions = run.biased ? BIASED_PREDICTIONS : 1
+    return testedSites(run, cohort.sites).reduce(
+      (sum, site) =>
+        sum + repetitions * perSubject(site) * subjectsOf(cohort, [site], 'test', testSubjects).length,
+      0,
+    )
+  }
+}

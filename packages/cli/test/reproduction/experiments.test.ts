@@ -1,0 +1,107 @@
+import { ConfigError } from '@voxnorm/data'
+import { describe, expect, it } from 'vitest'
+import { PRESETS } from '../../src/config/presets.ts'
+import { configSchema } from '../../src/config/schema.ts'
+import {
+  configOfRun,
+  distinctRuns,
+  EXPERIMENTS,
+  keyOf,
+  obstacle,
+  readExperiments,
+  runsOf,
+  testedSites,
+} from '../../src/reproduction/experiments.ts'
+import { CAST } from './examples.ts'
+
+const keysOf = (...names: Parameters<typeof runsOf>[0][]) =>
+  distinctRuns(names.flatMap((name) => runsOf(name, CAST))).map(keyOf)
+
+describe('reading', () => {
+  it('takes names in any order, and all for everything', () => {
+    expect(readExperiments(['table7', 'table2'])).toEqual(['table2', 'table7'])
+    expect(readExperiments(['table3', 'all'])).toEqual(EXPERIMENTS)
+  })
+
+  it('names the known experiments for an unknown one', () => {
+    expect(() => readExperiments(['table8'])).toThrow(ConfigError)
+    expect(() => readExperiments(['table8'])).toThrow('there is no experiment "table8"')
+  })
+})
+
+describe('runs', () => {
+  it('are those of the paper', () => {
+    expect(keysOf('table2')).toEqual(['baseline_a_seed-7', 'baseline_b_seed-7', 'baseline_c_seed-7'])
+    expect(keysOf('table7')).toEqual([
+      'ours_a+b_lambda-0.1_seed-7',
+      'ours_a+b_seed-7',
+      'ours_a+b_lambda-5_seed-7',
+    ])
+    expect(keysOf('table6')).toEqual(['ours_a+b_bias-field_seed-7'])
+    expect(keysOf('table5')).toEqual(['ours_a+b_seed-7', 'ours_a+b_T1w+T2w_seed-7'])
+  })
+
+  it('are shared between experiments', () => {
+    const separate = EXPERIMENTS.flatMap((name) => runsOf(name, CAST))
+    const shared = distinctRuns(separate)
+    expect(shared.length).toBeLessThan(separate.length)
+    // Table 4 needs nothing that Table 3 has not trained.
+    expect(keysOf('table3', 'table4')).toEqual(keysOf('table3'))
+    expect(new Set(shared.map(keyOf)).size).toBe(shared.length)
+  })
+
+  it('leave one site out with the method of the paper where two sites remain, else without discriminator', () => {
+    expect(keysOf('trust')).toEqual([
+      'ours_a+b+c_seed-7',
+      'ours_b+c_seed-7',
+      'ours_a+c_seed-7',
+      'ours_a+b_seed-7',
+    ])
+    const pair = { ...CAST, sites: ['a', 'b'] }
+    expect(runsOf('trust', pair).map(keyOf)).toEqual([
+      'ours_a+b_seed-7',
+      'preprocessor_b_seed-7',
+      'preprocessor_a_seed-7',
+    ])
+  })
+
+  it('repeat for every seed', () => {
+    expect(runsOf('table6', { ...CAST, seeds: [1, 2, 3] }).map(({ seed }) => seed)).toEqual([1, 2, 3])
+  })
+
+  it('are tested abroad where that says how well they transfer', () => {
+    const [baseline] = runsOf('table2', CAST)
+    expect(testedSites(baseline!, CAST.sites)).toEqual(['a', 'b', 'c'])
+    const [biased] = runsOf('table6', CAST)
+    expect(testedSites(biased!, CAST.sites)).toEqual(['a', 'b'])
+    const heldOut = runsOf('trust', CAST).at(-1)!
+    expect(testedSites(heldOut, CAST.sites)).toEqual(['a', 'b', 'c'])
+  })
+
+  it('have names that can be folders', () => {
+    const [run] = runsOf('table2', { ...CAST, sites: ['St. Mary/ward 1', 'b'] })
+    expect(keyOf(run!)).toBe('baseline_St.-Mary-ward-1_seed-7')
+  })
+
+  it('have complete configs: the scale with the method, scaling and λ of the run', () => {
+    for (const run of EXPERIMENTS.flatMap((name) => runsOf(name, CAST))) {
+      const config = configOfRun(run, PRESETS.tiny, 0.25)
+      expect(configSchema.safeParse(config).success, keyOf(run)).toBe(true)
+      expect(config.loss.lambda).toBe(run.lambda * 0.25)
+      expect(config.seed).toBe(7)
+    }
+    const scalingOf = (approach: 'standardization' | 'nyul' | 'ours') => {
+      const run = runsOf('table3', CAST).find((one) => one.approach === approach)!
+      const { data, train } = configOfRun(run, PRESETS.tiny, 1)
+      return [train.method, data.scaling]
+    }
+    expect(scalingOf('standardization')).toEqual(['standardization', 'zscore'])
+    expect(scalingOf('nyul')).toEqual(['baseline', 'nyul'])
+    expect(scalingOf('ours')).toEqual(['adversarial', 'max'])
+  })
+})
+
+it('says why Table 5 cannot be played with a single modality', () => {
+  expect(obstacle('table5', CAST)).toBeUndefined()
+  expect(obstacle('table5', { ...CAST, modalities: ['T1w'] })).toContain('only T1w exists')
+})
