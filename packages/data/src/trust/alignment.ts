@@ -29,6 +29,7 @@ export function alignIntensities(
   const monotone = monotoneMap(before, after, mask)
   if (labels === undefined) return monotone
   const byTissue = tissueMap(before, after, mask, labels)
+  if (byTissue === undefined) return monotone
   return squaredResidual(byTissue, after, mask) < squaredResidual(monotone, after, mask) ? byTissue : monotone
 }
 
@@ -111,36 +112,84 @@ function interpolate(positions: Float64Array, heights: Float64Array, x: number):
   return heights[left]! + slope * (x - positions[left]!)
 }
 
-/** An affine map for each class, the least-squares line of `after` over `before`; constant where nothing varies. */
+/** Least share of the variance of `before` that labels must explain to be believed. */
+const LEAST_EXPLAINED = 0.55
+/** Log-likelihood ratio from which on the intensity of a voxel overrules its label: odds of 20 to 1. */
+const OVERRULING = 3
+
+/** The intensities of one class before, and its least-squares line of `after` over `before`. */
+interface TissueLine {
+  readonly count: number
+  readonly mean: number
+  readonly variance: number
+  readonly offset: number
+  readonly slope: number
+}
+
+/**
+ * An affine map for each class, or nothing where the labels do not describe `before`.
+ *
+ * Labels mostly come from `after`, and would explain away what was invented there: an invented tissue has its own label, and
+ * on average over the tissue the map is right. So they must explain half of the variance of `before`, which labels of another
+ * anatomy do not, and a voxel whose intensity speaks strongly for another class gets the map of that one.
+ */
 function tissueMap(
   before: Float32Array,
   after: Float32Array,
   mask: Uint8Array,
   labels: Uint8Array,
-): Float32Array {
-  const lines = CLASSES.map((_, label) => {
-    let count = 0
-    let meanX = 0
-    let meanY = 0
-    let squares = 0
-    let products = 0
-    for (let i = 0; i < mask.length; i++) {
-      if (!mask[i] || labels[i] !== label) continue
-      count++
-      const deltaX = before[i]! - meanX
-      meanX += deltaX / count
-      meanY += (after[i]! - meanY) / count
-      squares += deltaX * (before[i]! - meanX)
-      products += deltaX * (after[i]! - meanY)
-    }
-    const slope = squares > 0 ? products / squares : 0
-    return { slope, offset: meanY - slope * meanX }
-  })
+): Float32Array | undefined {
+  const lines = CLASSES.map((_, label) => tissueLine(before, after, mask, labels, label))
+  const voxels = lines.reduce((sum, line) => sum + line.count, 0)
+  const centre = lines.reduce((sum, line) => sum + line.count * line.mean, 0) / voxels
+  const within = lines.reduce((sum, line) => sum + line.count * line.variance, 0)
+  const between = lines.reduce((sum, line) => sum + line.count * (line.mean - centre) ** 2, 0)
+  if (!(between >= LEAST_EXPLAINED * (within + between))) return undefined
+
+  // Noise-free images have no variance within a tissue; a part of the whole keeps likelihoods finite.
+  const smallest = 1e-4 * ((within + between) / voxels)
   const aligned = new Float32Array(before.length)
   for (let i = 0; i < mask.length; i++) {
     if (!mask[i]) continue
-    const line = lines[labels[i]!]!
-    aligned[i] = line.offset + line.slope * before[i]!
+    let chosen = labels[i]!
+    let best = Number.NEGATIVE_INFINITY
+    for (let label = 0; label < lines.length; label++) {
+      const { count, mean, variance } = lines[label]!
+      if (count === 0) continue
+      const spread = Math.max(variance, smallest)
+      const likelihood = -0.5 * ((before[i]! - mean) ** 2 / spread + Math.log(spread))
+      const score = likelihood + (label === labels[i] ? OVERRULING : 0)
+      if (score <= best) continue
+      best = score
+      chosen = label
+    }
+    aligned[i] = lines[chosen]!.offset + lines[chosen]!.slope * before[i]!
   }
   return aligned
+}
+
+/** Moments of one class; the line is constant where `before` does not vary. */
+function tissueLine(
+  before: Float32Array,
+  after: Float32Array,
+  mask: Uint8Array,
+  labels: Uint8Array,
+  label: number,
+): TissueLine {
+  let count = 0
+  let mean = 0
+  let meanAfter = 0
+  let squares = 0
+  let products = 0
+  for (let i = 0; i < mask.length; i++) {
+    if (!mask[i] || labels[i] !== label) continue
+    count++
+    const delta = before[i]! - mean
+    mean += delta / count
+    meanAfter += (after[i]! - meanAfter) / count
+    squares += delta * (before[i]! - mean)
+    products += delta * (after[i]! - meanAfter)
+  }
+  const slope = squares > 0 ? products / squares : 0
+  return { count, mean, variance: count > 0 ? squares / count : 0, offset: meanAfter - slope * mean, slope }
 }

@@ -1,8 +1,9 @@
 import { DataError } from '../errors.ts'
 import { type Shape3, voxelCount } from '../image/volume.ts'
 import { sortedQuantile } from '../metrics/quantile.ts'
+import { brainBox } from './brain-box.ts'
 import { iteratedConditionalModes } from './conditional-modes.ts'
-import { localMean } from './local-mean.ts'
+import { type LocalMean, localMean } from './local-mean.ts'
 import { fitMixture, type Mixture } from './mixture.ts'
 
 /** Rounds of mixture, clusters and sensitivity: ten segment hardly better than four. */
@@ -29,16 +30,21 @@ export function segmentClassically(
   if ([image.length, mask.length, reference.length].some((length) => length !== count)) {
     throw new DataError(`Segmenter: image, mask and reference do not all have the grid ${shape.join(' x ')}.`)
   }
-  const original = aboveZero(image, mask)
+  const box = brainBox(mask, shape)
+  const brain = box.cut(mask)
+  const original = aboveZero(box.cut(image), brain)
+  const voxels = brain.reduce((sum, inside) => sum + (inside ? 1 : 0), 0)
+  const slowMean = localMean(brain, box.shape, [1, 1, 1], SLOW_SHARE * Math.cbrt(voxels))
+
   let corrected = original
-  let clusters: Uint8Array = new Uint8Array(count)
+  let clusters: Uint8Array = new Uint8Array(brain.length)
   for (let round = 1; round <= ROUNDS; round++) {
-    const mixture = fitMixture(evenVoxels(corrected, mask, shape))
-    clusters = iteratedConditionalModes(corrected, mask, shape, mixture)
-    if (round < ROUNDS) corrected = withoutSensitivity(original, clusters, mask, shape, mixture)
+    const mixture = fitMixture(evenVoxels(corrected, brain, box.shape))
+    clusters = iteratedConditionalModes(corrected, brain, box.shape, mixture)
+    if (round < ROUNDS) corrected = withoutSensitivity(original, clusters, brain, slowMean, mixture)
   }
-  const names = bestNames(clusters, reference)
-  return clusters.map((cluster) => names[cluster]!)
+  const names = bestNames(clusters, box.cut(reference))
+  return box.paste(clusters.map((cluster) => names[cluster]!))
 }
 
 /** The image, shifted where it has negative values (z-scores): a sensitivity multiplies, so zero must be the bottom. */
@@ -92,24 +98,14 @@ function withoutSensitivity(
   image: Float32Array,
   clusters: Uint8Array,
   mask: Uint8Array,
-  shape: Shape3,
+  slowMean: LocalMean,
   { means }: Mixture,
 ): Float32Array {
-  const products = new Float32Array(image.length)
-  const squares = new Float32Array(image.length)
-  let brain = 0
-  for (let i = 0; i < image.length; i++) {
-    if (!mask[i]) continue
-    brain++
-    const mean = means[clusters[i]! - 1]!
-    products[i] = mean * image[i]!
-    squares[i] = mean * mean
-  }
-  const width = SLOW_SHARE * Math.cbrt(brain)
-  const numerator = localMean(products, mask, shape, [1, 1, 1], width)
-  const denominator = localMean(squares, mask, shape, [1, 1, 1], width)
-  // The sensitivity never silences a region: a factor near 0 only comes from a degenerate image.
-  return image.map((value, i) => (mask[i] ? value / Math.max(0.1, numerator[i]! / denominator[i]! || 1) : 0))
+  const expected = Float32Array.from(clusters, (cluster) => (cluster === 0 ? 0 : means[cluster - 1]!))
+  const products = slowMean(expected.map((mean, i) => mean * image[i]!))
+  const squares = slowMean(expected.map((mean) => mean * mean))
+  // No receiver silences a region: a factor near 0, or none, only comes from a degenerate image.
+  return image.map((value, i) => (mask[i] ? value / Math.max(0.1, products[i]! / squares[i]! || 1) : 0))
 }
 
 const ORDERS = [

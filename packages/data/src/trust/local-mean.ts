@@ -26,34 +26,30 @@ export function boxSum(field: Float32Array, shape: Shape3, radii: Shape3): void 
   if (radii[2] > 0) for (let xy = 0; xy < plane; xy++) line(xy, plane, nz, radii[2])
 }
 
+/** Local mean of a volume over the voxels of a mask, 0 outside it. */
+export type LocalMean = (values: Float32Array) => Float32Array
+
 /**
- * Gaussian mean of the mask's voxels around each of them, 0 outside the mask: voxels outside have no weight.
+ * Makes the Gaussian mean of the mask's voxels around each of them: voxels outside have no weight.
  *
  * `width` is the full width at half maximum in mm. The Gaussian is three boxes in a row, whose variances add up to its
- * own (Wells 1986); a box is a whole number of voxels, so the width is right to about one voxel.
+ * own (Wells 1986); a box is a whole odd number of voxels, so the width is right to about one voxel.
  */
-export function localMean(
-  values: Float32Array,
-  mask: Uint8Array,
-  shape: Shape3,
-  spacing: Spacing,
-  width: number,
-): Float32Array {
+export function localMean(mask: Uint8Array, shape: Shape3, spacing: Spacing, width: number): LocalMean {
   // A box of w voxels has variance (w² - 1) / 12. A full width at half maximum is 2.355 standard deviations.
   const radius = (axis: 0 | 1 | 2) =>
     Math.round((Math.sqrt(4 * (width / 2.355 / spacing[axis]) ** 2 + 1) - 1) / 2)
   const radii: Shape3 = [radius(0), radius(1), radius(2)]
-  const sums = new Float32Array(values.length)
-  const weights = new Float32Array(values.length)
-  for (let i = 0; i < values.length; i++) {
-    if (!mask[i]) continue
-    sums[i] = values[i]!
-    weights[i] = 1
+  const blur = (field: Float32Array) => {
+    for (let pass = 0; pass < 3; pass++) boxSum(field, shape, radii)
+    return field
   }
-  for (let pass = 0; pass < 3; pass++) {
-    boxSum(sums, shape, radii)
-    boxSum(weights, shape, radii)
+  const weights = blur(Float32Array.from(mask, (inside) => (inside ? 1 : 0)))
+  return (values) => {
+    const sums = new Float32Array(values.length)
+    for (let i = 0; i < values.length; i++) if (mask[i]) sums[i] = values[i]!
+    blur(sums)
+    for (let i = 0; i < values.length; i++) sums[i] = mask[i] ? sums[i]! / weights[i]! : 0
+    return sums
   }
-  for (let i = 0; i < values.length; i++) sums[i] = mask[i] ? sums[i]! / weights[i]! : 0
-  return sums
 }
