@@ -18,10 +18,10 @@ import {
 } from '../reproduction/experiments.ts'
 import { findings } from '../reproduction/findings.ts'
 import { performRuns } from '../reproduction/perform-runs.ts'
+import { predictionCounter } from '../reproduction/prediction-counts.ts'
 import { type Budget, planBudget, readBudget } from '../reproduction/scale.ts'
 import { cachedLoader, openCohort } from '../reproduction/subjects.ts'
 import { examinedRun } from '../reproduction/trust-rows.ts'
-import { windowCounter } from '../reproduction/window-counts.ts'
 import { type Beginning, openWorkspace } from '../reproduction/workspace.ts'
 import { writeResults } from '../reproduction/write-results.ts'
 import { listenForStop, type StopRequest } from '../stop-request.ts'
@@ -110,7 +110,7 @@ export const reproduce: Command = {
         (await planBudget(
           device.runtime,
           seconds,
-          { runs, windowsOf: await windowCounter(cohort, load) },
+          { runs, predictionsOf: await predictionCounter(cohort, load) },
           settings,
         ))
       const begun = { ...beginning, sites: cohort.sites }

@@ -69,7 +69,7 @@ export function gameRows(cast: Cast, measured: Measured): GameRow[] {
         structureIndex: meanOver(runs, ({ subjects }) =>
           meanOf(
             subjects.flatMap(({ site, trust }) =>
-              dual.includes(site) ? (trust.structure?.structureIndex ?? []) : [],
+              dual.includes(site) ? (trust?.structure?.structureIndex ?? []) : [],
             ),
           ),
         ),

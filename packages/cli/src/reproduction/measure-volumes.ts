@@ -52,12 +52,15 @@ export async function measureVolume(model: TrainedModel, subject: AssignedSubjec
     prediction.labels,
     reference,
   )
-  const { trust } = assess(prediction.prepared, prediction.output, {
-    modalities: model.config.modalities,
-    windows: model.windows,
-    normalized: model.normalizes,
-    ...(model.intensityReference && { intensityReference: model.intensityReference }),
-  })
+  // Without a generator there is no image that could be doubted.
+  const assessment =
+    model.normalizes &&
+    assess(prediction.prepared, prediction.output, {
+      modalities: model.config.modalities,
+      windows: model.windows,
+      normalized: model.normalizes,
+      ...(model.intensityReference && { intensityReference: model.intensityReference }),
+    })
   const both = (count: (values: Float32Array) => Float64Array): BeforeAfterCounts => ({
     raw: Array.from(count(raw)),
     normalized: Array.from(count(normalized)),
@@ -76,7 +79,7 @@ export async function measureVolume(model: TrainedModel, subject: AssignedSubjec
       scores: rows,
       tissues,
       whole: both((values) => intensityHistogram(values, { bins: WHOLE_BINS, range: [0, 1] })),
-      trust,
+      trust: assessment ? assessment.trust : undefined,
       calibration: calibration(interleaved(prediction), reference.data, brain),
       plane: {
         reference: axialPlane(reference.data, brain, reference.shape),

@@ -27,7 +27,8 @@ export interface MeasuredSubject {
   readonly tissues: Readonly<Record<Tissue, BeforeAfterCounts>>
   /** All voxels, the background of zeros included, 256 bins: what the authors' script counted. */
   readonly whole: BeforeAfterCounts
-  readonly trust: Trust
+  /** Undefined without a generator. */
+  readonly trust: Trust | undefined
   readonly calibration: Calibration
   /** Internal classes of an axial plane. */
   readonly plane: { readonly reference: Plane; readonly prediction: Plane }

@@ -33,20 +33,34 @@ export interface Budget {
 
 const { tiny, paper } = PRESETS
 
+/**
+ * The preset `tiny` with a discriminator of the paper's width, twice a step and without dropout. That of the preset is a
+ * quarter as wide and calls everything generated after the few hundred iterations of a budget, whatever λ is; then there
+ * is no game to compare. At this size its width costs next to nothing.
+ */
+const SMALL_NETWORKS: Config = {
+  ...tiny,
+  model: { ...tiny.model, discriminator: { ...tiny.model.discriminator, base: 16, dropout: 0 } },
+  optim: { ...tiny.optim, discriminator: { ...tiny.optim.discriminator, lr: 5e-3 } },
+  train: { ...tiny.train, discriminatorSteps: 2 },
+}
+
 /** Smallest to largest. The settings between the presets keep the losses of `tiny`, see docs/tiny-preset.md. */
-const SCALES: readonly Scale[] = [
+const SCALES: readonly Omit<Scale, 'testSubjects'>[] = [
   {
     name: 'tiny',
-    config: { ...tiny, inference: { ...tiny.inference, stride: 12 } },
+    config: { ...SMALL_NETWORKS, inference: { ...tiny.inference, stride: 14 } },
     lambdaFactor: 0.25,
-    testSubjects: 2,
     probePatches: 24,
   },
   {
     name: 'small',
-    config: { ...tiny, model: { ...tiny.model, base: 8 }, train: { ...tiny.train, batch: 8 } },
+    config: {
+      ...SMALL_NETWORKS,
+      model: { ...SMALL_NETWORKS.model, base: 8 },
+      train: { ...SMALL_NETWORKS.train, batch: 8 },
+    },
     lambdaFactor: 0.25,
-    testSubjects: 3,
     probePatches: 32,
   },
   {
@@ -57,7 +71,6 @@ const SCALES: readonly Scale[] = [
       inference: { ...paper.inference, stride: 16 },
     },
     lambdaFactor: 1,
-    testSubjects: 10,
     probePatches: 32,
   },
 ]
@@ -70,14 +83,16 @@ const FULL: Scale = {
   probePatches: 64,
 }
 
+/** Test subjects of a site, the most that can be afforded with this many iterations. */
+const TEST_SUBJECTS = [10, 5, 3, 2, 1]
+const FEWEST_ITERATIONS = 300
 /** A larger scale is taken when every run gets this many iterations; fewer teach a wider network less. */
 const ENOUGH_ITERATIONS = 1500
-/** More iterations than these taught the networks of the scale `tiny` nothing new. */
-const MOST_ITERATIONS = 20_000
 /** Epochs that the iterations of a budget are divided into; each ends with a validation and a checkpoint. */
 const EPOCHS = 10
-/** Seconds for compiling, reading and drawing, per run. */
+/** Seconds for compiling, reading and drawing, per run, and for judging a normalised test subject on the host. */
 const SECONDS_PER_RUN = 4
+const SECONDS_PER_SUBJECT = 2.5
 /** The part of a budget that is planned for; a machine is never as fast as in its best seconds. */
 const PLANNED_SHARE = 0.85
 
@@ -94,8 +109,14 @@ export function readBudget(text: string): number {
 /** The work that a budget has to pay for. */
 export interface Work {
   readonly runs: readonly Run[]
-  /** Windows of all predictions of one run, by its sites, if windows of this size and stride are used. */
-  windowsOf(run: Run, config: Config, testSubjects: number): number
+  /** All predictions that a run is measured by. */
+  predictionsOf(run: Run, config: Config, testSubjects: number): Predictions
+}
+
+/** How much is predicted. */
+export interface Predictions {
+  readonly volumes: number
+  readonly windows: number
 }
 
 /**
@@ -115,19 +136,20 @@ export async function planBudget(
   }
   let best: Budget | undefined
   for (const rung of SCALES) {
-    const scale = { ...rung, config: settings(rung.config) }
-    const secondsPerIteration = await measureIterations(runtime, scale, work.runs)
-    const iterations = iterationsWithin(seconds, scale, secondsPerIteration, work)
+    const config = settings(rung.config)
+    const secondsPerIteration = await measureIterations(runtime, config)
+    const afford = (testSubjects: number) =>
+      iterationsWithin(seconds, config, testSubjects, secondsPerIteration, work)
+    // More people to test on are worth more than iterations beyond what small networks need to learn anything.
+    const testSubjects = TEST_SUBJECTS.find((count) => afford(count) >= FEWEST_ITERATIONS) ?? 1
+    const iterations = afford(testSubjects)
+    const scale = { ...rung, config: withIterations(config, iterations), testSubjects }
     if (best === undefined || iterations >= ENOUGH_ITERATIONS)
       best = { scale, iterations, secondsPerIteration }
     // The next scale has four times the work in an iteration at least.
     if (iterations < 4 * ENOUGH_ITERATIONS) break
   }
-  const { scale, iterations = 1 } = best!
-  return {
-    ...best!,
-    scale: { ...scale, config: withIterations(scale.config, Math.min(iterations, MOST_ITERATIONS)) },
-  }
+  return best!
 }
 
 /** Spreads iterations over the epochs of a config; rates fall and the warm-up ends at the same share of the training. */
@@ -160,42 +182,42 @@ export function settingsOfRun(run: Run, { scale, iterations }: Budget): Config {
 
 function iterationsWithin(
   seconds: number,
-  { config, testSubjects }: Scale,
-  cost: Readonly<Record<string, number>>,
-  { runs, windowsOf }: Work,
+  config: Config,
+  testSubjects: number,
+  cost: Readonly<Record<Networks, number>>,
+  { runs, predictionsOf }: Work,
 ): number {
-  const perIteration = runs.reduce((sum, run) => sum + cost[run.approach]!, 0)
-  // An iteration passes each patch forward and backward, which is three times the work of a window.
-  const predictions = runs.reduce(
-    (sum, run) =>
-      sum + (windowsOf(run, config, testSubjects) * cost[run.approach]!) / (2.5 * config.train.batch),
-    0,
-  )
-  const left = PLANNED_SHARE * seconds - predictions - SECONDS_PER_RUN * runs.length
+  const perIteration = runs.reduce((sum, { approach }) => sum + cost[networksOf(approach)], 0)
+  const measuring = runs.reduce((sum, run) => {
+    const networks = networksOf(run.approach)
+    const { volumes, windows } = predictionsOf(run, config, testSubjects)
+    // A training passes a patch forward and backward, three times the work of a window; no discriminator predicts.
+    const perWindow = cost[networks === 'ours' ? 'preprocessor' : networks] / (3 * config.train.batch)
+    return sum + windows * perWindow + (networks === 'segmenter' ? 0 : SECONDS_PER_SUBJECT * volumes)
+  }, 0)
+  const left = PLANNED_SHARE * seconds - measuring - SECONDS_PER_RUN * runs.length
   return Math.max(EPOCHS, Math.floor(left / perIteration))
 }
 
-/** Seconds of an iteration of each approach among the runs; approaches that train the same networks share a figure. */
+/** Which networks an approach trains: what an iteration costs depends on nothing else. */
+type Networks = 'segmenter' | 'preprocessor' | 'ours'
+
+const networksOf = (approach: Approach): Networks =>
+  approach === 'ours' || approach === 'preprocessor' ? approach : 'segmenter'
+
+/** Seconds of an iteration with each set of networks. */
 async function measureIterations(
   runtime: Runtime,
-  { config, lambdaFactor }: Scale,
-  runs: readonly Run[],
-): Promise<Readonly<Record<string, number>>> {
-  const byNetworks = new Map<string, number>()
-  const seconds: Record<string, number> = {}
-  for (const approach of new Set(runs.map((run) => run.approach))) {
-    const run = runs.find((one) => one.approach === approach)!
-    const networks = networksOf(approach)
-    const known =
-      byNetworks.get(networks) ?? (await timeIterations(runtime, configOfRun(run, config, lambdaFactor)))
-    byNetworks.set(networks, known)
-    seconds[approach] = known
+  config: Config,
+): Promise<Readonly<Record<Networks, number>>> {
+  const time = (method: 'baseline' | 'preprocessor' | 'adversarial') =>
+    timeIterations(runtime, { ...config, train: { ...config.train, method } })
+  return {
+    segmenter: await time('baseline'),
+    preprocessor: await time('preprocessor'),
+    ours: await time('adversarial'),
   }
-  return seconds
 }
-
-const networksOf = (approach: Approach) =>
-  approach === 'ours' || approach === 'preprocessor' ? approach : 'segmenter'
 
 /** Median of a few iterations after a first one that pays for what is done once. */
 async function timeIterations(runtime: Runtime, config: Config): Promise<number> {

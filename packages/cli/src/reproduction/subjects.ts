@@ -57,7 +57,7 @@ export async function openCohort(options: CohortOptions): Promise<Cohort> {
   const subjects = assignSplits(
     all.filter(({ site }) => sites.includes(site)),
     { seed: options.seed },
-  )
+  ).map(withSecondModality)
   const unlabelled = subjects.find(({ label }) => label === undefined)
   if (unlabelled !== undefined) {
     throw new DataError(`the participant ${unlabelled.id} of site ${unlabelled.site} has no label map.`, {
@@ -72,8 +72,9 @@ export async function openCohort(options: CohortOptions): Promise<Cohort> {
       })
     }
   }
+  const warnings = opened.flatMap((dataset) => dataset.warnings)
   const pair = subjects.filter(({ site }) => sites.slice(0, 2).includes(site))
-  const modalities = [...new Set(opened.flatMap((dataset) => dataset.modalities))].filter((modality) =>
+  const modalities = [...new Set(subjects.flatMap(({ images }) => Object.keys(images)))].filter((modality) =>
     pair.every(({ images }) => images[modality] !== undefined),
   )
   const first = modalities[0]
@@ -92,9 +93,16 @@ export async function openCohort(options: CohortOptions): Promise<Cohort> {
     sites,
     subjects,
     modalities,
-    warnings: opened.flatMap(({ warnings }) => warnings),
+    warnings,
     seed: options.seed,
   }
+}
+
+/** Where there is no T2w, FLAIR stands in for it: the paper pairs the T2 of iSEG with the T2-FLAIR of MRBrainS. */
+function withSecondModality(subject: AssignedSubject): AssignedSubject {
+  const { images } = subject
+  if (images.T2w !== undefined || images.FLAIR === undefined) return subject
+  return { ...subject, images: { ...images, T2w: images.FLAIR } }
 }
 
 async function openNamed(word: string, labels: LabelSpecification | undefined): Promise<Dataset> {

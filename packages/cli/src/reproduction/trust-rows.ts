@@ -36,37 +36,37 @@ const MEASURES: readonly MeasureOfSubject[] = [
     measure: 'structure index',
     ideal: `1, at least ${STRUCTURE_LIMIT}`,
     meaning: 'share of the brain whose detail the input explains',
-    of: ({ trust }) => trust.structure?.structureIndex,
+    of: ({ trust }) => trust?.structure?.structureIndex,
   },
   {
     measure: 'structural similarity (SSIM)',
     ideal: '1',
     meaning: 'after the best monotone alignment of the intensities',
-    of: ({ trust }) => trust.structure?.ssim,
+    of: ({ trust }) => trust?.structure?.ssim,
   },
   {
     measure: 'edge F1',
     ideal: '1',
     meaning: 'edges that lie within a voxel of an edge of the other image',
-    of: ({ trust }) => trust.structure?.edgeF1,
+    of: ({ trust }) => trust?.structure?.edgeF1,
   },
   {
     measure: 'seam index',
     ideal: '1',
     meaning: 'steps at the borders of the windows, relative to the input',
-    of: ({ trust }) => trust.structure?.seamIndex,
+    of: ({ trust }) => trust?.structure?.seamIndex,
   },
   {
     measure: 'Dice of a classical segmenter, before and after',
     ideal: '1',
     meaning: 'an independent segmenter finds the same tissues in both images',
-    of: ({ trust }) => tissueMean(trust.classical.dice, false),
+    of: ({ trust }) => tissueMean(trust?.classical.dice, false),
   },
   {
     measure: 'volume change by a classical segmenter (%)',
     ideal: '0',
     meaning: 'mean magnitude over the tissues',
-    of: ({ trust }) => tissueMean(trust.classical.volumeChange, true),
+    of: ({ trust }) => tissueMean(trust?.classical.volumeChange, true),
   },
   {
     measure: 'expected calibration error',
@@ -161,7 +161,7 @@ function holdoutRows(cast: Cast, measured: Measured, site: string): TrustRow[] {
 
 const percentilesAt = (runs: readonly Measurement[], site: string): number[] =>
   runs.flatMap(({ subjects }) =>
-    subjects.flatMap((subject) => (subject.site === site ? (subject.trust.likeness?.percentile ?? []) : [])),
+    subjects.flatMap((subject) => (subject.site === site ? (subject.trust?.likeness?.percentile ?? []) : [])),
   )
 
 function rowOf(

@@ -2,18 +2,20 @@ import { windowCorners } from '@voxnorm/data'
 import type { loadSubject } from '@voxnorm/data/node'
 import type { Config } from '../config/schema.ts'
 import { type Run, testedSites } from './experiments.ts'
+import type { Predictions } from './scale.ts'
 import { type Cohort, subjectsOf } from './subjects.ts'
 
 /** Predictions of a biased run for each test subject: the original and four bias fields, besides the measured one. */
 const BIASED_PREDICTIONS = 6
 
 /**
- * A function that counts the windows of all predictions that a run is measured by, from one test subject of each site.
+ * A function that counts what a run is measured by: predicted volumes, and their windows, from one test subject of each
+ * site.
  */
-export async function windowCounter(
+export async function predictionCounter(
   cohort: Cohort,
   load: typeof loadSubject,
-): Promise<(run: Run, config: Config, testSubjects: number) => number> {
+): Promise<(run: Run, config: Config, testSubjects: number) => Predictions> {
   const voxelSize = 2
   const brains = await Promise.all(
     cohort.sites.map(async (site) => {
@@ -35,10 +37,13 @@ export async function windowCounter(
       return windowCorners(shape, inVoxels(data.patch), inVoxels(inference.stride), mask).length
     }
     const repetitions = run.biased ? BIASED_PREDICTIONS : 1
-    return testedSites(run, cohort.sites).reduce(
-      (sum, site) =>
-        sum + repetitions * perSubject(site) * subjectsOf(cohort, [site], 'test', testSubjects).length,
-      0,
-    )
+    const sites = testedSites(run, cohort.sites).map((site) => ({
+      volumes: subjectsOf(cohort, [site], 'test', testSubjects).length,
+      windows: perSubject(site),
+    }))
+    return {
+      volumes: sites.reduce((sum, { volumes }) => sum + volumes, 0),
+      windows: sites.reduce((sum, { volumes, windows }) => sum + repetitions * volumes * windows, 0),
+    }
   }
 }
