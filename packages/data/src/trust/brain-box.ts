@@ -11,8 +11,9 @@ export interface BrainBox {
 }
 
 /**
- * Finds the box around a mask (non-zero = inside). Half of a usual field of view is air, and nothing that is measured inside a mask
- * depends on it: leaving it out halves time and memory. An empty mask has a box without voxels.
+ * Finds the box around a mask (non-zero = inside). Half of a usual field of view is air, and nothing that is
+ * measured inside a mask depends on it: leaving it out halves time and memory. An empty mask has a box without
+ * voxels.
  */
 export function brainBox(mask: Uint8Array, shape: Shape3): BrainBox {
   const [nx, ny, nz] = shape

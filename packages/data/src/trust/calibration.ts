@@ -36,7 +36,7 @@ export function calibration(
   const classes = CLASSES.length
   if (labels.length !== mask.length || probabilities.length !== classes * mask.length) {
     throw new DataError(
-      `Calibration: ${probabilities.length} probabilities, ${labels.length} labels and ${mask.length} mask voxels do not belong together.`,
+      `Calibration: ${probabilities.length} probabilities do not fit ${labels.length} labels and ${mask.length} mask voxels.`,
     )
   }
   const counts = new Float64Array(bins)

@@ -12,12 +12,13 @@ const ROUNDS = 4
 const SLOW_SHARE = 0.42
 
 /**
- * Segments a skull-stripped brain by its intensities alone, without a network: internal classes 1 to 3, 0 outside the mask.
+ * Segments a skull-stripped brain by its intensities alone, without a network: internal classes 1 to 3, 0 outside
+ * the mask.
  *
- * In turns: a mixture of three Gaussians, fitted to the even half of the brain ({@link evenVoxels}); clusters with a Potts
- * prior ({@link iteratedConditionalModes}); and the receiver's sensitivity, as the slow factor between the image and the
- * clusters' means (after Wells et al. 1996). `reference` (internal classes) only gives the clusters their names: those that
- * agree best with it, as the sum of the Dice coefficients, so contrast may be inverted.
+ * In turns: a mixture of three Gaussians, fitted to the even half of the brain ({@link evenVoxels}); clusters with a
+ * Potts prior ({@link iteratedConditionalModes}); and the receiver's sensitivity, as the slow factor between the
+ * image and the clusters' means (after Wells et al. 1996). `reference` (internal classes) only gives the clusters
+ * their names: those that agree best with it, as the sum of the Dice coefficients, so contrast may be inverted.
  * Throws DataError when sizes differ or the mask is empty.
  */
 export function segmentClassically(

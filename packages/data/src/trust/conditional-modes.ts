@@ -7,10 +7,11 @@ const SMOOTHNESS = 0.6
 const SWEEPS = 6
 
 /**
- * The cluster (1 to 3, ascending by mean) of every voxel of the mask, 0 outside: the most likely component given the intensity
- * and the clusters of the 6 neighbours.
+ * The cluster (1 to 3, ascending by mean) of every voxel of the mask, 0 outside: the most likely component given the
+ * intensity and the clusters of the 6 neighbours.
  *
- * Iterated conditional modes (Besag 1986): every step raises the posterior of the whole, so the result is a local maximum.
+ * Iterated conditional modes (Besag 1986): every step raises the posterior of the whole, so the result is a local
+ * maximum.
  */
 export function iteratedConditionalModes(
   image: Float32Array,

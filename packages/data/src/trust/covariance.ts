@@ -2,11 +2,12 @@
 const SMALLEST_DEVIATION = 0.005
 
 /**
- * Covariance of the columns of `rows` (observations), shrunk so that it can be inverted with fewer rows than columns.
+ * Covariance of the columns of `rows` (observations), shrunk so that it can be inverted with fewer rows than
+ * columns.
  *
- * The correlations r_jk become (1 - λ) r_jk; λ is the share that minimises the expected squared error, estimated from the
- * data (Schäfer and Strimmer 2005), but at least 0.1. Variances stay, with a floor that keeps a column that hardly
- * varied in training from deciding alone.
+ * The correlations r_jk become (1 - λ) r_jk; λ is the share that minimises the expected squared error, estimated
+ * from the data (Schäfer and Strimmer 2005), but at least 0.1. Variances stay, with a floor that keeps a column that
+ * hardly varied in training from deciding alone.
  */
 export function shrunkCovariance(rows: readonly (readonly number[])[]): number[][] {
   const n = rows.length

@@ -13,10 +13,10 @@ export interface EdgeAgreement {
 /**
  * Compares where two images have edges, and how strong they are.
  *
- * Gradients are Sobel's over 3³ voxels (central differences per mm, smoothed across), in the voxels of the mask whose 26
- * neighbours are in it too, so the border of the brain is no edge. Edges are gradient magnitudes above their own 90th
- * percentile that no neighbour along the gradient exceeds (Canny 1986, without its second threshold). An edge
- * voxel is matched when the other image has one among its 27 nearest voxels.
+ * Gradients are Sobel's over 3³ voxels (central differences per mm, smoothed across), in the voxels of the mask
+ * whose 26 neighbours are in it too, so the border of the brain is no edge. Edges are gradient magnitudes above
+ * their own 90th percentile that no neighbour along the gradient exceeds (Canny 1986, without its second threshold).
+ * An edge voxel is matched when the other image has one among its 27 nearest voxels.
  */
 export function edgeAgreement(
   a: Float32Array,

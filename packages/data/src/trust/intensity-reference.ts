@@ -28,11 +28,11 @@ export interface IntensityDistance {
 const FEWEST_SCANS = 4
 
 /**
- * Numbers that describe the intensities of a scan, scaled as the networks see it: the nine deciles of the brain, the noise
- * and the mean step between neighbours.
+ * Numbers that describe the intensities of a scan, scaled as the networks see it: the nine deciles of the brain, the
+ * noise and the mean step between neighbours.
  *
- * Neighbours are those next to each other in memory, which is along x. Noise is the robust standard deviation of second
- * differences; tissue borders are outliers of them. Throws DataError when the mask is empty.
+ * Neighbours are those next to each other in memory, which is along x. Noise is the robust standard deviation of
+ * second differences; tissue borders are outliers of them. Throws DataError when the mask is empty.
  */
 export function intensityFeatures(image: Float32Array, mask: Uint8Array): number[] {
   const brain = image.filter((_, i) => mask[i]! > 0).sort()
@@ -54,8 +54,8 @@ export function intensityFeatures(image: Float32Array, mask: Uint8Array): number
 /**
  * Learns what scans look like from the features of the training scans; `sites[i]` is the site of `features[i]`.
  *
- * The covariance is shrunk ({@link shrunkCovariance}), so four scans suffice. The distances are leave-one-out: a scan that took
- * part in the mean and the covariance is always nearer than a new one of the same kind.
+ * The covariance is shrunk ({@link shrunkCovariance}), so four scans suffice. The distances are leave-one-out: a
+ * scan that took part in the mean and the covariance is always nearer than a new one of the same kind.
  * Throws DataError for fewer scans, or features that differ in number.
  */
 export function fitIntensityReference(
@@ -65,7 +65,7 @@ export function fitIntensityReference(
   const length = features[0]?.length ?? 0
   if (features.length < FEWEST_SCANS || sites.length !== features.length) {
     throw new DataError(
-      `An intensity reference needs at least ${FEWEST_SCANS} training scans with a site each, but got ${features.length} and ${sites.length} sites.`,
+      `An intensity reference needs ${FEWEST_SCANS} training scans or more with a site each, not ${features.length} with ${sites.length} sites.`,
     )
   }
   if (length === 0 || features.some((row) => row.length !== length)) {
@@ -85,7 +85,7 @@ export function fitIntensityReference(
   }
 }
 
-/** Distance of a scan's {@link intensityFeatures} from the training scans. Throws DataError when their number differs. */
+/** How far a scan's {@link intensityFeatures} are from the training's. Throws DataError when their number differs. */
 export function intensityDistance(
   reference: IntensityReference,
   features: readonly number[],

@@ -42,12 +42,12 @@ const ATTEMPTS = 200
 const INVENTED = 0.25
 
 /**
- * Plants balls of 3 to 10 mm diameter, in turn bright and dark, at random places of grey and white matter (`labels`, internal
- * classes), and gives back the new image and what was planted. The same seed plants the same.
+ * Plants balls of 3 to 10 mm diameter, in turn bright and dark, at random places of grey and white matter (`labels`,
+ * internal classes), and gives back the new image and what was planted. The same seed plants the same.
  *
- * The contrast is 0.8 to 1.6 standard deviations of the brain, about that between two tissues, which is where multiple
- * sclerosis lesions and small infarcts lie. Rims are soft over 1 mm, lesions keep 5 mm from each other, and only
- * voxels of the mask change. Where no room is left there are fewer lesions than `count`.
+ * The contrast is 0.8 to 1.6 standard deviations of the brain, about that between two tissues, which is where
+ * multiple sclerosis lesions and small infarcts lie. Rims are soft over 1 mm, lesions keep 5 mm from each other, and
+ * only voxels of the mask change. Where no room is left there are fewer lesions than `count`.
  * Throws DataError when sizes differ or no voxel is grey or white matter.
  */
 export function plantLesions(
@@ -101,9 +101,9 @@ export function plantLesions(
 /**
  * How much of planted lesions a normaliser left, and what it changed elsewhere because of them.
  *
- * `before` are its two inputs, `after` its two outputs, all on one grid. Each pair is divided by the standard deviation of its
- * clean brain, then the retention of a lesion is the mean difference after over the mean difference before within its
- * radius. NaN for a lesion that left no trace in `before`. Throws DataError when sizes differ.
+ * `before` are its two inputs, `after` its two outputs, all on one grid. Each pair is divided by the standard
+ * deviation of its clean brain, then the retention of a lesion is the mean difference after over the mean difference
+ * before within its radius. NaN for a lesion that left no trace in `before`. Throws DataError when sizes differ.
  */
 export function lesionRetention(
   before: PlantedPair,

@@ -21,12 +21,13 @@ const STARTS = [
 ] as const
 
 /**
- * Fits three Gaussians with a common width to intensities by expectation maximisation, over a histogram of 512 bins between
- * the 0.1st and the 99.9th percentile, so the cost does not grow with the volume.
+ * Fits three Gaussians with a common width to intensities by expectation maximisation, over a histogram of 512 bins
+ * between the 0.1st and the 99.9th percentile, so the cost does not grow with the volume.
  *
  * The common width is what keeps the components apart: with widths of their own, one of them grows broad, takes the
- * mixed voxels of all borders, and swallows the little fluid that there is. The fit starts from several places and the highest
- * likelihood wins, because one start can end in a poor local maximum. Throws DataError for an empty list.
+ * mixed voxels of all borders, and swallows the little fluid that there is. The fit starts from several places and
+ * the highest likelihood wins, because one start can end in a poor local maximum. Throws DataError for an empty
+ * list.
  */
 export function fitMixture(values: Float32Array): Mixture {
   if (values.length === 0) throw new DataError('Mixture: there are no intensities to fit.')

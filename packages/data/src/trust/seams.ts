@@ -20,11 +20,12 @@ export function windowBorders(shape: Shape3, window: number, stride: number): Wi
 }
 
 /**
- * How visible the borders of windows are in an image: the mean absolute difference of face neighbours across them divided by that
- * of all others, 1 when it is seamless.
+ * How visible the borders of windows are in an image: the mean absolute difference of face neighbours across them
+ * divided by that of all others, 1 when it is seamless.
  *
- * Only pairs with both voxels in the mask count. An axis weighs as much among the others as it does across borders, so
- * that thick slices, which differ more from each other, do not look like seams. NaN when a side has no pairs or no differences.
+ * Only pairs with both voxels in the mask count. An axis weighs as much among the others as it does across borders,
+ * so that thick slices, which differ more from each other, do not look like seams. NaN when a side has no pairs or
+ * no differences.
  * Throws DataError when sizes do not fit.
  */
 export function seamIndex(

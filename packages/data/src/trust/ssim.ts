@@ -5,11 +5,12 @@ import { boxSum } from './local-mean.ts'
 const RADIUS = 3
 
 /**
- * Mean structural similarity of two images inside a mask (Wang et al. 2004, constants 0.01 and 0.03), 1 for equal ones.
+ * Mean structural similarity of two images inside a mask (Wang et al. 2004, constants 0.01 and 0.03), 1 for equal
+ * ones.
  *
- * Local means, variances and the covariance are taken over the voxels of the mask in a box of 7³ voxels around each voxel
- * of the mask. The range of values is that of both images in the mask; both are shifted by its lower end, so the
- * result does not change with a common offset or scale. 1 when neither image varies and both are equal, NaN
+ * Local means, variances and the covariance are taken over the voxels of the mask in a box of 7³ voxels around each
+ * voxel of the mask. The range of values is that of both images in the mask; both are shifted by its lower end, so
+ * the result does not change with a common offset or scale. 1 when neither image varies and both are equal, NaN
  * without a mask.
  */
 export function structuralSimilarity(

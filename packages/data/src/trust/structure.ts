@@ -12,14 +12,14 @@ import { structuralSimilarity } from './ssim.ts'
 /**
  * Below this structure index a normalised image must not be trusted; `predict --strict` refuses it.
  *
- * Set from the phantom, as docs/trust-measures.md shows: harmless changes stay above 0.993, other anatomy comes out
- * below 0.92.
+ * Set from the phantom, as docs/trust-measures.md shows: harmless changes stay above 0.992, another anatomy comes
+ * out below 0.92.
  */
 export const STRUCTURE_LIMIT = 0.98
 
 /**
- * Full width at half maximum in mm of what counts as slow: wider than any lesion that must be seen (10 mm) and than a fold of the
- * cortex, narrower than the fields of receivers, which change over half a head.
+ * Full width at half maximum in mm of what counts as slow: wider than any lesion that must be seen (10 mm) and than
+ * a fold of the cortex, narrower than the fields of receivers, which change over half a head.
  */
 const SLOW_WIDTH = 35
 /** Rounds of estimating the relative sensitivity and aligning; four give the same as two. */
@@ -39,7 +39,7 @@ export interface Preservation {
   readonly edgeF1: number
   /** Share of the brain whose structure is as before. */
   readonly structureIndex: number
-  /** What intensities alone do not explain, `after` minus the aligned input without its slow part; 0 outside the mask. */
+  /** What intensities do not explain: `after` minus the aligned input, less its slow part; 0 outside the mask. */
   readonly residual: Float32Array
   /** 1 where structure changed, else 0. */
   readonly changed: Uint8Array
@@ -48,15 +48,16 @@ export interface Preservation {
 /**
  * Compares a normalised image (`after`) with its input (`before`): what changed besides intensities?
  *
- * First the input is brought to the intensities of the output: the slow sensitivity of the receiver between the two is taken
- * away, then one map of intensities is applied ({@link alignIntensities}; `labels` are internal classes for its map by tissue).
- * SSIM, gradients and edges compare the result with the output. Its difference to the output, less the mean over 35 mm,
- * is the residual.
+ * First the input is brought to the intensities of the output: the slow sensitivity of the receiver between the two
+ * is taken away, then one map of intensities is applied ({@link alignIntensities}; `labels` are internal classes for
+ * its map by tissue). SSIM, gradients and edges compare the result with the output. Its difference to the output,
+ * less the mean over 35 mm, is the residual.
  *
- * A voxel changed when its residual exceeds three robust standard deviations (1.4826 MAD) of the residual and at least 8 such
- * voxels hang together by faces. The three deviations are kept between 10 and 25 % of the contrast of the output (95th minus 5th percentile
- * in the brain). Without the lower bound rounding errors of a perfect normaliser would count; without the upper one a
- * wholly different anatomy would set its own standard, and nothing would stand out.
+ * A voxel changed when its residual exceeds three robust standard deviations (1.4826 MAD) of the residual and at
+ * least 8 such voxels hang together by faces. The three deviations are kept between 10 and 25 % of the contrast of
+ * the output (95th minus 5th percentile in the brain). Without the lower bound rounding errors of a perfect
+ * normaliser would count; without the upper one a wholly different anatomy would set its own standard, and nothing
+ * would stand out.
  * Throws DataError when sizes differ or the mask is empty.
  */
 export function preservation(
@@ -100,8 +101,8 @@ export function preservation(
 }
 
 /**
- * `before` divided by the slow factor between it and `after`: the sensitivity of the receiver, as far as the normaliser took it
- * away. With it in place tissues overlap in intensity, and no single map could align them.
+ * `before` divided by the slow factor between it and `after`: the sensitivity of the receiver, as far as the
+ * normaliser took it away. With it in place tissues overlap in intensity, and no single map could align them.
  *
  * The factor f brings f times the aligned `after` nearest to `before` in local least squares.
  */
