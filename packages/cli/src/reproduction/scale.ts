@@ -34,15 +34,15 @@ export interface Budget {
 const { tiny, paper } = PRESETS
 
 /**
- * The preset `tiny` with a discriminator of the paper's width, twice a step and without dropout. That of the preset is a
- * quarter as wide and calls everything generated after the few hundred iterations of a budget, whatever λ is; then there
- * is no game to compare. At this size its width costs next to nothing.
+ * The preset `tiny` with a discriminator of the paper's width and without dropout: that of the preset, a quarter as wide,
+ * calls everything generated after the few hundred iterations of a budget, whatever λ is, and then there is no game to
+ * compare. Half the batch gives twice the iterations, which taught more in the same time (docs/science.md).
  */
 const SMALL_NETWORKS: Config = {
   ...tiny,
   model: { ...tiny.model, discriminator: { ...tiny.model.discriminator, base: 16, dropout: 0 } },
   optim: { ...tiny.optim, discriminator: { ...tiny.optim.discriminator, lr: 5e-3 } },
-  train: { ...tiny.train, discriminatorSteps: 2 },
+  train: { ...tiny.train, batch: 2 },
 }
 
 /** Smallest to largest. The settings between the presets keep the losses of `tiny`, see docs/tiny-preset.md. */
