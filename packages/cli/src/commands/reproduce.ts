@@ -16,12 +16,12 @@ import {
   readExperiments,
   runsOf,
 } from '../reproduction/experiments.ts'
-import { findings } from '../reproduction/findings.ts'
+import { predictionCounter } from '../reproduction/measurement/prediction-counts.ts'
 import { performRuns } from '../reproduction/perform-runs.ts'
-import { predictionCounter } from '../reproduction/prediction-counts.ts'
+import { findings } from '../reproduction/results/findings.ts'
+import { examinedRun } from '../reproduction/results/trust-rows.ts'
 import { type Budget, planBudget, readBudget } from '../reproduction/scale.ts'
 import { cachedLoader, openCohort } from '../reproduction/subjects.ts'
-import { examinedRun } from '../reproduction/trust-rows.ts'
 import { type Beginning, openWorkspace } from '../reproduction/workspace.ts'
 import { writeResults } from '../reproduction/write-results.ts'
 import { listenForStop, type StopRequest } from '../stop-request.ts'

@@ -1,11 +1,18 @@
+import type { PreparedSubject } from '@voxnorm/data'
 import { type Predictor as NetworkPredictor, predictPlanes } from '@voxnorm/models'
-import type { Predictor } from './predict-all.ts'
+import type { NetworkOutput } from './predict-subject.ts'
 
 /** How volumes are cut into windows, in voxels. */
 export interface Windows {
   readonly window: number
   readonly stride: number
 }
+
+/** Runs the networks over a prepared subject; `onProgress` hears of the windows done so far. */
+export type Predictor = (
+  prepared: PreparedSubject,
+  onProgress: (done: number, total: number) => void,
+) => Promise<NetworkOutput>
 
 /** A model on a device as {@link Predictor}: the slices that it finishes are put together to whole volumes. */
 export function predictorOf(network: NetworkPredictor, windows: Windows): Predictor {

@@ -4,7 +4,6 @@ import {
   type IntensityReference,
   type LabelConvention,
   type NamedVolume,
-  type PreparedSubject,
   STRUCTURE_LIMIT,
 } from '@voxnorm/data'
 import { makeFolder, readVolumeFile, writeFileAtomically } from '@voxnorm/data/node'
@@ -13,17 +12,12 @@ import type { ModelConfig } from '../model-file.ts'
 import type { Log } from '../progress.ts'
 import type { StopRequest } from '../stop-request.ts'
 import type { PredictionInput } from './inputs.ts'
-import { type GridChoice, type NetworkOutput, predictSubject } from './predict-subject.ts'
+import type { Predictor } from './network.ts'
+import { type GridChoice, predictSubject } from './predict-subject.ts'
 import { previewOfSubject } from './subject-preview.ts'
 import { assess, type Trust } from './trust.ts'
 import { trustWarnings } from './trust-outputs.ts'
 import { type Provenance, type VolumeRow, writeFolderFiles, writePrediction } from './write-outputs.ts'
-
-/** Runs the networks over a prepared subject; `onProgress` hears of the windows done so far. */
-export type Predictor = (
-  prepared: PreparedSubject,
-  onProgress: (done: number, total: number) => void,
-) => Promise<NetworkOutput>
 
 /** How {@link predictAll} works. */
 export interface PredictAllOptions {

@@ -1,32 +1,13 @@
-import { drawFigures } from './draw-figures.ts'
-import {
-  type Cast,
-  distinctRuns,
-  type Experiment,
-  keyOf,
-  type Run,
-  runsOf,
-  sitesOfSetting,
-} from './experiments.ts'
+import { distinctRuns, keyOf, type Run, runsOf, sitesOfSetting } from './experiments.ts'
 import { svgToPng } from './figures/png.ts'
-import { findings } from './findings.ts'
-import { reproductionPage } from './page.ts'
-import { rawHistograms } from './raw-histograms.ts'
-import type { Examination, Measurement } from './records.ts'
-import { type Results, resultsOf, resultsText, tableText } from './results.ts'
-import type { Budget } from './scale.ts'
-import type { Cohort } from './subjects.ts'
-import { examinedRun } from './trust-rows.ts'
-import type { Beginning, Workspace } from './workspace.ts'
-
-/** What results are written about. */
-export interface Reproduced {
-  readonly experiments: readonly Experiment[]
-  readonly cast: Cast
-  readonly cohort: Cohort
-  readonly budget: Budget
-  readonly beginning: Beginning
-}
+import { rawHistograms } from './measurement/raw-histograms.ts'
+import type { Examination, Measurement } from './measurement/records.ts'
+import { drawFigures } from './page/draw-figures.ts'
+import { type Reproduced, reproductionPage } from './page/page.ts'
+import { findings } from './results/findings.ts'
+import { type Results, resultsOf, resultsText, tableText } from './results/results.ts'
+import { examinedRun } from './results/trust-rows.ts'
+import type { Workspace } from './workspace.ts'
 
 /** Writes results.json, the tables, the figures and the page from what was measured. */
 export async function writeResults(workspace: Workspace, reproduced: Reproduced): Promise<Results> {

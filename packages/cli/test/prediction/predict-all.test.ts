@@ -5,7 +5,8 @@ import { labelConvention, makeVolume, parseTable, STRUCTURE_LIMIT } from '@voxno
 import { readVolumeFile, writeVolumeFile } from '@voxnorm/data/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readInputs } from '../../src/prediction/inputs.ts'
-import { type Predictor, predictAll } from '../../src/prediction/predict-all.ts'
+import type { Predictor } from '../../src/prediction/network.ts'
+import { predictAll } from '../../src/prediction/predict-all.ts'
 import { openLog } from '../../src/progress.ts'
 import {
   faithfulNetwork,

@@ -1,6 +1,6 @@
 import { TISSUES } from '../../src/evaluation/segmentation.ts'
 import type { Cast, Run } from '../../src/reproduction/experiments.ts'
-import type { MeasuredSubject, Measurement } from '../../src/reproduction/records.ts'
+import type { MeasuredSubject, Measurement } from '../../src/reproduction/measurement/records.ts'
 
 /** Three sites in the roles of the paper's, two modalities, one seed. */
 export const CAST: Cast = { sites: ['a', 'b', 'c'], modalities: ['T1w', 'T2w'], seeds: [7] }

@@ -1,12 +1,12 @@
 import { jensenShannonLegacy } from '@voxnorm/data'
 import { describe, expect, it } from 'vitest'
-import { comparisons } from '../../src/reproduction/comparisons.ts'
 import { EXPERIMENTS, keyOf, type Run, runsOf } from '../../src/reproduction/experiments.ts'
-import { findings } from '../../src/reproduction/findings.ts'
+import type { Measurement } from '../../src/reproduction/measurement/records.ts'
 import { TABLE2, TABLE3, TABLE7 } from '../../src/reproduction/published.ts'
-import type { Measurement } from '../../src/reproduction/records.ts'
-import { resultsOf, resultsText, tableText } from '../../src/reproduction/results.ts'
-import { table2, table3, table4, table6, table7 } from '../../src/reproduction/tables.ts'
+import { comparisons } from '../../src/reproduction/results/comparisons.ts'
+import { findings } from '../../src/reproduction/results/findings.ts'
+import { resultsOf, resultsText, tableText } from '../../src/reproduction/results/results.ts'
+import { table2, table3, table4, table6, table7 } from '../../src/reproduction/results/tables.ts'
 import { CAST, measurementOf } from './examples.ts'
 
 /** Measurements of all runs; Dice by approach, lower abroad and for a larger λ. */

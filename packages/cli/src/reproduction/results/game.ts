@@ -1,6 +1,6 @@
 import { meanOf } from '@voxnorm/data'
+import { type Cast, sitesOfSetting, TERMS, type Term } from '../experiments.ts'
 import { allSeeds, harmonizationOf, type Measured, meanOver, type Score, scoreOf } from './aggregate.ts'
-import { type Cast, sitesOfSetting, TERMS, type Term } from './experiments.ts'
 import { seedsOf } from './tables.ts'
 
 /** A value before and after normalisation. */

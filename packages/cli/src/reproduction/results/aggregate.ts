@@ -1,8 +1,8 @@
 import { bootstrapInterval, deviationOf, meanOf } from '@voxnorm/data'
-import type { TISSUES } from '../evaluation/segmentation.ts'
-import { keyOf, type Run } from './experiments.ts'
-import type { TissueValues } from './published.ts'
-import type { MeasuredSubject, Measurement } from './records.ts'
+import type { TISSUES } from '../../evaluation/segmentation.ts'
+import { keyOf, type Run } from '../experiments.ts'
+import type { MeasuredSubject, Measurement } from '../measurement/records.ts'
+import type { TissueValues } from '../published.ts'
 
 /** What was measured, by the run; runs that an interrupted reproduction lacks are undefined. */
 export type Measured = (run: Run) => Measurement | undefined

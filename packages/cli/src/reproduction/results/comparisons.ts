@@ -1,5 +1,4 @@
 import { holm, meanOf, wilcoxonSignedRank } from '@voxnorm/data'
-import { allSeeds, type Measured, subjectMeans } from './aggregate.ts'
 import {
   APPROACHES_OF_TABLE3,
   type Approach,
@@ -7,7 +6,8 @@ import {
   type Setting,
   settingsOf,
   sitesOfSetting,
-} from './experiments.ts'
+} from '../experiments.ts'
+import { allSeeds, type Measured, subjectMeans } from './aggregate.ts'
 import { seedsOf } from './tables.ts'
 
 /** Two methods on the same test subjects. */

@@ -5,8 +5,8 @@ import {
   type PreparedSubject,
   type Shape3,
 } from '@voxnorm/data'
-import { axialPlane } from './measure-volumes.ts'
-import { ALPHAS } from './published.ts'
+import { ALPHAS } from '../published.ts'
+import { axialPlane } from './measure-volume.ts'
 import type { BiasPoint, MeasuredBias } from './records.ts'
 import type { TrainedModel } from './trained-model.ts'
 

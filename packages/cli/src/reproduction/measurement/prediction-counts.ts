@@ -1,9 +1,9 @@
 import { windowCorners } from '@voxnorm/data'
 import type { loadSubject } from '@voxnorm/data/node'
-import type { Config } from '../config/schema.ts'
-import { type Run, testedSites } from './experiments.ts'
-import type { Predictions } from './scale.ts'
-import { type Cohort, subjectsOf } from './subjects.ts'
+import type { Config } from '../../config/schema.ts'
+import { type Run, testedSites } from '../experiments.ts'
+import type { Predictions } from '../scale.ts'
+import { type Cohort, subjectsOf } from '../subjects.ts'
 
 /** Predictions of a biased run for each test subject: the original and four bias fields, besides the measured one. */
 const BIASED_PREDICTIONS = 6

@@ -1,12 +1,11 @@
-import { escapeHtml } from '../report/charts.ts'
-import { type Section, table } from '../report/page.ts'
-import type { Score } from './aggregate.ts'
+import { type Section, table } from '../../report/page.ts'
+import { comparisonChart } from '../figures/comparison.ts'
+import type { TissueValues } from '../published.ts'
+import type { Score } from '../results/aggregate.ts'
+import type { Results } from '../results/results.ts'
 import { CAVEATS } from './caveats.ts'
-import { comparisonChart } from './figures/comparison.ts'
-import type { GameRow } from './game.ts'
-import type { TissueValues } from './published.ts'
-import type { Results } from './results.ts'
-import type { TrustRow } from './trust-rows.ts'
+import { figure, interval, note, number, signed } from './cells.ts'
+import { gameBody } from './game.ts'
 
 const METHOD_NAMES = {
   baseline: 'no normalisation',
@@ -17,17 +16,6 @@ const METHOD_NAMES = {
   ours: 'ours',
 } as const
 const SETTING_NAMES = { dual: 'two sites', multi: 'all sites' } as const
-
-/** Three decimals; n/a for what was not measured. */
-const number = (value: number | undefined, digits = 3) =>
-  value === undefined || !Number.isFinite(value) ? 'n/a' : value.toFixed(digits)
-const signed = (ours: number, published: number | undefined, digits = 3) =>
-  published === undefined || !Number.isFinite(ours - published)
-    ? 'n/a'
-    : `${ours >= published ? '+' : '-'}${Math.abs(ours - published).toFixed(digits)}`
-const interval = ({ low, high }: { readonly low: number; readonly high: number }, digits = 3) =>
-  Number.isFinite(low) ? `${low.toFixed(digits)}–${high.toFixed(digits)}` : 'n/a'
-const note = (sentence: string) => `<p class="note">${escapeHtml(sentence)}</p>`
 
 /** The sections of the paper's tables that have rows: our value, the published one, the difference, the caveat. */
 export function tableSections(results: Results): Section[] {
@@ -40,7 +28,7 @@ export function tableSections(results: Results): Section[] {
     section('table7', 'Table 7: the weight of the adversarial term', results.table7.length, () =>
       table7(results),
     ),
-    section('game', 'The adversarial game', results.game.length, () => game(results.game)),
+    section('game', 'The adversarial game', results.game.length, () => gameBody(results.game)),
   ]
   return sections.filter((one) => one !== undefined)
 }
@@ -228,84 +216,6 @@ function table7({ table7: rows }: Results): string {
     )
   )
 }
-
-function game(rows: readonly GameRow[]): string {
-  const name = ({ term }: GameRow) => (term === 'none' ? 'no discriminator (λ = 0)' : term)
-  const main = table(
-    [
-      'term',
-      'mean Dice',
-      'D on training patches (%)',
-      'D on test patches (%)',
-      'site classifier, raw',
-      'normalised',
-      'chance',
-      'p raw',
-      'p normalised',
-      'structure index',
-    ],
-    rows.map((row) => [
-      name(row),
-      number(row.DSC.mean),
-      number(row.accTrain, 1),
-      number(row.accTest, 1),
-      number(row.siteAccuracy.raw),
-      number(row.siteAccuracy.normalized),
-      number(row.chance),
-      number(row.p.raw),
-      number(row.p.normalized),
-      number(row.structureIndex),
-    ]),
-  )
-  const distances = table(
-    ['term', 'measure', 'all', 'CSF', 'GM', 'WM'],
-    rows.flatMap((row) =>
-      (['jsd', 'wasserstein'] as const).map((measure) => [
-        name(row),
-        measure === 'jsd' ? 'JSD (nats), before → after' : 'Wasserstein, before → after',
-        ...(['all', 'CSF', 'GM', 'WM'] as const).map(
-          (region) => `${number(row[measure][region].raw)} → ${number(row[measure][region].normalized)}`,
-        ),
-      ]),
-    ),
-  )
-  return (
-    note(
-      'The generator against the discriminator with different adversarial terms, on the first two sites. D: accuracy over real and generated patches. The site classifier had no part in the training; it guesses the site of patches of subjects that it has not seen, and p is that of a permutation test over subjects.',
-    ) +
-    main +
-    `<h3>Distances between the sites</h3>${distances}`
-  )
-}
-
-/** The measures of trust; one row each, the sites in columns. */
-export function trustSection(rows: readonly TrustRow[], sites: readonly string[]): Section | undefined {
-  if (rows.length === 0) return undefined
-  const measures = [...new Set(rows.map(({ measure }) => measure))]
-  const lines = measures.map((measure) => {
-    const own = rows.filter((row) => row.measure === measure)
-    const { ideal, meaning } = own[0]!
-    const cells = sites.map((site) => {
-      const row = own.find((one) => one.site === site)
-      if (row === undefined) return 'n/a'
-      return Number.isFinite(row.low) ? `${number(row.value)} (${interval(row)})` : number(row.value)
-    })
-    return [
-      measure,
-      ...cells,
-      ideal,
-      measure.startsWith('Dice when') ? 'trained on all other sites' : meaning,
-    ]
-  })
-  const body =
-    note(
-      'Of the model that learnt from all sites, on test subjects, with 95 % bootstrap intervals where there are several. Normalised images are of use only if these hold.',
-    ) + table(['measure', ...sites, 'nothing wrong', 'what it says'], lines)
-  return { id: 'trust', title: 'Is the anatomy kept?', body }
-}
-
-/** A standalone drawing inside the page, on its own white paper. */
-export const figure = (svg: string) => `<div class="paper">${svg}</div>`
 
 const dot = (score: Score, published: number | undefined) => ({
   ours: score.mean,

@@ -1,7 +1,7 @@
 import { bootstrapInterval, meanOf, STRUCTURE_LIMIT } from '@voxnorm/data'
+import { approachOfHoldout, type Cast, othersThan, type Run, runOf } from '../experiments.ts'
+import type { Examination, MeasuredSubject, Measurement } from '../measurement/records.ts'
 import { allSeeds, type Measured, scoreOf } from './aggregate.ts'
-import { approachOfHoldout, type Cast, othersThan, type Run, runOf } from './experiments.ts'
-import type { Examination, MeasuredSubject, Measurement } from './records.ts'
 import { seedsOf } from './tables.ts'
 
 /** One measure of trust at one site. */

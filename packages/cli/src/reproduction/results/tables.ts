@@ -1,5 +1,4 @@
 import { jensenShannonBound, jensenShannonLegacy, meanOf } from '@voxnorm/data'
-import { allSeeds, harmonizationOf, type Measured, meanOver, type Score, scoreOf } from './aggregate.ts'
 import {
   APPROACHES_OF_TABLE3,
   type Approach,
@@ -9,9 +8,10 @@ import {
   type Setting,
   settingsOf,
   sitesOfSetting,
-} from './experiments.ts'
-import { ALPHAS, TABLE2, TABLE3, TABLE4, TABLE5, TABLE6, TABLE7, type TissueValues } from './published.ts'
-import type { Measurement } from './records.ts'
+} from '../experiments.ts'
+import type { Measurement } from '../measurement/records.ts'
+import { ALPHAS, TABLE2, TABLE3, TABLE4, TABLE5, TABLE6, TABLE7, type TissueValues } from '../published.ts'
+import { allSeeds, harmonizationOf, type Measured, meanOver, type Score, scoreOf } from './aggregate.ts'
 
 /** Scores beside those of the paper. */
 interface Compared {

@@ -1,10 +1,9 @@
 import { type Cell, formatTable } from '@voxnorm/data'
+import type { Cast, Experiment } from '../experiments.ts'
+import type { Examination } from '../measurement/records.ts'
 import type { Measured } from './aggregate.ts'
 import { type Comparison, comparisons } from './comparisons.ts'
-import type { Cast, Experiment } from './experiments.ts'
-import type { Finding } from './findings.ts'
 import { type GameRow, gameRows } from './game.ts'
-import type { Examination } from './records.ts'
 import {
   type Row2,
   type Row3,
@@ -58,8 +57,8 @@ export function resultsOf(
 }
 
 /** results.json as text; NaN, which JSON lacks, becomes null. */
-export const resultsText = (results: Results & { readonly findings: readonly Finding[] }): string =>
-  `${JSON.stringify(results, (_key, value: unknown) => (typeof value === 'number' ? rounded(value) : value), 2)}\n`
+export const resultsText = (document: Results & { readonly findings: readonly object[] }): string =>
+  `${JSON.stringify(document, (_key, value: unknown) => (typeof value === 'number' ? rounded(value) : value), 2)}\n`
 
 /** A table of results as rows of cells: nested values become columns such as `DSC_mean` and `published_mean`. */
 export function tableText(rows: readonly object[]): string {

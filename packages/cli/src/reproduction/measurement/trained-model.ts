@@ -2,9 +2,9 @@ import path from 'node:path'
 import type { IntensityReference, PreparedSubject } from '@voxnorm/data'
 import { createPredictor, modelOf, type StoredModel } from '@voxnorm/models'
 import type { Runtime } from '@voxnorm/tensor'
-import { type ModelConfig, readModel } from '../model-file.ts'
-import { predictorOf, type Windows } from '../prediction/network.ts'
-import type { NetworkOutput } from '../prediction/predict-subject.ts'
+import { type ModelConfig, readModel } from '../../model-file.ts'
+import { predictorOf, type Windows } from '../../prediction/network.ts'
+import type { NetworkOutput } from '../../prediction/predict-subject.ts'
 
 /** A model of a run on a device. */
 export interface TrainedModel {

@@ -1,14 +1,28 @@
-import { duration } from '../progress.ts'
-import { escapeHtml } from '../report/charts.ts'
-import { bulletList, renderPage, type Section } from '../report/page.ts'
+import { duration } from '../../progress.ts'
+import { escapeHtml } from '../../report/charts.ts'
+import { bulletList, renderPage, type Section } from '../../report/page.ts'
+import type { Cast, Experiment } from '../experiments.ts'
+import type { Measurement } from '../measurement/records.ts'
+import { PAPER_SITES } from '../published.ts'
+import type { Finding } from '../results/findings.ts'
+import type { Results } from '../results/results.ts'
+import type { Budget } from '../scale.ts'
+import type { Cohort } from '../subjects.ts'
+import type { Beginning } from '../workspace.ts'
 import { GENERAL_CAVEATS } from './caveats.ts'
+import { figure } from './cells.ts'
 import type { Figure } from './draw-figures.ts'
-import type { Finding } from './findings.ts'
-import { figure, tableSections, trustSection } from './page-tables.ts'
-import { PAPER_SITES } from './published.ts'
-import type { Measurement } from './records.ts'
-import type { Results } from './results.ts'
-import type { Reproduced } from './write-results.ts'
+import { tableSections } from './page-tables.ts'
+import { trustSection } from './trust.ts'
+
+/** What results are written about. */
+export interface Reproduced {
+  readonly experiments: readonly Experiment[]
+  readonly cast: Cast
+  readonly cohort: Cohort
+  readonly budget: Budget
+  readonly beginning: Beginning
+}
 
 /** report.html of a reproduction. Trust comes first: normalised images are worth something only if anatomy survives. */
 export function reproductionPage(

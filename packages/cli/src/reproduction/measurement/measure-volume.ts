@@ -12,10 +12,10 @@ import {
   toInternal,
 } from '@voxnorm/data'
 import { readVolumeFile } from '@voxnorm/data/node'
-import { collectIntensities, type SubjectIntensities } from '../evaluation/harmonization.ts'
-import { scoreSegmentation, TISSUES, type Tissue } from '../evaluation/segmentation.ts'
-import { predictSubject, type SubjectPrediction } from '../prediction/predict-subject.ts'
-import { assess } from '../prediction/trust.ts'
+import { collectIntensities, type SubjectIntensities } from '../../evaluation/harmonization.ts'
+import { scoreSegmentation, TISSUES, type Tissue } from '../../evaluation/segmentation.ts'
+import { predictSubject, type SubjectPrediction } from '../../prediction/predict-subject.ts'
+import { assess } from '../../prediction/trust.ts'
 import type { BeforeAfterCounts, MeasuredSubject, Plane } from './records.ts'
 import type { TrainedModel } from './trained-model.ts'
 
