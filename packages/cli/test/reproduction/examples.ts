@@ -5,6 +5,13 @@ import type { MeasuredSubject, Measurement } from '../../src/reproduction/measur
 /** Three sites in the roles of the paper's, two modalities, one seed. */
 export const CAST: Cast = { sites: ['a', 'b', 'c'], modalities: ['T1w', 'T2w'], seeds: [7] }
 
+/** Of two sites and what is generated. */
+const CONFUSION = [
+  [0.2, 0, 0.05],
+  [0, 0.15, 0.1],
+  [0.1, 0.1, 0.3],
+]
+
 const counts = (bins: number, at: number) => Array.from({ length: bins }, (_, bin) => (bin === at ? 100 : 0))
 
 /** A test subject with the same Dice for every tissue. */
@@ -85,8 +92,8 @@ export function measurementOf(
       discriminator:
         run.approach === 'ours'
           ? {
-              train: { accuracy: 0.9 / (1 + run.lambda), confusion: [] },
-              test: { accuracy: 0.5 / (1 + run.lambda), confusion: [] },
+              train: { accuracy: 0.9 / (1 + run.lambda), confusion: CONFUSION },
+              test: { accuracy: 0.5 / (1 + run.lambda), confusion: CONFUSION },
             }
           : undefined,
       side: 2,
