@@ -91,8 +91,8 @@ const ENOUGH_ITERATIONS = 1500
 /** Epochs that the iterations of a budget are divided into; each ends with a validation and a checkpoint. */
 const EPOCHS = 10
 /** Seconds for compiling, reading and drawing, per run, and for judging a normalised test subject on the host. */
-const SECONDS_PER_RUN = 4
-const SECONDS_PER_SUBJECT = 2.5
+const SECONDS_PER_RUN = 9
+const SECONDS_PER_SUBJECT = 3.5
 /** The part of a budget that is planned for; a machine is never as fast as in its best seconds. */
 const PLANNED_SHARE = 0.85
 
