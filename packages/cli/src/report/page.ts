@@ -50,13 +50,18 @@ ${parts.join('\n')}
 `
 }
 
+/** Characters from which on a cell is a sentence that may be broken into lines. */
+const LONG = 36
+
 /** A table; cells are plain text, and columns whose cells are all numbers are set to the right. */
 export function table(columns: readonly string[], rows: readonly (readonly string[])[]): string {
   const numeric = columns.map((_, index) =>
     rows.every((row) => /^([-+]?[\d.,]+(e[-+]\d+)?(–[\d.]+)?|n\/a|–)?( ?%)?$/.test(row[index] ?? '')),
   )
-  const cell = (tag: 'td' | 'th', text: string, index: number) =>
-    `<${tag}${numeric[index] ? ' class="number"' : ''}>${escapeHtml(text)}</${tag}>`
+  const cell = (tag: 'td' | 'th', text: string, index: number) => {
+    const kind = numeric[index] ? ' class="number"' : text.length > LONG ? ' class="long"' : ''
+    return `<${tag}${kind}>${escapeHtml(text)}</${tag}>`
+  }
   const head = columns.map((name, index) => cell('th', name, index)).join('')
   const body = rows.map((row) => `<tr>${row.map((text, index) => cell('td', text, index)).join('')}</tr>`)
   return `<div class="scroll"><table><thead><tr>${head}</tr></thead><tbody>${body.join('')}</tbody></table></div>`

@@ -47,6 +47,7 @@ table { border-collapse: collapse; font-size: 14px; min-width: 50%; }
 th, td { text-align: left; padding: 5px 14px 5px 0; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th { color: var(--soft); font-weight: 600; }
 .number { text-align: right; font-variant-numeric: tabular-nums; padding: 5px 0 5px 14px; }
+.long { white-space: normal; min-width: 15em; }
 .number + :not(.number) { padding-left: 20px; }
 h4 { font-size: 14px; margin: 0; overflow-wrap: anywhere; }
 h4 span { display: block; color: var(--soft); font-size: 12px; font-weight: 400; }

@@ -117,7 +117,7 @@ export const approachOfHoldout = ({ sites }: Cast): Approach => (sites.length > 
  */
 export function testedSites(run: Run, sites: readonly string[]): readonly string[] {
   const plain = run.modalities.length === 1 && !run.biased && run.term === 'minimax'
-  const heldOut = run.sites.length === sites.length - 1 && plain
+  const heldOut = plain && run.sites.length === sites.length - 1 && [0, PAPER_LAMBDA].includes(run.lambda)
   return run.approach === 'baseline' || heldOut ? sites : run.sites
 }
 

@@ -12,6 +12,10 @@ export interface Finding {
 /** Within this much Dice two methods count as equal: about the noise of a seed at small scales. */
 const ABOUT_EQUAL = 0.02
 
+/** Accuracy in percent of a discriminator that calls every patch generated, and what a few hundred patches leave open. */
+const CALLING_ALL_GENERATED = 50
+const ACCURACY_NOISE = 2
+
 /** Compares the directions that the paper reports with those of the results (method.md §6). */
 export function findings(results: Results): Finding[] {
   return [
@@ -126,10 +130,12 @@ function lambdas({ table7 }: Results): Finding[] {
     },
     ...(['accTrain', 'accTest'] as const).map((key): Finding => {
       const values = table7.map((row) => row[key])
+      const lost = values[0]! - values.at(-1)!
+      const idle = values.every((value) => Math.abs(value - CALLING_ALL_GENERATED) < ACCURACY_NOISE)
       return {
         experiment: 'table7',
-        verdict: verdict(falls(values)),
-        sentence: `The discriminator's accuracy on ${key === 'accTrain' ? 'training' : 'test'} patches goes ${list(values.map((value) => `${value.toFixed(1)} %`))}; in the paper it falls.`,
+        verdict: verdict(falls(values) && lost > ACCURACY_NOISE),
+        sentence: `The discriminator's accuracy on ${key === 'accTrain' ? 'training' : 'test'} patches goes ${list(values.map((value) => `${value.toFixed(1)} %`))}; in the paper it falls.${idle ? ` ${CALLING_ALL_GENERATED} % is what calling every patch generated gives: in so short a training it has hardly learnt anything.` : ''}`,
       }
     }),
   ]
