@@ -36,7 +36,7 @@ export const reproduce: Command = {
   name: 'reproduce',
   configurable: true,
   summary: "Repeats the paper's experiments; our numbers beside the published ones.",
-  usage: 'reproduce EXPERIMENT… -o DIR [flags]',
+  usage: 'reproduce all|table2…table7|game|trust… -o DIR [flags]',
   positionals: { name: 'EXPERIMENT', minimum: 1, maximum: 9 },
   flags: [
     {

@@ -130,9 +130,9 @@ interface TissueLine {
  * An affine map for each class, or nothing where the labels do not describe `before`.
  *
  * Labels mostly come from `after`, and would explain away what was invented there: an invented tissue has its own
- * label, and on average over the tissue the map is right. So they must explain half of the variance of `before`,
- * which labels of another anatomy do not, and a voxel whose intensity speaks strongly for another class gets the map
- * of that one.
+ * label, and on average over the tissue the map is right. So they must explain more than half of the variance of
+ * `before`, which labels of another anatomy do not, and a voxel whose intensity speaks strongly for another class gets
+ * the map of that one.
  */
 function tissueMap(
   before: Float32Array,
