@@ -73,7 +73,12 @@ export { patchFeatures } from './statistics/patch-features.ts'
 export type { ProbePatch, SiteProbe } from './statistics/site-probe.ts'
 export { probeSites } from './statistics/site-probe.ts'
 export type { BootstrapOptions, Interval } from './statistics/summary.ts'
-export { bootstrapInterval, deviationOf, meanOf } from './statistics/summary.ts'
+export {
+  bootstrapInterval,
+  deviationOf,
+  meanOf,
+  stratifiedBootstrapInterval,
+} from './statistics/summary.ts'
 export type { SignedRankTest } from './statistics/wilcoxon.ts'
 export { holm, wilcoxonSignedRank } from './statistics/wilcoxon.ts'
 

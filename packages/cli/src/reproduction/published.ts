@@ -48,15 +48,20 @@ export const TABLE5 = {
 /** Slopes of the bias fields of Table 6. */
 export const ALPHAS = [0.3, 0.5, 0.7, 0.9] as const
 
-/** Table 6: Pearson correlation of intensity and position, by role of the site, for each slope. */
+/**
+ * Table 6: Pearson correlation of intensity and position, by role of the site, of the original and then for each slope.
+ * The paper does not print that of the normalised original.
+ */
 export const TABLE6 = [
   [
+    { degraded: 0.0271, normalized: null },
     { degraded: 0.256, normalized: 0.1192 },
     { degraded: 0.4264, normalized: 0.243 },
     { degraded: 0.5914, normalized: 0.4599 },
     { degraded: 0.7316, normalized: 0.5928 },
   ],
   [
+    { degraded: -0.0199, normalized: null },
     { degraded: 0.0982, normalized: 0.0534 },
     { degraded: 0.1963, normalized: 0.1422 },
     { degraded: 0.3103, normalized: 0.2393 },

@@ -141,7 +141,8 @@ describe('Table 6', () => {
     })
     expect(rows[4]!.degraded).toBeCloseTo(0.9 * 0.75, 12)
     expect(rows[4]!.normalized).toBeCloseTo((0.9 * 0.75) / 4, 12)
-    expect(rows[0]).toMatchObject({ alpha: 0, published: null })
+    expect(rows[0]).toMatchObject({ alpha: 0, published: { degraded: 0.0271, normalized: null } })
+    expect(rows[5]).toMatchObject({ site: 'b', published: { degraded: -0.0199 } })
   })
 })
 

@@ -35,14 +35,28 @@ export interface Interval {
  * interval. With few subjects it is too narrow, with one it is a point; NaN for no value.
  */
 export function bootstrapInterval(values: readonly number[], options: BootstrapOptions): Interval {
+  return stratifiedBootstrapInterval([values], options)
+}
+
+/**
+ * Like {@link bootstrapInterval} for the mean of the groups' means: each group is drawn from itself, so that a large group
+ * weighs no more than a small one. NaN without groups or with an empty one.
+ */
+export function stratifiedBootstrapInterval(
+  groups: readonly (readonly number[])[],
+  options: BootstrapOptions,
+): Interval {
   const { seed, resamples = 2000, level = 0.95 } = options
-  if (values.length === 0) return { low: Number.NaN, high: Number.NaN }
+  if (groups.length === 0 || groups.some(({ length }) => length === 0))
+    return { low: Number.NaN, high: Number.NaN }
   const stream = randomStream(seed, 'bootstrap')
   const means = new Float64Array(resamples)
   for (let resample = 0; resample < resamples; resample++) {
-    let sum = 0
-    for (let draw = 0; draw < values.length; draw++) sum += values[stream.integer(values.length)]!
-    means[resample] = sum / values.length
+    for (const values of groups) {
+      let sum = 0
+      for (let draw = 0; draw < values.length; draw++) sum += values[stream.integer(values.length)]!
+      means[resample]! += sum / values.length / groups.length
+    }
   }
   means.sort()
   const outside = (1 - level) / 2

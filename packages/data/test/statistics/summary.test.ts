@@ -1,7 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { randomStream } from '../../src/random.ts'
-import { bootstrapInterval, deviationOf, meanOf } from '../../src/statistics/summary.ts'
+import {
+  bootstrapInterval,
+  deviationOf,
+  meanOf,
+  stratifiedBootstrapInterval,
+} from '../../src/statistics/summary.ts'
 
 describe('meanOf and deviationOf', () => {
   it('give the values of a worked example', () => {
@@ -59,5 +64,21 @@ describe('bootstrapInterval', () => {
     expect(first.high).toBeGreaterThan(meanOf(values))
     expect(bootstrapInterval([4], { seed: 7 })).toEqual({ low: 4, high: 4 })
     expect(bootstrapInterval([], { seed: 7 })).toEqual({ low: Number.NaN, high: Number.NaN })
+  })
+})
+
+describe('stratifiedBootstrapInterval', () => {
+  it('surrounds the mean of the groups, however large one of them is', () => {
+    const large = Array.from({ length: 50 }, (_, index) => 1 + 0.01 * (index % 2))
+    const { low, high } = stratifiedBootstrapInterval([large, [0, 0.01]], { seed: 1 })
+    expect(low).toBeGreaterThan(0.49)
+    expect(high).toBeLessThan(0.52)
+  })
+
+  it('is that of the values for a single group, and NaN with an empty one', () => {
+    const values = [1, 5, 2, 8]
+    expect(stratifiedBootstrapInterval([values], { seed: 3 })).toEqual(bootstrapInterval(values, { seed: 3 }))
+    for (const groups of [[], [values, []]])
+      expect(stratifiedBootstrapInterval(groups, { seed: 3 })).toEqual({ low: Number.NaN, high: Number.NaN })
   })
 })

@@ -1,11 +1,11 @@
 import { escapeHtml } from '../../report/charts.ts'
 
-/** Three decimals; n/a for what was not measured. */
-export const number = (value: number | undefined, digits = 3) =>
-  value === undefined || !Number.isFinite(value) ? 'n/a' : value.toFixed(digits)
+/** Three decimals; n/a for what was not measured or not published. */
+export const number = (value: number | null | undefined, digits = 3) =>
+  value === undefined || value === null || !Number.isFinite(value) ? 'n/a' : value.toFixed(digits)
 /** The difference of ours and the published value, with its sign. */
-export const signed = (ours: number, published: number | undefined, digits = 3) =>
-  published === undefined || !Number.isFinite(ours - published)
+export const signed = (ours: number, published: number | null | undefined, digits = 3) =>
+  published === undefined || published === null || !Number.isFinite(ours - published)
     ? 'n/a'
     : `${ours >= published ? '+' : '-'}${Math.abs(ours - published).toFixed(digits)}`
 /** An interval as `low–high`. */

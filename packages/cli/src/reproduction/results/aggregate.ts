@@ -1,17 +1,17 @@
-import { bootstrapInterval, deviationOf, meanOf } from '@voxnorm/data'
+import { deviationOf, meanOf, stratifiedBootstrapInterval } from '@voxnorm/data'
 import type { TISSUES } from '../../evaluation/segmentation.ts'
 import { keyOf, type Run } from '../experiments.ts'
 import type { MeasuredSubject, Measurement } from '../measurement/records.ts'
 import type { TissueValues } from '../published.ts'
 
-/** What was measured, by the run; runs that an interrupted reproduction lacks are undefined. */
+/** What was measured, by the run; undefined for a run that no call in this folder has measured. */
 export type Measured = (run: Run) => Measurement | undefined
 
 /** A value of each tissue with the spread that it has. */
 export interface Score extends TissueValues {
   /** Standard deviation of the mean over the seeds; NaN for a single one. */
   readonly seedDeviation: number
-  /** 95 % bootstrap interval of the mean over the subjects; NaN for a single one. */
+  /** 95 % bootstrap interval of the mean, the subjects drawn within their sites; NaN where a site has a single one. */
   readonly low: number
   readonly high: number
   readonly subjects: number
@@ -33,13 +33,10 @@ export function scoreOf(
   const perSeed = measurements.map(({ subjects }) => siteMean(subjects, name, sites))
   const tissue = (label: (typeof TISSUES)[number]) => meanOf(perSeed.map((values) => values[label]))
   const people = subjectMeans(measurements, name, sites)
-  const { low, high } =
-    people.length < 2
-      ? { low: Number.NaN, high: Number.NaN }
-      : bootstrapInterval(
-          people.map(({ value }) => value),
-          { seed: 1 },
-        )
+  const groups = sites.map((site) => people.filter((one) => one.site === site).map(({ value }) => value))
+  const { low, high } = groups.some(({ length }) => length < 2)
+    ? { low: Number.NaN, high: Number.NaN }
+    : stratifiedBootstrapInterval(groups, { seed: 1 })
   const [CSF, GM, WM] = [tissue('CSF'), tissue('GM'), tissue('WM')]
   return {
     CSF,
@@ -53,22 +50,25 @@ export function scoreOf(
   }
 }
 
-/** The mean of the tissues for every test subject, over the seeds. */
+/** The mean of the tissues for every test subject, over the seeds; without subjects that have no value at all. */
 export function subjectMeans(
   measurements: readonly Measurement[],
   name: ScoreName,
   sites: readonly string[],
-): { readonly who: string; readonly value: number }[] {
-  const values = new Map<string, number[]>()
+): { readonly site: string; readonly value: number }[] {
+  const people = new Map<string, { site: string; values: number[] }>()
   for (const { subjects } of measurements) {
     for (const { site, participant, scores } of subjects) {
       if (!sites.includes(site)) continue
       const who = `${site}/${participant}`
       const known = scores.map((row) => row[name]).filter((value) => !Number.isNaN(value))
-      values.set(who, [...(values.get(who) ?? []), meanOf(known)])
+      if (known.length === 0) continue
+      const person = people.get(who) ?? { site, values: [] }
+      person.values.push(meanOf(known))
+      people.set(who, person)
     }
   }
-  return [...values].map(([who, list]) => ({ who, value: meanOf(list) }))
+  return [...people.values()].map(({ site, values }) => ({ site, value: meanOf(values) }))
 }
 
 function siteMean(subjects: readonly MeasuredSubject[], name: ScoreName, sites: readonly string[]) {
@@ -83,11 +83,9 @@ function siteMean(subjects: readonly MeasuredSubject[], name: ScoreName, sites: 
   return { CSF: ofTissue('CSF'), GM: ofTissue('GM'), WM: ofTissue('WM') }
 }
 
-/** The measurements of runs that differ in their seed only; empty while one is missing. */
-export function allSeeds(measured: Measured, runs: readonly Run[]): Measurement[] {
-  const found = runs.map((run) => measured(run))
-  return found.every((one) => one !== undefined) ? found : []
-}
+/** The measurements that there are of runs that differ in their seed only: another call may have had fewer seeds. */
+export const measuredSeeds = (measured: Measured, runs: readonly Run[]): Measurement[] =>
+  runs.flatMap((run) => measured(run) ?? [])
 
 /** A number of every seed's measurement, averaged. */
 export const meanOver = (

@@ -7,7 +7,7 @@ import {
   settingsOf,
   sitesOfSetting,
 } from '../experiments.ts'
-import { allSeeds, type Measured, subjectMeans } from './aggregate.ts'
+import { type Measured, measuredSeeds, subjectMeans } from './aggregate.ts'
 import { seedsOf } from './tables.ts'
 
 /** Two methods on the same test subjects. */
@@ -28,7 +28,7 @@ export function comparisons(cast: Cast, measured: Measured): Comparison[] {
   return settingsOf(cast).flatMap((setting) => {
     const sites = sitesOfSetting(cast, setting)
     const known = APPROACHES_OF_TABLE3.flatMap((approach) => {
-      const runs = allSeeds(measured, seedsOf(cast, approach, sites))
+      const runs = measuredSeeds(measured, seedsOf(cast, approach, sites))
       return runs.length === 0
         ? []
         : [{ approach, scores: subjectMeans(runs, 'dice', sites).map(({ value }) => value) }]

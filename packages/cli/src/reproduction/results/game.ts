@@ -1,6 +1,6 @@
 import { meanOf } from '@voxnorm/data'
 import { type Cast, sitesOfSetting, TERMS, type Term } from '../experiments.ts'
-import { allSeeds, harmonizationOf, type Measured, meanOver, type Score, scoreOf } from './aggregate.ts'
+import { harmonizationOf, type Measured, meanOver, measuredSeeds, type Score, scoreOf } from './aggregate.ts'
 import { seedsOf } from './tables.ts'
 
 /** A value before and after normalisation. */
@@ -36,7 +36,7 @@ export type Region = (typeof REGIONS)[number]
 export function gameRows(cast: Cast, measured: Measured): GameRow[] {
   const dual = sitesOfSetting(cast, 'dual')
   return (['none', ...TERMS] as const).flatMap((term): GameRow[] => {
-    const runs = allSeeds(
+    const runs = measuredSeeds(
       measured,
       term === 'none' ? seedsOf(cast, 'preprocessor', dual) : seedsOf(cast, 'ours', dual, { term }),
     )

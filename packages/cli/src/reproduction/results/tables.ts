@@ -11,7 +11,7 @@ import {
 } from '../experiments.ts'
 import type { Measurement } from '../measurement/records.ts'
 import { ALPHAS, TABLE2, TABLE3, TABLE4, TABLE5, TABLE6, TABLE7, type TissueValues } from '../published.ts'
-import { allSeeds, harmonizationOf, type Measured, meanOver, type Score, scoreOf } from './aggregate.ts'
+import { harmonizationOf, type Measured, meanOver, measuredSeeds, type Score, scoreOf } from './aggregate.ts'
 
 /** Scores beside those of the paper. */
 interface Compared {
@@ -62,13 +62,14 @@ export interface Row6 {
   readonly normalized: number
   readonly degradedVolume: number
   readonly normalizedVolume: number
-  readonly published: { readonly degraded: number; readonly normalized: number } | null
+  readonly published: { readonly degraded: number; readonly normalized: number | null } | null
 }
 export interface Row7 {
   readonly lambda: number
   /** What λ is in the run: the paper's times the scale's factor. */
   readonly usedLambda: number
   readonly meanDSC: number
+  readonly seedDeviation: number
   readonly low: number
   readonly high: number
   /** In percent, in evaluation mode. */
@@ -88,7 +89,7 @@ export const seedsOf = (
 /** Table 2: segmenters of single sites at home and abroad. */
 export function table2(cast: Cast, measured: Measured): Row2[] {
   return cast.sites.flatMap((train, from) => {
-    const runs = allSeeds(measured, seedsOf(cast, 'baseline', [train]))
+    const runs = measuredSeeds(measured, seedsOf(cast, 'baseline', [train]))
     if (runs.length === 0) return []
     return cast.sites.map((test, to) => {
       const published = TABLE2.find((row) => row.train === from && row.test === to)
@@ -107,7 +108,7 @@ export function table3(cast: Cast, measured: Measured): Row3[] {
   return settingsOf(cast).flatMap((setting) =>
     APPROACHES_OF_TABLE3.flatMap((method): Row3[] => {
       const sites = sitesOfSetting(cast, setting)
-      const runs = allSeeds(measured, seedsOf(cast, method, sites))
+      const runs = measuredSeeds(measured, seedsOf(cast, method, sites))
       const published = method === 'nyul' || method === 'white-stripe' ? null : TABLE3[setting][method]
       return runs.length === 0 ? [] : [{ setting, method, ...compared(runs, sites), published }]
     }),
@@ -118,8 +119,8 @@ export function table3(cast: Cast, measured: Measured): Row3[] {
 export function table4(cast: Cast, measured: Measured): Row4[] {
   return settingsOf(cast).flatMap((setting): Row4[] => {
     const domains = sitesOfSetting(cast, setting)
-    const without = allSeeds(measured, seedsOf(cast, 'preprocessor', domains))
-    const ours = allSeeds(measured, seedsOf(cast, 'ours', domains))
+    const without = measuredSeeds(measured, seedsOf(cast, 'preprocessor', domains))
+    const ours = measuredSeeds(measured, seedsOf(cast, 'ours', domains))
     if (without.length === 0 || ours.length === 0) return []
     const divergence = (runs: readonly Measurement[], stage: 'raw' | 'normalized') =>
       meanOver(runs, (run) => harmonizationOf(run, 'jsd', 'all')[stage])
@@ -159,7 +160,7 @@ export function table5(cast: Cast, measured: Measured): Row5[] {
     { modality: both, published: TABLE5.two },
   ]
   return rows.flatMap(({ modality, published }): Row5[] => {
-    const runs = allSeeds(measured, seedsOf(cast, 'ours', dual, { modalities: modality }))
+    const runs = measuredSeeds(measured, seedsOf(cast, 'ours', dual, { modalities: modality }))
     return runs.length === 0 ? [] : [{ modality, ...compared(runs, dual), published }]
   })
 }
@@ -167,7 +168,7 @@ export function table5(cast: Cast, measured: Measured): Row5[] {
 /** Table 6: bias fields before and after. */
 export function table6(cast: Cast, measured: Measured): Row6[] {
   const dual = sitesOfSetting(cast, 'dual')
-  const runs = allSeeds(measured, seedsOf(cast, 'ours', dual, { biased: true }))
+  const runs = measuredSeeds(measured, seedsOf(cast, 'ours', dual, { biased: true }))
   if (runs.length === 0) return []
   return dual.flatMap((site, role) =>
     [0, ...ALPHAS].map((alpha, index): Row6 => {
@@ -183,7 +184,7 @@ export function table6(cast: Cast, measured: Measured): Row6[] {
         normalized: meanOf(points.map(({ normalized }) => normalized.slice)),
         degradedVolume: meanOf(points.map(({ degraded }) => degraded.volume)),
         normalizedVolume: meanOf(points.map(({ normalized }) => normalized.volume)),
-        published: TABLE6[role]?.[index - 1] ?? null,
+        published: TABLE6[role]?.[index] ?? null,
       }
     }),
   )
@@ -193,9 +194,9 @@ export function table6(cast: Cast, measured: Measured): Row6[] {
 export function table7(cast: Cast, measured: Measured, lambdaFactor: number): Row7[] {
   const dual = sitesOfSetting(cast, 'dual')
   return TABLE7.flatMap(({ lambda, ...published }): Row7[] => {
-    const runs = allSeeds(measured, seedsOf(cast, 'ours', dual, { lambda }))
+    const runs = measuredSeeds(measured, seedsOf(cast, 'ours', dual, { lambda }))
     if (runs.length === 0) return []
-    const { mean, low, high } = scoreOf(runs, 'dice', dual)
+    const { mean, seedDeviation, low, high } = scoreOf(runs, 'dice', dual)
     const accuracy = (split: 'train' | 'test') =>
       meanOver(runs, ({ patches }) => 100 * (patches.discriminator?.[split].accuracy ?? Number.NaN))
     return [
@@ -203,6 +204,7 @@ export function table7(cast: Cast, measured: Measured, lambdaFactor: number): Ro
         lambda,
         usedLambda: lambda * lambdaFactor,
         meanDSC: mean,
+        seedDeviation,
         low,
         high,
         accTrain: accuracy('train'),

@@ -1,15 +1,15 @@
 import { bootstrapInterval, meanOf, STRUCTURE_LIMIT } from '@voxnorm/data'
 import { approachOfHoldout, type Cast, othersThan, type Run, runOf } from '../experiments.ts'
 import type { Examination, MeasuredSubject, Measurement } from '../measurement/records.ts'
-import { allSeeds, type Measured, scoreOf } from './aggregate.ts'
+import { type Measured, measuredSeeds, scoreOf } from './aggregate.ts'
 import { seedsOf } from './tables.ts'
 
 /** One measure of trust at one site. */
 export interface TrustRow {
   readonly measure: string
   readonly site: string
+  /** Mean over the subjects with its 95 % bootstrap interval, which is NaN for a single one. */
   readonly value: number
-  /** 95 % bootstrap interval of the mean over subjects; NaN for a single one. */
   readonly low: number
   readonly high: number
   readonly subjects: number
@@ -116,7 +116,7 @@ function examinedRows(site: string, examination: Examination | undefined): Trust
     ...rowOf(
       site,
       { measure: 'contrast of planted lesions', ideal: '1', meaning: 'share of their contrast that is left' },
-      own.flatMap(({ lesionRetention }) => lesionRetention),
+      own.map(({ lesionRetention }) => meanOf(lesionRetention.filter(Number.isFinite))),
     ),
     ...rowOf(
       site,
@@ -132,7 +132,7 @@ function examinedRows(site: string, examination: Examination | undefined): Trust
 
 /** Leave one site out: how a model of the other sites does here, beside one that has seen the site. */
 function holdoutRows(cast: Cast, measured: Measured, site: string): TrustRow[] {
-  const runs = allSeeds(measured, seedsOf(cast, approachOfHoldout(cast), othersThan(cast, site)))
+  const runs = measuredSeeds(measured, seedsOf(cast, approachOfHoldout(cast), othersThan(cast, site)))
   if (runs.length === 0) return []
   const { mean, low, high, subjects } = scoreOf(runs, 'dice', [site])
   const percentiles = percentilesAt(runs, site)
@@ -159,16 +159,24 @@ function holdoutRows(cast: Cast, measured: Measured, site: string): TrustRow[] {
   ]
 }
 
-const percentilesAt = (runs: readonly Measurement[], site: string): number[] =>
-  runs.flatMap(({ subjects }) =>
-    subjects.flatMap((subject) => (subject.site === site ? (subject.trust?.likeness?.percentile ?? []) : [])),
-  )
+/** One percentile for each test subject of a site, the mean over the seeds. */
+function percentilesAt(runs: readonly Measurement[], site: string): number[] {
+  const people = new Map<string, number[]>()
+  for (const { participant, site: own, trust } of runs.flatMap(({ subjects }) => subjects)) {
+    const percentile = trust?.likeness?.percentile
+    if (own !== site || percentile === undefined) continue
+    people.set(participant, [...(people.get(participant) ?? []), percentile])
+  }
+  return [...people.values()].map(meanOf)
+}
 
+/** `measured` has one value for each subject; those that could not be computed are left out. */
 function rowOf(
   site: string,
   words: Pick<TrustRow, 'measure' | 'ideal' | 'meaning'>,
-  values: readonly number[],
+  measured: readonly number[],
 ): TrustRow[] {
+  const values = measured.filter(Number.isFinite)
   if (values.length === 0) return []
   const interval =
     values.length > 1 ? bootstrapInterval(values, { seed: 1 }) : { low: Number.NaN, high: Number.NaN }
