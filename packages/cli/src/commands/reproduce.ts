@@ -9,6 +9,7 @@ import { type OpenDevice, openDevice } from '../device.ts'
 import { EXIT } from '../exit-codes.ts'
 import { duration, type Log } from '../progress.ts'
 import {
+  assertSettable,
   type Cast,
   distinctRuns,
   EXPERIMENTS,
@@ -21,8 +22,8 @@ import { performRuns } from '../reproduction/perform-runs.ts'
 import { findings } from '../reproduction/results/findings.ts'
 import { examinedRun } from '../reproduction/results/trust-rows.ts'
 import { type Budget, planBudget, readBudget } from '../reproduction/scale.ts'
-import { cachedLoader, openCohort } from '../reproduction/subjects.ts'
-import { type Beginning, openWorkspace } from '../reproduction/workspace.ts'
+import { cachedLoader, openCohort, readDataWord } from '../reproduction/subjects.ts'
+import { assertFreeForReproduction, type Beginning, openWorkspace } from '../reproduction/workspace.ts'
 import { writeResults } from '../reproduction/write-results.ts'
 import { listenForStop, type StopRequest } from '../stop-request.ts'
 import { writePhantom } from '../synthesis/write-phantom.ts'
@@ -68,7 +69,9 @@ export const reproduce: Command = {
     const seeds = numberFlag(parsed, 'seeds') ?? 1
     if (seeds < 1) throw new ConfigError('--seeds must be 1 or more.')
     const set = listFlag(parsed, 'set')
+    assertSettable(set)
     const labels = readLabels(textFlag(parsed, 'labels'))
+    assertFreeForReproduction(folder)
     const stop = listenForStop((signal) =>
       log.warning('stop', `${signal}: stopping as soon as everything is saved`),
     )
@@ -91,19 +94,25 @@ export const reproduce: Command = {
       const cohort = await openCohort({ data, labels, sites: textFlag(parsed, 'sites')?.split(','), seed })
       const workspace = openWorkspace(folder, { ...beginning, sites: cohort.sites })
       for (const warning of cohort.warnings) log.warning('data', warning)
-      const cast: Cast = {
+      const castOf = (count: number): Cast => ({
         sites: cohort.sites,
         modalities: cohort.modalities,
-        seeds: Array.from({ length: seeds }, (_, index) => seed + index),
-      }
+        seeds: Array.from({ length: count }, (_, index) => seed + index),
+      })
+      const cast = castOf(seeds)
       const played = experiments.filter((experiment) => {
         const reason = obstacle(experiment, cast)
         if (reason !== undefined) log.warning('left out', reason)
         return reason === undefined
       })
+      if (played.length === 0) {
+        throw new ConfigError('none of the experiments can be done with this data.', {
+          fix: `choose others of ${EXPERIMENTS.join(', ')}`,
+        })
+      }
       const runs = distinctRuns(played.flatMap((experiment) => runsOf(experiment, cast)))
       const load = cachedLoader()
-      const settings = (config: Config) => withSettings(config, data[0]!, labels, set)
+      const settings = (config: Config) => withSettings(config, readDataWord(data[0]!).place, labels, set)
       log.info('device', `reproducing ${played.join(', ')} on ${device.description}`)
       const budget =
         workspace.plan?.budget ??
@@ -114,18 +123,22 @@ export const reproduce: Command = {
           settings,
         ))
       const begun = { ...beginning, sites: cohort.sites }
-      // The page goes on showing what earlier calls made in this folder.
+      // The page goes on showing what earlier calls made in this folder, with all their seeds.
+      const mostSeeds = Math.max(seeds, workspace.plan?.seeds ?? 1)
       const shown = EXPERIMENTS.filter(
         (name) => played.includes(name) || workspace.plan?.experiments.includes(name),
       )
-      workspace.writePlan({ beginning: workspace.plan?.beginning ?? begun, budget, experiments: shown })
+      if (workspace.plan !== undefined && shown.length > workspace.plan.experiments.length)
+        log.info('budget', 'the scale stays that of the first call: what is new takes its own time on top')
+      const first = workspace.plan?.beginning ?? begun
+      workspace.writePlan({ beginning: first, budget, experiments: shown, seeds: mostSeeds })
       sayBudget(budget, runs.length, log)
       const examined = played.includes('trust') ? [examinedRun(cast)] : []
       const began = performance.now()
       await performRuns({ cohort, budget, workspace, device, load, log, stop, words }, runs, examined)
       const results = await writeResults(workspace, {
         experiments: shown,
-        cast,
+        cast: castOf(mostSeeds),
         cohort,
         budget,
         beginning: begun,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { ConfigError } from '@voxnorm/data'
 import type { Config } from '../config/schema.ts'
 import { PAPER_LAMBDA, TABLE7 } from './published.ts'
@@ -157,6 +158,9 @@ const RUNS: Readonly<Record<Experiment, (cast: Cast, run: MakeRun) => Run[]>> = 
   ],
 }
 
+/** File systems allow 255 bytes; the rest is for the hash, the ending and the temporary file beside it. */
+const LONGEST_NAME = 200
+
 /** A name for a run that is the same for equal runs and can be a folder. */
 export function keyOf({ approach, sites, modalities, lambda, term, biased, seed }: Run): string {
   const parts = [
@@ -168,12 +172,40 @@ export function keyOf({ approach, sites, modalities, lambda, term, biased, seed 
     ...(biased ? ['bias-field'] : []),
     `seed-${seed}`,
   ]
-  return parts.join('_').replaceAll(/[^\w.+-]/g, '-')
+  const name = parts.join('_')
+  const plain = name.replaceAll(/[^\w.+-]/g, '-').slice(0, LONGEST_NAME)
+  // Sites whose names differ only in what a folder's name leaves out are different sites.
+  return plain === name ? plain : `${plain}_${createHash('sha256').update(name).digest('hex').slice(0, 8)}`
 }
 
 /** Runs without repetitions, in the order in which they are first needed. */
 export function distinctRuns(runs: readonly Run[]): Run[] {
   return [...new Map(runs.map((run) => [keyOf(run), run])).values()]
+}
+
+/** Settings that the experiments or other flags decide; `--set` would change nothing, or only half of what uses them. */
+const DECIDED = [
+  'seed',
+  'data.table',
+  'data.labels',
+  'data.modalities',
+  'data.fold',
+  'loss.lambda',
+  'loss.adversarial',
+  'train.method',
+  'augment',
+]
+
+/** Throws ConfigError for a `--set` of what makes the runs differ. */
+export function assertSettable(set: readonly string[]): void {
+  for (const word of set) {
+    const key = word.split('=')[0]!
+    const decided = DECIDED.find((one) => key === one || key.startsWith(`${one}.`))
+    if (decided === undefined) continue
+    throw new ConfigError(`--set ${word} has no place here: the experiments decide ${decided}.`, {
+      fix: 'leave it out; seed, data and labels have flags of their own',
+    })
+  }
 }
 
 /** The settings of one run: those of the scale with what makes the run what it is. */

@@ -7,6 +7,7 @@ import {
   type LabelSpecification,
   type PreparedSubject,
   type Split,
+  type Subject,
 } from '@voxnorm/data'
 import { type LoadOptions, loadSubject, openDataset } from '@voxnorm/data/node'
 
@@ -34,15 +35,18 @@ export interface CohortOptions {
 /**
  * Opens the data sets and decides once who trains, validates and tests: all runs share these splits (method.md §4.7).
  *
- * Throws ConfigError for sites that are not there or too few, DataError for subjects without labels and for a site
- * without a training or test subject.
+ * Throws ConfigError for sites that are not there, named twice or too few, DataError for subjects without labels, for a
+ * participant that occurs twice at a site, and for a site without a training or test subject.
  */
 export async function openCohort(options: CohortOptions): Promise<Cohort> {
   const opened: Dataset[] = []
   for (const word of options.data) opened.push(await openNamed(word, options.labels))
   const all = opened.flatMap(({ subjects }) => subjects)
+  assertDistinct(all)
   const present = [...new Set(all.map(({ site }) => site))]
   const sites = options.sites ?? present
+  const twice = sites.find((site, index) => sites.indexOf(site) !== index)
+  if (twice !== undefined) throw new ConfigError(`--sites names ${twice} twice.`)
   const missing = sites.find((site) => !present.includes(site))
   if (missing !== undefined) {
     throw new ConfigError(`--sites names ${missing}, which is no site of the data.`, {
@@ -50,7 +54,7 @@ export async function openCohort(options: CohortOptions): Promise<Cohort> {
     })
   }
   if (sites.length < 2) {
-    throw new ConfigError(`the experiments compare sites, but the data has only ${sites.join(', ')}.`, {
+    throw new ConfigError(`the experiments compare sites, but there is only ${sites.join(', ')}.`, {
       fix: 'give data of two sites or more, several data sets as --data NAME=PATH each',
     })
   }
@@ -105,15 +109,41 @@ function withSecondModality(subject: AssignedSubject): AssignedSubject {
   return { ...subject, images: { ...images, T2w: images.FLAIR } }
 }
 
+/** Takes `PATH` or `NAME=PATH` apart. */
+export function readDataWord(word: string): { readonly name: string | undefined; readonly place: string } {
+  const [, name, place] = /^([^=/\\]+)=(.+)$/.exec(word) ?? []
+  return { name, place: place ?? word }
+}
+
 async function openNamed(word: string, labels: LabelSpecification | undefined): Promise<Dataset> {
-  const [, name, named] = /^([^=/\\]+)=(.+)$/.exec(word) ?? []
-  const dataset = await openDataset(named ?? word, {
+  const { name, place } = readDataWord(word)
+  const dataset = await openDataset(place, {
     ...(labels === undefined ? {} : { labels }),
     ...(name === undefined ? {} : { site: name }),
   })
   if (name === undefined) return dataset
-  // A data set of many scanners, such as ABIDE, is one domain in the paper.
-  return { ...dataset, subjects: dataset.subjects.map((subject) => ({ ...subject, site: name })) }
+  // A data set of many scanners, such as ABIDE, is one domain in the paper. Each may have a participant 1 of its own.
+  const count = (id: string) => dataset.subjects.filter((subject) => subject.id === id).length
+  const subjects = dataset.subjects.map((subject) => ({
+    ...subject,
+    site: name,
+    id: count(subject.id) === 1 ? subject.id : `${subject.site}_${subject.id}`,
+  }))
+  return { ...dataset, subjects }
+}
+
+/** Data sets are checked one by one when they are opened; together they may still share a site and its participants. */
+function assertDistinct(subjects: readonly Subject[]): void {
+  const seen = new Set<string>()
+  for (const { site, id } of subjects) {
+    const key = JSON.stringify([site, id])
+    if (seen.has(key)) {
+      throw new DataError(`the participant ${id} of site ${site} is in two of the data sets.`, {
+        fix: 'give each data set a site name of its own with --data NAME=PATH, or leave one out',
+      })
+    }
+    seen.add(key)
+  }
 }
 
 /** The subjects of a split of some sites, the first few of each. */

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { ConfigError, DataError, OutputError } from '@voxnorm/data'
 import { makeFolder, removeTemporaryFiles, writeFileAtomically } from '@voxnorm/data/node'
@@ -18,11 +18,13 @@ export interface Beginning {
   readonly adapter: string
 }
 
-/** plan.json: the beginning, what the budget was turned into, and every experiment that was ever asked for. */
+/** plan.json: the beginning, what the budget was turned into, and all that was ever asked for. */
 export interface StoredPlan {
   readonly beginning: Beginning
   readonly budget: Budget
   readonly experiments: readonly Experiment[]
+  /** The most seeds of any call. */
+  readonly seeds: number
 }
 
 /** The folder of a reproduction. */
@@ -53,9 +55,11 @@ const FOLDERS = ['runs', 'measurements', 'examinations', 'figures', 'tables']
  */
 export function openWorkspace(folder: string, beginning: Beginning): Workspace {
   const planFile = path.join(folder, 'plan.json')
-  const plan = existsSync(planFile) ? readJson<StoredPlan>(planFile) : undefined
-  if (plan === undefined) refuseForeign(folder)
-  else assertSame(plan.beginning, beginning, folder)
+  assertFreeForReproduction(folder)
+  const plan = existsSync(planFile)
+    ? readJson<StoredPlan>(planFile, 'choose another folder; this one does not know its scale any more')
+    : undefined
+  if (plan !== undefined) assertSame(plan.beginning, beginning, folder)
   makeFolder(folder)
   for (const name of FOLDERS) {
     makeFolder(path.join(folder, name))
@@ -70,7 +74,9 @@ export function openWorkspace(folder: string, beginning: Beginning): Workspace {
     runFolder: (key) => path.join(folder, 'runs', key),
     readRecord: <T>(kind: RecordKind, key: string) => {
       const file = recordFile(kind, key)
-      return existsSync(file) ? readJson<T>(file) : undefined
+      return existsSync(file)
+        ? readJson<T>(file, 'delete the file; what it held is measured again')
+        : undefined
     },
     writeRecord: (kind, key, record) =>
       writeFileAtomically(recordFile(kind, key), JSON.stringify(record, notANumber)),
@@ -83,7 +89,7 @@ function notANumber(_key: string, value: unknown): unknown {
   return typeof value === 'number' && !Number.isFinite(value) ? { number: String(value) } : value
 }
 
-function readJson<T>(file: string): T {
+function readJson<T>(file: string, fix: string): T {
   try {
     return JSON.parse(readFileSync(file, 'utf8'), (_key, value: unknown) =>
       typeof value === 'object' && value !== null && 'number' in value && typeof value.number === 'string'
@@ -94,14 +100,21 @@ function readJson<T>(file: string): T {
     if (!(cause instanceof SyntaxError)) throw cause
     throw new DataError('this file of a reproduction is not valid JSON.', {
       file,
-      fix: 'delete the file; what it held is made again',
+      fix,
       cause,
     })
   }
 }
 
-function refuseForeign(folder: string): void {
-  if (!existsSync(folder)) return
+/** Throws OutputError unless a reproduction was begun in this place or nothing else is there; writes nothing. */
+export function assertFreeForReproduction(folder: string): void {
+  if (!existsSync(folder) || existsSync(path.join(folder, 'plan.json'))) return
+  if (!statSync(folder).isDirectory()) {
+    throw new OutputError('a file with the name of the folder exists.', {
+      file: folder,
+      fix: 'choose another name',
+    })
+  }
   const foreign = readdirSync(folder).filter(
     (name) => !FOLDERS.includes(name) && name !== 'data' && !name.startsWith('.'),
   )

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { PRESETS } from '../../src/config/presets.ts'
 import { configSchema } from '../../src/config/schema.ts'
 import {
+  assertSettable,
   configOfRun,
   distinctRuns,
   EXPERIMENTS,
@@ -79,8 +80,10 @@ describe('runs', () => {
   })
 
   it('have names that can be folders', () => {
-    const [run] = runsOf('table2', { ...CAST, sites: ['St. Mary/ward 1', 'b'] })
-    expect(keyOf(run!)).toBe('baseline_St.-Mary-ward-1_seed-7')
+    const keyOfSite = (site: string) => keyOf(runsOf('table2', { ...CAST, sites: [site, 'b'] })[0]!)
+    expect(keyOfSite('St. Mary/ward 1')).toMatch(/^baseline_St\.-Mary-ward-1_seed-7_[\da-f]{8}$/)
+    expect(keyOfSite('札幌')).not.toBe(keyOfSite('東京'))
+    expect(keyOfSite('x'.repeat(300)).length).toBeLessThan(220)
   })
 
   it('have complete configs: the scale with the method, scaling and λ of the run', () => {
@@ -99,6 +102,12 @@ describe('runs', () => {
     expect(scalingOf('nyul')).toEqual(['baseline', 'nyul'])
     expect(scalingOf('ours')).toEqual(['adversarial', 'max'])
   })
+})
+
+it('refuses settings that the experiments decide, and takes the others', () => {
+  assertSettable(['model.base=8', 'data.patch=16', 'loss.classWeights.BG=0.3'])
+  for (const word of ['loss.lambda=3', 'seed=1', 'augment.biasField.probability=1', 'data.labels=paper'])
+    expect(() => assertSettable([word])).toThrow(ConfigError)
 })
 
 it('says why Table 5 cannot be played with a single modality', () => {

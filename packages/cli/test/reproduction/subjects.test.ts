@@ -109,3 +109,32 @@ it('refuses a site that has nobody to test on', async () => {
     'the site a has no test subject',
   )
 })
+
+describe('participants of the same name', () => {
+  const table = (name: string, sites: readonly string[]) => {
+    const rows = sites.flatMap((site) =>
+      ['1', '2', '3'].map((id) => `${id}\t${site}\t${site}${id}.nii\t${site}${id}.nii`),
+    )
+    touch(...sites.flatMap((site) => ['1', '2', '3'].map((id) => `${site}${id}.nii`)))
+    writeFileSync(path.join(folder, name), `${['participant_id\tsite\tT1w\tlabel', ...rows].join('\n')}\n`)
+  }
+
+  it('stay apart when their scanners become one site', async () => {
+    table('many.tsv', ['x', 'y'])
+    table('one.tsv', ['z'])
+    const cohort = await openCohort({ ...NATIVE, data: data('A=many.tsv', 'B=one.tsv') })
+    const ids = cohort.subjects.filter(({ site }) => site === 'A').map(({ id }) => id)
+    expect(ids).toEqual(['x_1', 'x_2', 'x_3', 'y_1', 'y_2', 'y_3'])
+  })
+
+  it('are refused at one site of two data sets', async () => {
+    table('first.tsv', ['x'])
+    table('second.tsv', ['x', 'y'])
+    await expect(openCohort({ ...NATIVE, data: data('first.tsv', 'second.tsv') })).rejects.toThrow(
+      'the participant 1 of site x is in two of the data sets',
+    )
+    await expect(openCohort({ ...NATIVE, data: data('second.tsv'), sites: ['x', 'x'] })).rejects.toThrow(
+      '--sites names x twice',
+    )
+  })
+})

@@ -19,6 +19,7 @@ const BEGINNING: Beginning = {
 const PLAN: StoredPlan = {
   beginning: BEGINNING,
   experiments: ['table2'],
+  seeds: 1,
   budget: {
     scale: {
       name: 'paper',
@@ -76,13 +77,16 @@ it('refuses a folder of something else, and takes one with a phantom only', () =
   expect(openWorkspace(folder, BEGINNING).plan).toBeUndefined()
   writeFileSync(path.join(folder, 'thesis.docx'), '')
   expect(() => openWorkspace(folder, BEGINNING)).toThrow(OutputError)
+  expect(() => openWorkspace(path.join(folder, 'thesis.docx'), BEGINNING)).toThrow(OutputError)
 })
 
 it('removes what a kill left half written', () => {
   openWorkspace(folder, BEGINNING).writePlan(PLAN)
   writeFileSync(path.join(folder, 'measurements', '.x.json.123.tmp'), '{')
+  mkdirSync(path.join(folder, '.data.123.tmp', 'sub-01'), { recursive: true })
   openWorkspace(folder, BEGINNING)
   expect(readdirSync(path.join(folder, 'measurements'))).toEqual([])
+  expect(existsSync(path.join(folder, '.data.123.tmp'))).toBe(false)
   expect(existsSync(path.join(folder, 'plan.json'))).toBe(true)
 })
 

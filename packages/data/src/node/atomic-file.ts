@@ -53,10 +53,10 @@ export function makeFolder(folder: string): void {
   }
 }
 
-/** Removes what {@link writeFileAtomically} left in a folder when the process was killed. */
+/** Removes what {@link writeFileAtomically}, or a folder built the same way, left in a folder when the process was killed. */
 export function removeTemporaryFiles(folder: string): void {
   for (const name of readdirSync(folder)) {
-    if (TEMPORARY.test(name)) rmSync(path.join(folder, name), { force: true })
+    if (TEMPORARY.test(name)) rmSync(path.join(folder, name), { recursive: true, force: true })
   }
 }
 
