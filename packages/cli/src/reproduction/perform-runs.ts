@@ -137,8 +137,8 @@ async function measure(
     { patchesPerSubject: budget.scale.probePatches, seed: cohort.seed },
   )
   const bias = []
-  for (const subject of run.biased ? await prepared('test', budget.scale.testSubjects) : []) {
-    bias.push(await measureBias(model, subject, told))
+  for (const subject of run.biased ? subjectsOf(cohort, run.sites, 'test', budget.scale.testSubjects) : []) {
+    bias.push(await measureBias(model, await prepare(laboratory, config, model, subject), told))
   }
   const metrics = readMetrics(path.join(workspace.runFolder(key), 'metrics.jsonl'))
   return {
@@ -163,34 +163,39 @@ async function examineRun(
   const { cohort, budget } = laboratory
   const subjects: Examination['subjects'][number][] = []
   const tested = subjectsOf(cohort, run.sites, 'test', budget.scale.testSubjects)
-  for (const prepared of await prepareAll(laboratory, config, model, tested)) {
+  for (const subject of tested) {
     told()
-    subjects.push(await examine(model, prepared, cohort.seed))
+    subjects.push(await examine(model, await prepare(laboratory, config, model, subject), cohort.seed))
   }
   return { run, subjects }
 }
 
-/** Subjects on the grid of a model, in the intensities that it learnt from. */
 async function prepareAll(
+  laboratory: Laboratory,
+  config: Config,
+  model: TrainedModel,
+  subjects: readonly AssignedSubject[],
+): Promise<PreparedSubject[]> {
+  const prepared: PreparedSubject[] = []
+  for (const subject of subjects) prepared.push(await prepare(laboratory, config, model, subject))
+  return prepared
+}
+
+/** A subject on the grid of a model, in the intensities that it learnt from. */
+function prepare(
   { load }: Laboratory,
   { data }: Config,
   { config }: TrainedModel,
-  subjects: readonly AssignedSubject[],
-): Promise<PreparedSubject[]> {
+  subject: AssignedSubject,
+): Promise<PreparedSubject> {
   const { modalities, voxelSize, labels } = data
   const { scaling, standardScale } = config
-  const prepared: PreparedSubject[] = []
-  for (const subject of subjects) {
-    prepared.push(
-      await load(subject, {
-        scaling,
-        voxelSize,
-        modalities,
-        labels,
-        margin: 0,
-        ...(standardScale && { standardScale }),
-      }),
-    )
-  }
-  return prepared
+  return load(subject, {
+    scaling,
+    voxelSize,
+    modalities,
+    labels,
+    margin: 0,
+    ...(standardScale && { standardScale }),
+  })
 }

@@ -189,12 +189,12 @@ function confusions(
     ]
   })
   if (columns.length === 0) return undefined
-  // A model numbers its sites alphabetically.
   return {
     number: 9,
     svg: figure9({
       title: 'What the discriminator takes patches for',
       columns,
+      // A model numbers its sites alphabetically.
       names: ['Generated', ...[...sites].sort()],
     }),
     caption: `Shares of all patches, real and generated, in evaluation mode; training patches above, test patches below. λ as the paper counts it (${PAPER_LAMBDA} is its own).`,

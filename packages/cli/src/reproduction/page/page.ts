@@ -99,7 +99,10 @@ function scaleSection(
     `At most ${Number.isFinite(scale.testSubjects) ? scale.testSubjects : 'all'} test subjects of a site, windows ${inference.stride} voxels apart.`,
     ...counts,
   ]
-  const started = `<details><summary>Settings</summary><pre>${escapeHtml(JSON.stringify(scale.config, null, 2))}</pre></details>`
+  // The page is made to be shown around; where the data lies on this machine is nobody's business.
+  const { table: _table, ...shown } = data
+  const settings = JSON.stringify({ ...scale.config, data: shown }, null, 2)
+  const started = `<details><summary>Settings</summary><pre>${escapeHtml(settings)}</pre></details>`
   return { id: 'scale', title: 'At what scale', body: bulletList(sentences) + started }
 }
 
