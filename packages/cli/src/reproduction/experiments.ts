@@ -110,16 +110,18 @@ export const othersThan = ({ sites }: Cast, site: string): readonly string[] =>
  * The approach that leave-one-site-out is done with: a single remaining site gives a discriminator nothing to tell apart,
  * so with two sites it is the generator without one.
  */
-export const approachOfHoldout = ({ sites }: Cast): Approach => (sites.length > 2 ? 'ours' : 'preprocessor')
+export const approachOfHoldout = ({ sites }: Pick<Cast, 'sites'>): Approach =>
+  sites.length > 2 ? 'ours' : 'preprocessor'
 
 /**
  * Sites whose test subjects a run is measured on: its own, and for runs that show how well a method transfers (a
- * segmenter alone; everything that leaves out a single site of several) the others, too.
+ * segmenter alone; what leave-one-site-out is done with) the others, too.
  */
-export function testedSites(run: Run, sites: readonly string[]): readonly string[] {
-  const plain = run.modalities.length === 1 && !run.biased && run.term === 'minimax'
-  const heldOut = plain && run.sites.length === sites.length - 1 && [0, PAPER_LAMBDA].includes(run.lambda)
-  return run.approach === 'baseline' || heldOut ? sites : run.sites
+export function testedSites(run: Run, cast: Pick<Cast, 'sites'>): readonly string[] {
+  const { approach, sites, modalities, lambda, term, biased } = run
+  const plain = modalities.length === 1 && !biased && term === 'minimax' && [0, PAPER_LAMBDA].includes(lambda)
+  const heldOut = plain && approach === approachOfHoldout(cast) && sites.length === cast.sites.length - 1
+  return approach === 'baseline' || heldOut ? cast.sites : sites
 }
 
 /** The runs that an experiment needs (method.md §6), with those that it shares with others. */

@@ -115,7 +115,7 @@ async function measure(
 ): Promise<Measurement> {
   const { cohort, budget, workspace, device, log } = laboratory
   const key = keyOf(run)
-  const tested = subjectsOf(cohort, testedSites(run, cohort.sites), 'test', budget.scale.testSubjects)
+  const tested = subjectsOf(cohort, testedSites(run, cohort), 'test', budget.scale.testSubjects)
   const volumes = []
   for (const [index, subject] of tested.entries()) {
     told()

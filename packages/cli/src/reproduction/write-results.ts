@@ -9,6 +9,9 @@ import { type Results, resultsOf, resultsText, tableText } from './results/resul
 import { examinedRun } from './results/trust-rows.ts'
 import type { Workspace } from './workspace.ts'
 
+/** The experiments whose page shows the raw histograms; they are counted from the images anew. */
+const FIGURE2 = ['table3', 'table4', 'game'] as const
+
 /** Writes results.json, the tables, the figures and the page from what was measured. */
 export async function writeResults(workspace: Workspace, reproduced: Reproduced): Promise<Results> {
   const { experiments, cast, cohort, budget } = reproduced
@@ -20,7 +23,8 @@ export async function writeResults(workspace: Workspace, reproduced: Reproduced)
   for (const [name, rows] of Object.entries(results)) {
     if (rows.length > 0) workspace.write(`tables/${name}.tsv`, tableText(rows))
   }
-  const raw = await rawHistograms(cohort, sitesOfSetting(cast, 'dual'))
+  const wanted = FIGURE2.some((experiment) => experiments.includes(experiment))
+  const raw = wanted ? await rawHistograms(cohort, sitesOfSetting(cast, 'dual')) : []
   const figures = drawFigures(experiments, cast, measured, raw)
   for (const { number, svg } of figures) {
     workspace.write(`figures/figure${number}.svg`, svg)

@@ -72,11 +72,15 @@ describe('runs', () => {
 
   it('are tested abroad where that says how well they transfer', () => {
     const [baseline] = runsOf('table2', CAST)
-    expect(testedSites(baseline!, CAST.sites)).toEqual(['a', 'b', 'c'])
+    expect(testedSites(baseline!, CAST)).toEqual(['a', 'b', 'c'])
     const [biased] = runsOf('table6', CAST)
-    expect(testedSites(biased!, CAST.sites)).toEqual(['a', 'b'])
+    expect(testedSites(biased!, CAST)).toEqual(['a', 'b'])
     const heldOut = runsOf('trust', CAST).at(-1)!
-    expect(testedSites(heldOut, CAST.sites)).toEqual(['a', 'b', 'c'])
+    expect(testedSites(heldOut, CAST)).toEqual(['a', 'b', 'c'])
+    const [weak] = runsOf('table7', CAST)
+    expect(testedSites(weak!, CAST)).toEqual(['a', 'b'])
+    const [standardization] = runsOf('table3', CAST)
+    expect(testedSites(standardization!, CAST)).toEqual(['a', 'b'])
   })
 
   it('have names that can be folders', () => {

@@ -37,7 +37,7 @@ export async function predictionCounter(
       return windowCorners(shape, inVoxels(data.patch), inVoxels(inference.stride), mask).length
     }
     const repetitions = run.biased ? BIASED_PREDICTIONS : 1
-    const sites = testedSites(run, cohort.sites).map((site) => ({
+    const sites = testedSites(run, cohort).map((site) => ({
       volumes: subjectsOf(cohort, [site], 'test', testSubjects).length,
       windows: perSubject(site),
     }))

@@ -96,7 +96,7 @@ function modalities({ table5 }: Results): Finding[] {
 }
 
 function biasFields({ table6 }: Results): Finding[] {
-  const degraded = table6.filter(({ alpha }) => alpha > 0)
+  const degraded = table6.filter(({ alpha, normalized }) => alpha > 0 && !Number.isNaN(normalized))
   if (degraded.length === 0) return []
   const failed = degraded.filter((row) => Math.abs(row.normalized) >= Math.abs(row.degraded))
   const last = degraded.filter(({ alpha }) => alpha === Math.max(...degraded.map((row) => row.alpha)))
