@@ -52,7 +52,7 @@ export interface Arguments {
 /** Flags that every command takes. */
 export const COMMON_FLAGS: readonly Flag[] = [
   { name: 'seed', kind: 'integer', value: 'N', help: 'seed of every random choice' },
-  { name: 'set', kind: 'list', value: 'KEY=VALUE', help: 'override a key of the config, e.g. loss.lambda=5' },
+  { name: 'set', kind: 'list', value: 'KEY=VALUE', help: 'override a key of the config, e.g. train.batch=8' },
   { name: 'device', kind: 'text', value: 'NAME', help: 'auto, software, or a part of an adapter name' },
   { name: 'json', kind: 'switch', help: 'print the result as one JSON document' },
   {

@@ -169,7 +169,7 @@ function readSetting(written: string): Setting {
   const keys = written.slice(0, Math.max(equals, 0)).split('.')
   if (equals < 1 || keys.some((key) => key === '')) {
     throw new ConfigError(`--set needs key.path=value, not "${written}".`, {
-      fix: 'for example --set loss.lambda=5',
+      fix: 'for example --set train.batch=8',
     })
   }
   let value: unknown
