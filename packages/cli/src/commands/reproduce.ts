@@ -55,7 +55,7 @@ export const reproduce: Command = {
       help: 'table or folder, or NAME=PATH for each site (a phantom)',
     },
     { name: 'sites', kind: 'text', value: 'A,B,…', help: 'sites in order; the first two are the pair' },
-    { name: 'labels', kind: 'text', value: 'NAME', help: 'label convention of the data (bids)' },
+    { name: 'labels', kind: 'text', value: 'NAME', help: 'label convention (as the data says, else bids)' },
     { name: 'budget', kind: 'text', value: 'TIME', help: '20m (default), 2h, full: how long all may take' },
     { name: 'seeds', kind: 'integer', value: 'N', help: 'repeat every training with N seeds (1)' },
   ],
