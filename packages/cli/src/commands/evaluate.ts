@@ -2,10 +2,7 @@ import path from 'node:path'
 import {
   assertSameGrid,
   type Cell,
-  ConfigError,
   formatTable,
-  LABEL_CONVENTIONS,
-  type LabelConventionName,
   type LabelSpecification,
   type LabelVolume,
   labelConvention,
@@ -35,6 +32,7 @@ import {
 import { classifierLimit } from '../evaluation/site-classifier.ts'
 import { EXIT } from '../exit-codes.ts'
 import { forEachInput, writeFailures } from '../failures.ts'
+import { conventionName } from '../label-conventions.ts'
 import { shortNumber, textTable } from '../text-table.ts'
 
 interface Conventions {
@@ -138,14 +136,6 @@ export const evaluate: Command = {
       text: describe(segmentation, harmonization, limit),
     }
   },
-}
-
-function conventionName(name: string): LabelConventionName {
-  const known = LABEL_CONVENTIONS.find((one) => one === name)
-  if (known !== undefined) return known
-  throw new ConfigError(`there is no label convention "${name}".`, {
-    fix: `use one of ${LABEL_CONVENTIONS.join(', ')}`,
-  })
 }
 
 async function evaluateSubject(prediction: Prediction, conventions: Conventions): Promise<Evaluated> {

@@ -1,9 +1,10 @@
-import { ConfigError, LABEL_CONVENTIONS, labelConvention } from '@voxnorm/data'
+import { ConfigError, labelConvention } from '@voxnorm/data'
 import { createPredictor, modelOf } from '@voxnorm/models'
 import type { Command } from '../command.ts'
 import { type Arguments, hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'
 import { type OpenDevice, openDevice } from '../device.ts'
 import { EXIT } from '../exit-codes.ts'
+import { conventionName } from '../label-conventions.ts'
 import { readModel } from '../model-file.ts'
 import { type PredictionInput, readInputs } from '../prediction/inputs.ts'
 import { predictorOf, type Windows } from '../prediction/network.ts'
@@ -52,7 +53,7 @@ export const predict: Command = {
   example: 'voxnorm predict -m run -i sub-01_T1w.nii.gz -o predictions',
   async run({ arguments: parsed, log }) {
     const out = textFlag(parsed, 'output')!
-    const convention = conventionOf(textFlag(parsed, 'label-convention') ?? 'bids')
+    const convention = labelConvention(conventionName(textFlag(parsed, 'label-convention') ?? 'bids'))
     const file = readModel(textFlag(parsed, 'model')!)
     const model = modelOf(file, file.file)
     const raw = hasFlag(parsed, 'skip-normalization')
@@ -111,14 +112,6 @@ export const predict: Command = {
       device?.close()
     }
   },
-}
-
-function conventionOf(name: string) {
-  const known = LABEL_CONVENTIONS.find((one) => one === name)
-  if (known !== undefined) return labelConvention(known)
-  throw new ConfigError(`there is no label convention "${name}".`, {
-    fix: `use one of ${LABEL_CONVENTIONS.join(', ')}`,
-  })
 }
 
 function readWindows(parsed: Arguments, patch: number): Windows {

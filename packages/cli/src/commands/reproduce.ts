@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { ConfigError, LABEL_CONVENTIONS, type LabelConventionName, SITE_STYLES } from '@voxnorm/data'
+import { ConfigError, type LabelConventionName, SITE_STYLES } from '@voxnorm/data'
 import type { Command } from '../command.ts'
 import { listFlag, numberFlag, textFlag } from '../command-line.ts'
 import { parseConfig } from '../config/read-config.ts'
 import type { Config } from '../config/schema.ts'
 import { type OpenDevice, openDevice } from '../device.ts'
 import { EXIT } from '../exit-codes.ts'
+import { conventionName } from '../label-conventions.ts'
 import { duration, type Log } from '../progress.ts'
 import {
   assertSettable,
@@ -19,7 +20,6 @@ import {
 } from '../reproduction/experiments.ts'
 import { predictionCounter } from '../reproduction/measurement/prediction-counts.ts'
 import { performRuns } from '../reproduction/perform-runs.ts'
-import { findings } from '../reproduction/results/findings.ts'
 import { examinedRun } from '../reproduction/results/trust-rows.ts'
 import { type Budget, planBudget, readBudget } from '../reproduction/scale.ts'
 import { cachedLoader, openCohort, readDataWord } from '../reproduction/subjects.ts'
@@ -70,7 +70,8 @@ export const reproduce: Command = {
     if (seeds < 1) throw new ConfigError('--seeds must be 1 or more.')
     const set = listFlag(parsed, 'set')
     assertSettable(set)
-    const labels = readLabels(textFlag(parsed, 'labels'))
+    const labelsWord = textFlag(parsed, 'labels')
+    const labels = labelsWord === undefined ? undefined : conventionName(labelsWord)
     assertFreeForReproduction(folder)
     const stop = listenForStop((signal) =>
       log.warning('stop', `${signal}: stopping as soon as everything is saved`),
@@ -144,9 +145,8 @@ export const reproduce: Command = {
         beginning: begun,
       })
       const page = path.join(folder, 'report.html')
-      const found = findings(results)
       const text = [
-        ...found.map(
+        ...results.findings.map(
           ({ experiment, verdict, sentence }) => `${experiment.padEnd(8)}${verdict.padEnd(9)}${sentence}`,
         ),
         `${runs.length} trainings in ${duration((performance.now() - began) / 1000)} (those finished before not counted)`,
@@ -154,7 +154,7 @@ export const reproduce: Command = {
       ].join('\n')
       return {
         exitCode: EXIT.done,
-        document: { output: folder, report: page, findings: found, ...results },
+        document: { output: folder, report: page, ...results },
         text,
       }
     } finally {
@@ -179,15 +179,6 @@ async function makePhantom(folder: string, seed: number, log: Log, stop: StopReq
     log,
     stop,
   )
-}
-
-function readLabels(name: string | undefined): LabelConventionName | undefined {
-  if (name === undefined) return undefined
-  const known = LABEL_CONVENTIONS.find((one) => one === name)
-  if (known !== undefined) return known
-  throw new ConfigError(`there is no label convention "${name}".`, {
-    fix: `use one of ${LABEL_CONVENTIONS.join(', ')}`,
-  })
 }
 
 /** The settings of a scale with the place of the data and what `--set` overrides, checked like a file's. */

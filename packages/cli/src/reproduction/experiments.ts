@@ -210,20 +210,21 @@ export function assertSettable(set: readonly string[]): void {
   }
 }
 
+/** How an approach trains; without a scaling of its own it has that of the scale. */
+const TRAININGS: Readonly<
+  Record<Approach, Pick<Config['train'], 'method'> & Partial<Pick<Config['data'], 'scaling'>>>
+> = {
+  baseline: { method: 'baseline' },
+  standardization: { method: 'standardization', scaling: 'zscore' },
+  preprocessor: { method: 'preprocessor' },
+  ours: { method: 'adversarial' },
+  nyul: { method: 'baseline', scaling: 'nyul' },
+  'white-stripe': { method: 'baseline', scaling: 'white-stripe' },
+}
+
 /** The settings of one run: those of the scale with what makes the run what it is. */
 export function configOfRun(run: Run, scale: Config, lambdaFactor: number): Config {
-  const method =
-    run.approach === 'ours'
-      ? 'adversarial'
-      : run.approach === 'nyul' || run.approach === 'white-stripe'
-        ? 'baseline'
-        : run.approach
-  const scaling =
-    run.approach === 'standardization'
-      ? 'zscore'
-      : run.approach === 'nyul' || run.approach === 'white-stripe'
-        ? run.approach
-        : scale.data.scaling
+  const { method, scaling = scale.data.scaling } = TRAININGS[run.approach]
   return {
     ...scale,
     seed: run.seed,

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { type AssignedSubject, ConfigError, type PreparedSubject, type Split, sitesOf } from '@voxnorm/data'
+import { type AssignedSubject, type PreparedSubject, type Split, sitesOf } from '@voxnorm/data'
 import type { loadSubject } from '@voxnorm/data/node'
 import type { Config } from '../config/schema.ts'
 import type { OpenDevice } from '../device.ts'
@@ -99,11 +99,7 @@ async function trainOnce(laboratory: Laboratory, run: Run, config: Config): Prom
 /** The subjects of the cohort as a run sees them: those of other sites do not exist for it. */
 function planOf({ subjects }: Cohort, run: Run): RunPlan {
   const own = subjects.filter(({ site }) => run.sites.includes(site))
-  const sites = sitesOf(own.filter(({ split }) => split === 'train'))
-  if (run.approach === 'ours' && sites.length < 2) {
-    throw new ConfigError(`the run ${keyOf(run)} needs training subjects of two sites.`)
-  }
-  return { sites, subjects: own, warnings: [] }
+  return { sites: sitesOf(own), subjects: own, warnings: [] }
 }
 
 async function measure(

@@ -4,7 +4,7 @@ import { rawHistograms } from './measurement/raw-histograms.ts'
 import type { Examination, Measurement } from './measurement/records.ts'
 import { drawFigures } from './page/draw-figures.ts'
 import { type Reproduced, reproductionPage } from './page/page.ts'
-import { findings } from './results/findings.ts'
+import { type Finding, findings } from './results/findings.ts'
 import { type Results, resultsOf, resultsText, tableText } from './results/results.ts'
 import { examinedRun } from './results/trust-rows.ts'
 import type { Workspace } from './workspace.ts'
@@ -12,14 +12,23 @@ import type { Workspace } from './workspace.ts'
 /** The experiments whose page shows the raw histograms; they are counted from the images anew. */
 const FIGURE2 = ['table3', 'table4', 'game'] as const
 
-/** Writes results.json, the tables, the figures and the page from what was measured. */
-export async function writeResults(workspace: Workspace, reproduced: Reproduced): Promise<Results> {
+/** Writes results.json, the tables, the figures and the page from what was measured; returns what results.json holds. */
+export async function writeResults(
+  workspace: Workspace,
+  reproduced: Reproduced,
+): Promise<Results & { readonly findings: readonly Finding[] }> {
   const { experiments, cast, cohort, budget } = reproduced
-  const measured = (run: Run) => workspace.readRecord<Measurement>('measurements', keyOf(run))
+  const runs = distinctRuns(experiments.flatMap((experiment) => runsOf(experiment, cast)))
+  // Every table asks for its runs again, and a record is a large file.
+  const records = new Map(
+    runs.map((run) => [keyOf(run), workspace.readRecord<Measurement>('measurements', keyOf(run))]),
+  )
+  const measured = (run: Run) => records.get(keyOf(run))
   const examination = workspace.readRecord<Examination>('examinations', keyOf(examinedRun(cast)))
   const results = resultsOf(experiments, cast, measured, budget.scale.lambdaFactor, examination)
   const found = findings(results)
-  workspace.write('results.json', resultsText({ ...results, findings: found }))
+  const document = { ...results, findings: found }
+  workspace.write('results.json', resultsText(document))
   for (const [name, rows] of Object.entries(results)) {
     if (rows.length > 0) workspace.write(`tables/${name}.tsv`, tableText(rows))
   }
@@ -30,9 +39,7 @@ export async function writeResults(workspace: Workspace, reproduced: Reproduced)
     workspace.write(`figures/figure${number}.svg`, svg)
     workspace.write(`figures/figure${number}.png`, await svgToPng(svg))
   }
-  const measurements = distinctRuns(experiments.flatMap((experiment) => runsOf(experiment, cast))).flatMap(
-    (run) => measured(run) ?? [],
-  )
+  const measurements = runs.flatMap((run) => measured(run) ?? [])
   workspace.write('report.html', reproductionPage(reproduced, results, found, figures, measurements))
-  return results
+  return document
 }
