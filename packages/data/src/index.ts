@@ -114,6 +114,8 @@ export type { BatchEntry, BatchSchedule, BatchScheduleOptions } from './batches.
 export { batchSchedule } from './batches.ts'
 export type { Block, Triple } from './blocks.ts'
 export { copyCube } from './blocks.ts'
+export type { BoundingBox } from './bounding-box.ts'
+export { boundingBox } from './bounding-box.ts'
 export type { PatchDraw, PatchSampler, PatchSamplerOptions } from './patches.ts'
 export { extractPatch, patchSampler } from './patches.ts'
 export type { BrainImage } from './scaling/standard-scale.ts'

@@ -1,4 +1,5 @@
 import type { Triple } from './blocks.ts'
+import { boundingBox } from './bounding-box.ts'
 import type { Subject } from './datasets/subject.ts'
 import { DataError } from './errors.ts'
 import { assertSameGrid, assertUsableImage } from './image/check.ts'
@@ -169,20 +170,14 @@ function wholeBox(grid: Grid): Box {
   return { start: [0, 0, 0], size: grid.shape }
 }
 
-function brainBox(mask: Uint8Array, { shape }: Grid, margin: number): Box {
-  const [nx, ny] = shape
-  const first = [...shape]
-  const last = [-1, -1, -1]
-  for (let voxel = 0; voxel < mask.length; voxel++) {
-    if (mask[voxel] === 0) continue
-    const position = [voxel % nx, Math.floor(voxel / nx) % ny, Math.floor(voxel / (nx * ny))]
-    for (let axis = 0; axis < 3; axis++) {
-      first[axis] = Math.min(first[axis]!, position[axis]!)
-      last[axis] = Math.max(last[axis]!, position[axis]!)
-    }
-  }
-  const start = first.map((position) => Math.max(0, position - margin))
-  const size = last.map((position, axis) => Math.min(shape[axis]! - 1, position + margin) + 1 - start[axis]!)
+function brainBox(mask: Uint8Array, grid: Grid, margin: number): Box {
+  const { shape } = grid
+  const found = boundingBox(shape, (voxel) => mask[voxel] !== 0)
+  if (found === undefined) return wholeBox(grid)
+  const start = found.low.map((position) => Math.max(0, position - margin))
+  const size = found.high.map(
+    (position, axis) => Math.min(shape[axis]! - 1, position + margin) + 1 - start[axis]!,
+  )
   return { start: start as unknown as Triple, size: size as unknown as Triple }
 }
 

@@ -1,4 +1,4 @@
-import { CLASSES, intensityHistogram, type Shape3 } from '@voxnorm/data'
+import { boundingBox, CLASSES, intensityHistogram, type Shape3 } from '@voxnorm/data'
 import type { Trust } from '../prediction/trust.ts'
 
 /** A volume before and after, as training and prediction have it at hand. */
@@ -93,7 +93,7 @@ const PLANES = [
 
 /** Takes the planes of the brain that were predicted, cropped to it, and the histograms of the tissues. */
 export function makePreview(input: PreviewInput): Preview {
-  const box = boundingBox(input.mask, input.shape)
+  const box = boxAround(input.mask, input.shape)
   const labels = input.reference ?? input.prediction
   const { mask: brain, normalized, predicted } = input
   const known = PLANES.filter((plane) => predictedOn(plane, input, box))
@@ -129,7 +129,7 @@ export function makePreview(input: PreviewInput): Preview {
 export function axialSlab(mask: Uint8Array, shape: Shape3, stride: number): Uint8Array<ArrayBuffer> {
   const [nx, ny] = shape
   const slabOf = (z: number) => Math.floor(z / stride)
-  const slab = slabOf(indexOf(PLANES[0], boundingBox(mask, shape)))
+  const slab = slabOf(indexOf(PLANES[0], boxAround(mask, shape)))
   return Uint8Array.from(mask, (inside, voxel) =>
     inside > 0 && slabOf(Math.floor(voxel / (nx * ny))) === slab ? 1 : 0,
   )
@@ -197,21 +197,11 @@ function residualQuantizer(residual: Float32Array, [low, high]: readonly [number
 }
 
 /** First and last index of the mask on each axis with a small margin; the whole volume for an empty mask. */
-function boundingBox(mask: Uint8Array, shape: Shape3): Box {
-  const [nx, ny] = shape
-  const low = [...shape]
-  const high = [-1, -1, -1]
-  mask.forEach((inside, index) => {
-    if (!inside) return
-    const voxel = [index % nx, Math.floor(index / nx) % ny, Math.floor(index / (nx * ny))]
-    voxel.forEach((position, axis) => {
-      low[axis] = Math.min(low[axis]!, position)
-      high[axis] = Math.max(high[axis]!, position)
-    })
-  })
-  if (high[0]! < 0) return [[0, 0, 0], shape.map((size) => size - 1)]
+function boxAround(mask: Uint8Array, shape: Shape3): Box {
+  const box = boundingBox(shape, (voxel) => mask[voxel]! > 0)
+  if (box === undefined) return [[0, 0, 0], shape.map((size) => size - 1)]
   return [
-    low.map((position) => Math.max(0, position - MARGIN)),
-    high.map((position, axis) => Math.min(shape[axis]! - 1, position + MARGIN)),
+    box.low.map((position) => Math.max(0, position - MARGIN)),
+    box.high.map((position, axis) => Math.min(shape[axis]! - 1, position + MARGIN)),
   ]
 }

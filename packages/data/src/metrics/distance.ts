@@ -1,3 +1,4 @@
+import { boundingBox } from '../bounding-box.ts'
 import { DataError } from '../errors.ts'
 import { type Shape3, voxelCount } from '../image/volume.ts'
 import { type Spacing, squaredDistanceTransform } from './distance-transform.ts'
@@ -61,7 +62,7 @@ function distancesOf(
       )
     }
   }
-  const box = boundingBox(prediction, reference, shape, inside)
+  const box = boxAroundBoth(prediction, reference, shape, inside)
   if (box === undefined) return ZERO_DISTANCES
   const a = cutMask(prediction, shape, box, inside)
   const b = cutMask(reference, shape, box, inside)
@@ -91,31 +92,17 @@ interface Box {
 }
 
 /** Smallest box around both structures: nothing outside it can change a distance, and it is often small. */
-function boundingBox(
+function boxAroundBoth(
   prediction: ArrayLike<number>,
   reference: ArrayLike<number>,
   shape: Shape3,
   inside: (label: number) => boolean,
 ): Box | undefined {
-  const low = [...shape]
-  const high = [-1, -1, -1]
-  let i = 0
-  for (let z = 0; z < shape[2]; z++) {
-    for (let y = 0; y < shape[1]; y++) {
-      for (let x = 0; x < shape[0]; x++, i++) {
-        if (!inside(prediction[i]!) && !inside(reference[i]!)) continue
-        if (x < low[0]!) low[0] = x
-        if (x > high[0]!) high[0] = x
-        if (y < low[1]!) low[1] = y
-        if (y > high[1]!) high[1] = y
-        if (z < low[2]!) low[2] = z
-        high[2] = z
-      }
-    }
-  }
-  if (high[2]! < 0) return undefined
-  const size = (axis: 0 | 1 | 2) => high[axis]! - low[axis]! + 1
-  return { start: [low[0]!, low[1]!, low[2]!], shape: [size(0), size(1), size(2)] }
+  const box = boundingBox(shape, (voxel) => inside(prediction[voxel]!) || inside(reference[voxel]!))
+  if (box === undefined) return undefined
+  const { low, high } = box
+  const size = (axis: 0 | 1 | 2) => high[axis] - low[axis] + 1
+  return { start: [...low], shape: [size(0), size(1), size(2)] }
 }
 
 /** The part of a map inside the box as a mask of 0 and 1. */

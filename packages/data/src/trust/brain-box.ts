@@ -1,4 +1,7 @@
+import { type BoundingBox, boundingBox } from '../bounding-box.ts'
 import type { Shape3 } from '../image/volume.ts'
+
+const EMPTY: BoundingBox = { low: [0, 0, 0], high: [-1, -1, -1] }
 
 /** The smallest box around a mask, and the ways into it and back. */
 export interface BrainBox {
@@ -16,31 +19,16 @@ export interface BrainBox {
  * voxels.
  */
 export function brainBox(mask: Uint8Array, shape: Shape3): BrainBox {
-  const [nx, ny, nz] = shape
-  const low = [nx, ny, nz]
-  const high = [-1, -1, -1]
-  let voxel = 0
-  for (let z = 0; z < nz; z++) {
-    for (let y = 0; y < ny; y++) {
-      for (let x = 0; x < nx; x++, voxel++) {
-        if (!mask[voxel]) continue
-        if (x < low[0]!) low[0] = x
-        if (x > high[0]!) high[0] = x
-        if (y < low[1]!) low[1] = y
-        if (y > high[1]!) high[1] = y
-        if (z < low[2]!) low[2] = z
-        high[2] = z
-      }
-    }
-  }
-  const size = (axis: 0 | 1 | 2) => Math.max(0, high[axis]! - low[axis]! + 1)
+  const [nx, ny] = shape
+  const { low, high } = boundingBox(shape, (voxel) => mask[voxel]! > 0) ?? EMPTY
+  const size = (axis: 0 | 1 | 2) => high[axis] - low[axis] + 1
   const [bx, by, bz] = [size(0), size(1), size(2)]
 
   /** Calls with the place of each row of the box in the whole volume and in the box. */
   function forRows(visit: (inVolume: number, inBox: number) => void): void {
     for (let z = 0; z < bz; z++) {
       for (let y = 0; y < by; y++) {
-        visit(low[0]! + nx * (low[1]! + y + ny * (low[2]! + z)), bx * (y + by * z))
+        visit(low[0] + nx * (low[1] + y + ny * (low[2] + z)), bx * (y + by * z))
       }
     }
   }

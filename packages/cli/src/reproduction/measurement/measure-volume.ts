@@ -2,6 +2,7 @@ import path from 'node:path'
 import {
   type AssignedSubject,
   assertSameGrid,
+  boundingBox,
   calibration,
   intensityHistogram,
   type LabelVolume,
@@ -117,21 +118,16 @@ function interleaved({ probabilities }: SubjectPrediction): Float32Array {
 }
 
 /** The axial plane in the middle of the brain, cropped to it, front up; the third axis is taken for the axial one. */
-export function axialPlane(values: ArrayLike<number>, mask: ArrayLike<number>, [nx, ny, nz]: Shape3): Plane {
-  const low = [nx, ny, nz]
-  const high = [-1, -1, -1]
-  for (let voxel = 0; voxel < mask.length; voxel++) {
-    if (!mask[voxel]) continue
-    const position = [voxel % nx, Math.floor(voxel / nx) % ny, Math.floor(voxel / (nx * ny))]
-    for (let axis = 0; axis < 3; axis++) {
-      low[axis] = Math.min(low[axis]!, position[axis]!)
-      high[axis] = Math.max(high[axis]!, position[axis]!)
-    }
-  }
-  const z = Math.round(low[2]! + PLANE_AT * (high[2]! - low[2]!))
+export function axialPlane(values: ArrayLike<number>, mask: ArrayLike<number>, shape: Shape3): Plane {
+  const box = boundingBox(shape, (voxel) => mask[voxel]! > 0)
+  // Preparing a subject with an empty mask has thrown before.
+  if (box === undefined) throw new RangeError('an empty brain has no plane')
+  const { low, high } = box
+  const [nx, ny] = shape
+  const z = Math.round(low[2] + PLANE_AT * (high[2] - low[2]))
   const plane: number[] = []
-  for (let y = high[1]!; y >= low[1]!; y--) {
-    for (let x = low[0]!; x <= high[0]!; x++) plane.push(values[x + nx * (y + ny * z)]!)
+  for (let y = high[1]; y >= low[1]; y--) {
+    for (let x = low[0]; x <= high[0]; x++) plane.push(values[x + nx * (y + ny * z)]!)
   }
-  return { width: high[0]! - low[0]! + 1, height: high[1]! - low[1]! + 1, values: plane }
+  return { width: high[0] - low[0] + 1, height: high[1] - low[1] + 1, values: plane }
 }
