@@ -18,6 +18,11 @@ export interface Op<P = unknown> {
    * Absent for ops that end a chain of derivatives.
    */
   vjp?(ct: Tensor, inputs: readonly Tensor[], output: Tensor, params: P): readonly ((() => Tensor) | null)[]
+  /**
+   * The result is a by-product of the node that is the first input: that node's program leaves it in the slot `aside`.
+   * Such an op has no kernels.
+   */
+  readonly aside?: true
   /** In order of preference; `chooseKernel` has the rule. */
   readonly kernels: readonly Kernel<P>[]
 }
@@ -44,8 +49,11 @@ export interface Program {
   readonly stages: readonly Stage[]
 }
 
-/** Where a binding's memory comes from: `input2`, `output`, `scratch0`. */
-export type Slot = `input${number}` | 'output' | `scratch${number}`
+/**
+ * Where a binding's memory comes from: `input2`, `output`, `scratch0`; `aside` is the result of a node that lies aside
+ * (see `Op.aside`), and `unused` some memory for a writable binding that the kernel leaves alone.
+ */
+export type Slot = `input${number}` | 'output' | `scratch${number}` | 'aside' | 'unused'
 
 /** One dispatch of one WGSL entry point `main`. */
 export interface Stage {

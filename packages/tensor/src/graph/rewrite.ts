@@ -26,17 +26,18 @@ export function mergeEqual(tensors: readonly Tensor[]): Map<Tensor, Tensor> {
 
 /**
  * Applies a rule to every node of the graphs behind some tensors, inputs first. The rule gets a node whose inputs are
- * rewritten already and returns what takes its place, or undefined to keep it. Returns what every node has become.
+ * rewritten already, and the node as it was; it returns what takes its place, or undefined to keep it. Returns what every
+ * node has become.
  */
 export function rewrite(
   roots: readonly Tensor[],
-  rule: (tensor: Tensor) => Tensor | undefined,
+  rule: (tensor: Tensor, original: Tensor) => Tensor | undefined,
 ): ReadonlyMap<Tensor, Tensor> {
   const rewritten = new Map<Tensor, Tensor>()
   for (const tensor of collect(roots)) {
     const inputs = tensor.inputs.map((input) => rewritten.get(input)!)
     const rebuilt = withInputs(tensor, inputs)
-    rewritten.set(tensor, rule(rebuilt) ?? rebuilt)
+    rewritten.set(tensor, rule(rebuilt, tensor) ?? rebuilt)
   }
   return rewritten
 }

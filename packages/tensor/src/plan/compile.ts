@@ -18,6 +18,7 @@ import type { Capabilities } from '../runtime/capabilities.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { ArenaVariable } from './arena.ts'
 import { chooseKernel, type KernelChoice } from './choose.ts'
+import { PLAN_REWRITES, type PlanRewrite } from './fuse.ts'
 import { type Guard, PlainMemory, type PlanMemory } from './guard.ts'
 import { type Lifetime, layOut, SlotPool } from './memory.ts'
 import { elementsOf, type InputPlace, type OutputPlace, Plan, SCALAR_CELL_WORDS } from './plan.ts'
@@ -38,9 +39,14 @@ export interface PlanOptions {
   /** Slots shared with other plans of the same runtime. */
   readonly pool?: SlotPool
   readonly kernels?: KernelChoice
+  /** For tests and benches that compare: which rewrites take place; by default `PLAN_REWRITES`. */
+  readonly rewrites?: readonly PlanRewrite[]
   /** For tests: memory that notices unwritten elements and writes out of bounds. */
   readonly guard?: Guard
 }
+
+/** Enough for one element of any binding. */
+const UNUSED_BYTES = 16
 
 /** Makes a plan. Throws PlanError when no kernel fits, KernelError when one does not compile. */
 export async function compile(
@@ -48,11 +54,14 @@ export async function compile(
   definition: PlanDefinition,
   options: PlanOptions = {},
 ): Promise<Plan> {
-  const graph = normalize(definition)
-  const { tensors, updates, outputs, placed } = graph
-  const computed = tensors.filter((tensor) => !isLeaf(tensor) && tensor.op !== reshapeOp)
-  const position = new Map(computed.map((tensor, index) => [tensor, index]))
   const device = runtime.capabilities
+  const graph = normalize(definition, options.rewrites ?? PLAN_REWRITES, device)
+  const { tensors, updates, outputs, placed } = graph
+  const computed = tensors.filter((tensor) => !isLeaf(tensor) && tensor.op !== reshapeOp && !tensor.op.aside)
+  const byProducts = new Map(
+    tensors.filter(({ op }) => op.aside).map((tensor) => [tensor.inputs[0]!, tensor]),
+  )
+  const position = new Map(computed.map((tensor, index) => [tensor, index]))
   const kernels = computed.map((tensor) =>
     chooseKernel(tensor, device, options.kernels ?? {}, definition.name),
   )
@@ -77,9 +86,9 @@ export async function compile(
   })
   for (const tensor of outputs.values()) use(tensor, end)
   const lifetimes: Lifetime[] = []
-  const slotted = computed.filter((tensor) => !placed.has(tensor))
+  const slotted = [...computed.filter((tensor) => !placed.has(tensor)), ...byProducts.values()]
   for (const tensor of slotted) {
-    const first = position.get(tensor)!
+    const first = position.get(tensor.op.aside ? tensor.inputs[0]! : tensor)!
     lifetimes.push({ words: byteLength(tensor.spec) / 4, first, last: lastUse.get(tensor) ?? first })
   }
   const scratchStart = programs.map((program, step) => {
@@ -101,6 +110,7 @@ export async function compile(
     owned.push(buffer)
     return buffer
   }
+  const unused: Memory = { buffer: await own(UNUSED_BYTES, 'unused'), offset: 0, size: UNUSED_BYTES }
   const leaves = new Map<Tensor, Memory>()
   const inputs = new Map<string, InputPlace>()
   const scalarCount = tensors.filter((tensor) => tensor.op === inputOp && tensor.shape.length === 0).length
@@ -140,8 +150,10 @@ export async function compile(
   const builder = new StepBuilder(runtime)
   let largestBinding = 0
   const resolver = (step: number, operands: readonly Tensor[], output?: Tensor) => (slot: Slot) => {
+    if (slot === 'unused') return { memory: unused, dtype: 'f32' as const }
     const index = Number.parseInt(slot.replace(/\D+/, ''), 10)
-    const tensor = slot.startsWith('input') ? operands[index] : slot === 'output' ? output : undefined
+    const results: Partial<Record<Slot, Tensor | undefined>> = { output, aside: byProducts.get(output!) }
+    const tensor = slot.startsWith('input') ? operands[index] : results[slot]
     const place = tensor ? locate(tensor) : memory.binding(scratchStart[step]! + index)
     largestBinding = Math.max(largestBinding, place.size)
     return { memory: place, dtype: tensor?.spec.dtype ?? 'f32' }
@@ -216,8 +228,12 @@ interface Normalized {
   readonly placed: ReadonlyMap<Tensor, ArenaVariable>
 }
 
-/** Merges equal tensors and decides which results can be written straight into the variables they are assigned to. */
-function normalize(definition: PlanDefinition): Normalized {
+/** Rewrites the graph for a device, and decides which results can be written straight into variables they are assigned to. */
+function normalize(
+  definition: PlanDefinition,
+  rewrites: readonly PlanRewrite[],
+  device: Capabilities,
+): Normalized {
   const assigned = (definition.assign ?? []).map(([variable, tensor]) => {
     if (!sameShape(variable.spec.shape, tensor.shape) || variable.spec.dtype !== tensor.spec.dtype) {
       throw new PlanError(definition.name, `${variable.name} cannot take ${describeSpec(tensor.spec)}`)
@@ -229,14 +245,14 @@ function normalize(definition: PlanDefinition): Normalized {
     ...assigned.map(([, tensor]) => tensor),
     ...(definition.updates ?? []).flatMap((update) => update.inputs),
   ]
-  const representative = mergeEqual(collect(roots))
-  const merged = [...new Set(representative.values())].sort((a, b) => a.id - b.id)
+  const became = rewritten(roots, rewrites, device)
+  const merged = collect([...became.values()])
   const placed = new Map<Tensor, ArenaVariable>()
   const copies: Tensor[] = []
   const isRead = new Set(
     merged.filter(({ op }) => op !== reshapeOp).flatMap(({ inputs }) => inputs.map(source)),
   )
-  const values = assigned.map(([, tensor]) => representative.get(tensor)!)
+  const values = assigned.map(([, tensor]) => became.get(tensor)!)
   const sources = values.map(source)
   for (const [index, [variable]] of assigned.entries()) {
     let made = sources[index]!
@@ -252,11 +268,26 @@ function normalize(definition: PlanDefinition): Normalized {
   return {
     tensors: [...merged, ...copies],
     outputs: new Map(
-      Object.entries(definition.outputs ?? {}).map(([name, tensor]) => [name, representative.get(tensor)!]),
+      Object.entries(definition.outputs ?? {}).map(([name, tensor]) => [name, became.get(tensor)!]),
     ),
-    updates: (definition.updates ?? []).map((update) => rewireUpdate(update, representative)),
+    updates: (definition.updates ?? []).map((update) => rewireUpdate(update, became)),
     placed,
   }
+}
+
+/** What each of the tensors has become after all rewrites. Equal tensors are one, before them and after them. */
+function rewritten(
+  roots: readonly Tensor[],
+  rewrites: readonly PlanRewrite[],
+  device: Capabilities,
+): ReadonlyMap<Tensor, Tensor> {
+  const merge = (tensors: readonly Tensor[]) => mergeEqual(collect(tensors))
+  let became = roots
+  for (const step of [merge, ...rewrites.map(({ apply }) => apply), merge]) {
+    const next = step(became, device)
+    became = became.map((tensor) => next.get(tensor)!)
+  }
+  return new Map(roots.map((tensor, index) => [tensor, became[index]!]))
 }
 
 /** The tensor whose memory a chain of reshapes shows. */

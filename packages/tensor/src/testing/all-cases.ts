@@ -1,4 +1,5 @@
 import { batchNormCases } from '../ops/batchnorm/cases.ts'
+import { fusedCases } from '../ops/batchnorm/fusion-cases.ts'
 import { channelsCases } from '../ops/channels/cases.ts'
 import { classesCases } from '../ops/classes/cases.ts'
 import { conv3dCases } from '../ops/conv3d/cases.ts'
@@ -19,6 +20,7 @@ export const allCases: Readonly<Record<string, OpCases>> = {
   classes: classesCases,
   conv3d: conv3dCases,
   dropout: dropoutCases,
+  fusion: fusedCases,
   matmul: matmulCases,
   pointwise: pointwiseCases,
   pool: maxPoolCases,

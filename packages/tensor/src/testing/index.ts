@@ -1,6 +1,7 @@
 export { BATCH_NORM_PARTS, batchNormCase } from '../ops/batchnorm/cases.ts'
 export { type Conv3dProblem, conv3dCase, uNetLayers } from '../ops/conv3d/cases.ts'
 export { poolCases } from '../ops/pool/cases.ts'
+export { PLAN_REWRITES, type PlanRewrite } from '../plan/fuse.ts'
 export { allCases } from './all-cases.ts'
 export type { InputCase, OpCase, OpCases, Pick } from './cases.ts'
 export {

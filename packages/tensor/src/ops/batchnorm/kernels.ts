@@ -47,22 +47,41 @@ function stage(
 const joiningLanes = ({ software, subgroupSize }: Capabilities): number =>
   software && subgroupSize ? subgroupSize : 64
 
-export function momentsProgram(x: Spec, device: Capabilities): Program {
-  const { rows, columns, shares, constants } = sharing(x, device)
-  return {
-    scratch: [(2 * shares * elements(x.shape)) / rows],
-    stages: [
-      stage(moments, 'moments.wgsl', x, device, ['input0', 'scratch0'], []),
-      {
-        source: combine,
-        file: 'moments.combine.wgsl',
-        constants: { ...constants, LANES: joiningLanes(device) },
-        bindings: ['scratch0', 'output'],
-        uniforms: { u32: [rows, columns, shares] },
-        grid: [columns, 1, 1],
-      },
-    ],
+/** Moments in parts: of how many values for each channel, and in how many parts. */
+export interface PartialSizes {
+  readonly rows: number
+  readonly channels: number
+  readonly shares: number
+}
+
+/**
+ * Joins the moments of parts of a tensor. The stage leaves them in scratch0 as `[shares, 3, C]`: means, squared
+ * deviations, numbers of values. The result `[2, C]` goes to `target`.
+ */
+export function joinedMoments(
+  partial: Stage,
+  sizes: PartialSizes,
+  target: Slot,
+  device: Capabilities,
+): Program {
+  const { rows, channels, shares } = sizes
+  const { numbers, constants } = packing(channels)
+  const columns = channels / numbers
+  const total: Stage = {
+    source: combine,
+    file: 'moments.combine.wgsl',
+    constants: { ...constants, LANES: joiningLanes(device) },
+    bindings: ['scratch0', target],
+    uniforms: { u32: [rows, columns, shares] },
+    grid: [columns, 1, 1],
   }
+  return { scratch: [3 * shares * channels], stages: [partial, total] }
+}
+
+export function momentsProgram(x: Spec, device: Capabilities): Program {
+  const { rows, shares } = sharing(x, device)
+  const partial = stage(moments, 'moments.wgsl', x, device, ['input0', 'scratch0'], [])
+  return joinedMoments(partial, { rows, channels: elements(x.shape) / rows, shares }, 'output', device)
 }
 
 export function normalizeProgram(x: Spec, { epsilon, slope }: NormParams, device: Capabilities): Program {

@@ -1,6 +1,7 @@
-// Joins the shares of `moments.wgsl`: the mean of their means, then the squared deviations from it (Chan, Golub and
-// LeVeque 1979). A workgroup takes one channel; its lanes add up strided shares and then join in a tree, so that
-// rounding grows with the logarithm of the shares. moments is [2, C]: means, then biased variances.
+// Joins the partial moments [shares, 3, C] of `moments.wgsl`, or of a convolution's tiles: the mean of their means, then
+// the squared deviations from it (Chan, Golub and LeVeque 1979). A workgroup takes one channel; its lanes add up strided
+// shares and then join in a tree, so that rounding grows with the logarithm of the shares. moments is [2, C]: means,
+// then biased variances.
 alias Value = f32;
 const LANES = 64;
 struct Shape { rows: u32, channels: u32, shares: u32 }
@@ -25,19 +26,18 @@ fn total(lane: u32, value: Value) -> Value {
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let c = group.x;
-  let origin = partials[2u * c];
+  let origin = partials[c];
   var sum = Value(0.0);
   for (var share = lane; share < shape.shares; share += u32(LANES)) {
-    let rows = f32((shape.rows - share + shape.shares - 1u) / shape.shares);
-    sum += rows * (partials[2u * (share * shape.channels + c)] - origin);
+    let at = 3u * share * shape.channels + c;
+    sum += partials[at + 2u * shape.channels] * (partials[at] - origin);
   }
   let mean = origin + total(lane, sum) / f32(shape.rows);
   var squares = Value(0.0);
   for (var share = lane; share < shape.shares; share += u32(LANES)) {
-    let at = 2u * (share * shape.channels + c);
-    let rows = f32((shape.rows - share + shape.shares - 1u) / shape.shares);
+    let at = 3u * share * shape.channels + c;
     let delta = partials[at] - mean;
-    squares += partials[at + 1u] + rows * delta * delta;
+    squares += partials[at + shape.channels] + partials[at + 2u * shape.channels] * delta * delta;
   }
   let variance = total(lane, squares) / f32(shape.rows);
   if (lane == 0u) {

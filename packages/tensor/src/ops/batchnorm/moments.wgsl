@@ -1,6 +1,7 @@
 // Mean and sum of squared deviations of every channel of x [rows, C], share by share. Sums are taken around the
 // share's first value, so that a large mean does not drown the variance, and in blocks, so that rounding grows slowly.
 // A share's rows are strided: neighbouring invocations read neighbouring words whatever the number of channels.
+// partials is [shares, 3, C]: means, squared deviations, and how many values they are of.
 alias Value = f32;
 const BLOCK = 8;
 struct Shape { rows: i32, channels: i32, shares: i32 }
@@ -37,6 +38,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     squares += value * value;
     at += lanes;
   }
-  partials[2 * i] = origin + sum / f32(rows);
-  partials[2 * i + 1] = squares - sum * sum / f32(rows);
+  let place = i + i / shape.channels * 2 * shape.channels;
+  partials[place] = origin + sum / f32(rows);
+  partials[place + shape.channels] = squares - sum * sum / f32(rows);
+  partials[place + 2 * shape.channels] = Value(f32(rows));
 }

@@ -7,6 +7,10 @@
 // padding was replicated, a border voxel also collects what clamped taps read from it: the output at the same place,
 // through the outer tap. So on every axis the middle tap of a border voxel is the middle tap plus the outer one. With
 // BORDER the text does that; tiles must then divide the plane, so that a border is the first or last row of a tile.
+//
+// With NORMALIZED, x is normalised and activated as it is gathered; `scales` has the rows of channel-scales.wgsl. A
+// padding of zeros is put around what that gives. With MOMENTS, each tile leaves mean, squared deviations and number of
+// its results for moments.combine.wgsl.
 enable subgroups;
 
 const LANES = 8;
@@ -15,6 +19,8 @@ const TILE_H = 4;
 const VECTORS = 1;
 const MIRROR = 0;
 const BORDER = 0;
+const NORMALIZED = 0;
+const MOMENTS = 0;
 const PATCH_W = TILE_W + 2;
 const PATCH_H = TILE_H + 2;
 const GATHERS = (PATCH_W + LANES - 1) / LANES;
@@ -22,13 +28,15 @@ const GATHERS = (PATCH_W + LANES - 1) / LANES;
 struct Shape {
   inputChannels: i32, outputChannels: i32,
   depth: i32, height: i32, width: i32,
-  tilesW: i32, tilesH: i32, replicate: i32, hasBias: i32,
+  tilesW: i32, tilesH: i32, replicate: i32, hasBias: i32, slope: f32,
 }
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> w: array<f32>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
-@group(0) @binding(4) var<uniform> shape: Shape;
+@group(0) @binding(3) var<storage, read> scales: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(5) var<storage, read_write> partials: array<f32>;
+@group(0) @binding(6) var<uniform> shape: Shape;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id) group: vec3u) {
@@ -120,6 +128,12 @@ fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id)
           bottom[k] = weight[3 * VECTORS + k] + lastRow * weight[k];
         }
       }
+      // registers
+      var normal: array<f32, 3>;
+      if (NORMALIZED == 1) {
+        // unroll
+        for (var k = 0; k < 3; k++) { normal[k] = scales[k * inputs + ci]; }
+      }
       let planeBase = (n * shape.depth + plane) * shape.height;
       // unroll
       for (var r = 0; r < PATCH_H; r++) {
@@ -131,7 +145,12 @@ fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id)
         var gathered: array<f32, GATHERS>;
         // unroll
         for (var g = 0; g < GATHERS; g++) {
-          gathered[g] = select(0.0, x[rowBase + column[g]], inside[g] & rowInside);
+          var value = x[rowBase + column[g]];
+          if (NORMALIZED == 1) {
+            value = (value - normal[0]) * normal[1] + normal[2];
+            value = select(shape.slope * value, value, value > 0.0);
+          }
+          gathered[g] = select(0.0, value, inside[g] & rowInside);
         }
         // unroll
         for (var c = 0; c < PATCH_W; c++) {
@@ -193,6 +212,32 @@ fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id)
         for (var v = 0; v < VECTORS; v++) {
           if (co + v * LANES < outputs) { y[rowBase + c * outputs + co + v * LANES] = sum[(r * TILE_W + c) * VECTORS + v]; }
         }
+      }
+    }
+  }
+
+  if (MOMENTS == 1) {
+    let count = f32(min(TILE_H, shape.height - h0) * min(TILE_W, shape.width - w0));
+    // unroll
+    for (var v = 0; v < VECTORS; v++) {
+      // Sums are taken around the tile's first value, so that a large mean does not drown the deviations.
+      var total = 0.0;
+      var squares = 0.0;
+      // unroll
+      for (var r = 0; r < TILE_H; r++) {
+        // unroll
+        for (var c = 0; c < TILE_W; c++) {
+          let within = (h0 + r < shape.height) & (w0 + c < shape.width);
+          let delta = select(0.0, sum[(r * TILE_W + c) * VECTORS + v] - sum[v], within);
+          total += delta;
+          squares += delta * delta;
+        }
+      }
+      if (co + v * LANES < outputs) {
+        let at = 3 * (n * shape.tilesW * shape.tilesH * shape.depth + tile) * outputs + co + v * LANES;
+        partials[at] = sum[v] + total / count;
+        partials[at + outputs] = squares - total * total / count;
+        partials[at + 2 * outputs] = count;
       }
     }
   }

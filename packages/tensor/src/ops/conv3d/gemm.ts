@@ -1,6 +1,7 @@
 import { elements } from '../../graph/spec.ts'
 import { linearGrid, type Program, type Slot, type Stage } from '../../op.ts'
 import type { Capabilities } from '../../runtime/capabilities.ts'
+import type { FusedStage, Fusible } from '../batchnorm/fusion.ts'
 import { sharedSum } from '../reduce/program.ts'
 import source from './gemm.wgsl'
 import { type Conv3dGeometry, shapeWords } from './geometry.ts'
@@ -128,7 +129,12 @@ export interface GemmOptions {
   readonly addend?: 'bias' | 'tensor' | undefined
   /** Whether x is upsampled by two before the convolution; then `input` of the geometry is the size before. */
   readonly doubled?: boolean
+  readonly fused?: FusedStage
 }
+
+/** Whether the moments that a fusion may want can be left by a product: each result must be summed in one piece. */
+export const canLeaveMoments = ({ shares }: Pick<GemmLayout, 'shares'>, { fusion }: Fusible): boolean =>
+  !fusion?.moments || shares === 1
 
 /** Elements of what a member of the family computes. */
 export function resultElements(direction: Direction, g: Conv3dGeometry): number {
@@ -147,7 +153,7 @@ export function gemmProgram(
   direction: Direction,
   g: Conv3dGeometry,
   layout: GemmLayout,
-  { addend, doubled = false }: GemmOptions = {},
+  { addend, doubled = false, fused }: GemmOptions = {},
 ): Program {
   const { tile, depth, buffers, tiles, slices, slicesPerShare, shares } = layout
   const workgroups = tiles[0] * tiles[1]
@@ -163,9 +169,20 @@ export function gemmProgram(
       VECTOR: g.inputChannels % 4 === 0 && g.outputChannels % 4 === 0 ? 1 : 0,
       DEPTH: depth,
       BUFFERS: buffers,
+      ...fused?.normalized,
+      ...fused?.moments,
     },
     // Without an addend the right operand stands in for it: a binding must exist, its values are not used.
-    bindings: ['input0', 'input0', 'input1', 'input1', addend ? 'input2' : 'input1', target],
+    bindings: [
+      'input0',
+      'input0',
+      'input1',
+      'input1',
+      addend ? 'input2' : 'input1',
+      fused?.scales ?? 'input1',
+      target,
+      fused?.partials ?? 'unused',
+    ],
     uniforms: {
       u32: [
         ...shapeWords(g),
@@ -176,8 +193,11 @@ export function gemmProgram(
         slices,
         slicesPerShare,
       ],
+      f32: [fused?.slope ?? 0],
     },
     grid: [x, y, shares],
   }
-  return sharedSum(stage, shares, resultElements(direction, g))
+  if (shares > 1 || !fused) return sharedSum(stage, shares, resultElements(direction, g))
+  const channels = g.outputChannels
+  return fused.program(stage, { rows: resultElements(direction, g) / channels, channels, shares: tiles[0] })
 }

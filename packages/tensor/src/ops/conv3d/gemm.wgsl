@@ -7,6 +7,9 @@
 // workgroup memory: the next one is on its way from global memory while the present one is multiplied. Each invocation
 // sums THREAD_ROWS x THREAD_COLUMNS results in registers. K may be shared out; `sum` of the shares follows.
 // With `doubled`, x is upsampled before it is convolved: its voxels are repeated on every axis as they are gathered.
+// With NORMALIZED, x is normalised and activated as it is gathered; `scales` has the rows of channel-scales.wgsl. A
+// padding of zeros is put around what that gives. With MOMENTS, each tile of FORWARD leaves mean, squared deviations and
+// number of each column's results for moments.combine.wgsl; K is in one piece then.
 const FORWARD = 0;
 const INPUT = 1;
 const WEIGHT = 2;
@@ -22,6 +25,8 @@ const THREAD_ROWS = 4;
 const THREAD_COLUMNS = 4;
 // Slices in workgroup memory. With two, one barrier for each slice is enough.
 const BUFFERS = 2;
+const NORMALIZED = 0;
+const MOMENTS = 0;
 
 // Everything is moved in fours: along the channels of the tensor that it comes from.
 const QUADS = DEPTH / 4;
@@ -41,7 +46,7 @@ struct Shape {
   kernel: i32, stride: i32, padding: i32, replicate: i32, doubled: u32,
   // What is added to a FORWARD result: 0 nothing, 1 one value for each column, 2 one for each element.
   addend: i32,
-  tiles: i32, columnTiles: i32, slices: i32, slicesPerShare: i32,
+  tiles: i32, columnTiles: i32, slices: i32, slicesPerShare: i32, slope: f32,
 }
 // Operands are bound twice, because WGSL has no constant that chooses the type of a binding.
 @group(0) @binding(0) var<storage, read> left: array<f32>;
@@ -49,8 +54,10 @@ struct Shape {
 @group(0) @binding(2) var<storage, read> right: array<f32>;
 @group(0) @binding(3) var<storage, read> rightFours: array<vec4f>;
 @group(0) @binding(4) var<storage, read> addends: array<f32>;
-@group(0) @binding(5) var<storage, read_write> result: array<f32>;
-@group(0) @binding(6) var<uniform> shape: Shape;
+@group(0) @binding(5) var<storage, read> scales: array<f32>;
+@group(0) @binding(6) var<storage, read_write> result: array<f32>;
+@group(0) @binding(7) var<storage, read_write> partials: array<f32>;
+@group(0) @binding(8) var<uniform> shape: Shape;
 
 // A four lies in the tile as it lies in its tensor, so that filling needs no transposition: the left tile is
 // [row][K / 4], and [K][row / 4] for WEIGHT; the right tile is [K][column / 4], and [column][K / 4] for INPUT.
@@ -106,14 +113,31 @@ fn rightAt(row: i32, channel: i32) -> vec4f {
   return four;
 }
 
-// What the tap reads of x for the output at `position`.
-fn patchAt(position: vec4i, tap: vec3i, channel: i32) -> vec4f {
+// A row of `scales` for four channels; zero past the last channel.
+fn scalesAt(row: i32, channel: i32) -> vec4f {
+  var four = vec4f();
+  if (NORMALIZED == 1) {
+    // unroll
+    for (var i = 0; i < 4; i++) {
+      if (channel + i < shape.inputChannels) { four[i] = scales[row * shape.inputChannels + channel + i]; }
+    }
+  }
+  return four;
+}
+
+// What the tap reads of x for the output at `position`. `normal` has the three rows of `scales` for its channels.
+fn patchAt(position: vec4i, tap: vec3i, channel: i32, normal: mat3x4f) -> vec4f {
   let size = inputSize() << vec3u(shape.doubled);
   let wanted = position.xyz * shape.stride + tap - shape.padding;
   let at = clamp(wanted, vec3i(), size - 1);
   let inside = (shape.replicate == 1) | all(at == wanted);
   if (!inside | (position.w >= shape.batch) | (channel >= shape.inputChannels)) { return vec4f(); }
-  return leftAt(voxel(at >> vec3u(shape.doubled), position.w, inputSize()), channel, shape.inputChannels);
+  var four = leftAt(voxel(at >> vec3u(shape.doubled), position.w, inputSize()), channel, shape.inputChannels);
+  if (NORMALIZED == 1) {
+    four = (four - normal[0]) * normal[1] + normal[2];
+    four = select(shape.slope * four, four, four > vec4f());
+  }
+  return four;
 }
 
 // The sum of dy over all outputs that read the input voxel `at` through the tap. On each axis they form a range: one or
@@ -195,6 +219,10 @@ fn main(
   }
   var tap = vec3i(tapIndex / shape.kernel / shape.kernel, tapIndex / shape.kernel % shape.kernel, tapIndex % shape.kernel);
   let step = placeOf(DEPTH, outputSize());
+  var normal = mat3x4f();
+  if (DIRECTION == WEIGHT && NORMALIZED == 1) {
+    normal = mat3x4f(scalesAt(0, channel), scalesAt(1, channel), scalesAt(2, channel));
+  }
 
   // registers
   var nextLeft: array<vec4f, LEFT_ITEMS>;
@@ -210,13 +238,18 @@ fn main(
   // Each turn fetches its slice and multiplies the one before.
   for (var turn = firstSlice; turn <= lastSlice; turn++) {
     if (turn < lastSlice) {
+      if (DIRECTION == FORWARD && NORMALIZED == 1) {
+        // The same for all items of an invocation, because THREADS is a multiple of QUADS.
+        let own = channel + thread % QUADS * 4;
+        normal = mat3x4f(scalesAt(0, own), scalesAt(1, own), scalesAt(2, own));
+      }
       // unroll
       for (var i = 0; i < LEFT_ITEMS; i++) {
         let item = thread + i * THREADS;
-        if (DIRECTION == FORWARD) { nextLeft[i] = patchAt(place[i], tap, channel + item % QUADS * 4); }
+        if (DIRECTION == FORWARD) { nextLeft[i] = patchAt(place[i], tap, channel + item % QUADS * 4, normal); }
         if (DIRECTION == INPUT) { nextLeft[i] = readersAt(place[i], tap, channel + item % QUADS * 4); }
         if (DIRECTION == WEIGHT) {
-          nextLeft[i] = patchAt(place[i], tap, channel);
+          nextLeft[i] = patchAt(place[i], tap, channel, normal);
           place[i] = advanced(place[i], step, outputSize());
         }
       }
@@ -343,8 +376,51 @@ fn main(
         if (DIRECTION == FORWARD) {
           if ((shape.addend == 2) & (share == 0)) { addend = addends[row * columns + column]; }
         }
-        result[(share * rows + row) * columns + column] = sums[i * THREAD_FOURS + c / 4][c % 4] + addend;
+        sums[i * THREAD_FOURS + c / 4][c % 4] += addend;
+        result[(share * rows + row) * columns + column] = sums[i * THREAD_FOURS + c / 4][c % 4];
       }
+    }
+  }
+
+  if (MOMENTS == 1) {
+    // First the means, then the squared deviations from them. Invocations add up their own rows of a column, and then
+    // all see what those above and below have; the slices in workgroup memory are no longer needed.
+    let count = f32(min(ROWS, rows - firstRow));
+    // registers
+    var mean: array<vec4f, THREAD_FOURS>;
+    // unroll
+    for (var moment = 0; moment < 2; moment++) {
+      // unroll
+      for (var c = 0; c < THREAD_FOURS; c++) {
+        var own = vec4f();
+        // unroll
+        for (var i = 0; i < THREAD_ROWS; i++) {
+          var value = sums[i * THREAD_FOURS + c];
+          if (moment == 1) { value = (value - mean[c]) * (value - mean[c]); }
+          own += select(vec4f(), value, firstRow + (down + i / 4 * DOWN) * 4 + i % 4 < rows);
+        }
+        leftTile[down * (COLUMNS / 4) + across + c * ACROSS] = own;
+      }
+      workgroupBarrier();
+      // unroll
+      for (var c = 0; c < THREAD_FOURS; c++) {
+        var total = vec4f();
+        for (var r = 0; r < DOWN; r++) { total += leftTile[r * (COLUMNS / 4) + across + c * ACROSS]; }
+        if (moment == 0) { mean[c] = total / count; }
+        if (moment == 1) {
+          // unroll
+          for (var j = 0; j < 4; j++) {
+            let column = firstColumn + (across + c * ACROSS) * 4 + j;
+            if ((down == 0) & (column < columns)) {
+              let at = 3 * (tile / shape.columnTiles) * columns + column;
+              partials[at] = mean[c][j];
+              partials[at + columns] = total[j];
+              partials[at + 2 * columns] = count;
+            }
+          }
+        }
+      }
+      workgroupBarrier();
     }
   }
 }

@@ -1,8 +1,9 @@
 import { ShapeError } from '../../errors.ts'
 import { type DType, elements, type Spec } from '../../graph/spec.ts'
+import type { Fusible } from '../batchnorm/fusion.ts'
 
 /** How a 3D convolution moves over its input. The same on all three axes. */
-export interface Conv3dParams {
+export interface Conv3dParams extends Fusible {
   /** Side of the cubic kernel. */
   readonly kernel: number
   readonly stride: number

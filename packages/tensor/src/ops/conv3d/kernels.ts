@@ -1,11 +1,12 @@
 import { elements, type Spec } from '../../graph/spec.ts'
 import { type Kernel, linearGrid, MOST_WORKGROUPS, type Program, type Stage } from '../../op.ts'
 import type { Capabilities } from '../../runtime/capabilities.ts'
+import { type FusedStage, fusedStage, ownInputs } from '../batchnorm/fusion.ts'
 import { sharedSum } from '../reduce/program.ts'
 import { forwardBlocks, inputBlocks, weightBlocks } from './blocks.ts'
 import forwardDirect from './forward.direct.wgsl'
 import forwardLanes from './forward.lanes.wgsl'
-import { gemmLayout, gemmProgram, isMostlyPadding, productSize } from './gemm.ts'
+import { canLeaveMoments, gemmLayout, gemmProgram, isMostlyPadding, productSize } from './gemm.ts'
 import { type Conv3dGeometry, type Conv3dParams, convolutionCost, geometry, shapeWords } from './geometry.ts'
 import inputBorder from './input.border.wgsl'
 import inputDirect from './input.direct.wgsl'
@@ -63,60 +64,89 @@ interface LanesOperands {
   readonly outputChannels: number
   readonly replicate: boolean
   readonly hasBias: boolean
+  /** For the forward pass. */
+  readonly fused?: FusedStage
   /** For the gradient of the input: `separate` leaves the border voxels of a replicated padding to another stage. */
   readonly mirror?: { readonly border: 'none' | 'inside' | 'separate' }
 }
 
-function lanesStage(lanes: number, operands: LanesOperands): Stage {
-  const { batch, inputChannels, outputChannels, replicate, hasBias, mirror } = operands
+function lanesStage(lanes: number, operands: LanesOperands): { stage: Stage; shares: number } {
+  const { batch, inputChannels, outputChannels, replicate, hasBias, fused, mirror } = operands
   const [depth, height, width] = operands.size
   const tile = lanesTile(lanes, width, outputChannels)
   const tilesW = Math.ceil(width / tile.TILE_W)
   const tilesH = Math.ceil(height / tile.TILE_H)
   const flags = [replicate ? 1 : 0, hasBias ? 1 : 0]
-  return {
+  // Without a bias or scales the weights stand in for them: a binding must exist, its values are not used.
+  const { scales = 'input1', partials = 'unused', slope = 0 } = fused ?? {}
+  const tiles = tilesW * tilesH * depth
+  const stage: Stage = {
     source: forwardLanes,
     file: mirror ? 'forward.lanes.wgsl:mirror' : 'forward.lanes.wgsl',
-    constants: { LANES: lanes, ...tile, MIRROR: mirror ? 1 : 0, BORDER: mirror?.border === 'inside' ? 1 : 0 },
-    // Without a bias the weights stand in for it: a binding must exist, its values are not used.
-    bindings: ['input0', 'input1', hasBias ? 'input2' : 'input1', 'output'],
-    uniforms: { u32: [inputChannels, outputChannels, depth, height, width, tilesW, tilesH, ...flags] },
-    grid: [tilesW * tilesH * depth, Math.ceil(outputChannels / (lanes * tile.VECTORS)), batch],
+    constants: {
+      LANES: lanes,
+      ...tile,
+      MIRROR: mirror ? 1 : 0,
+      BORDER: mirror?.border === 'inside' ? 1 : 0,
+      ...fused?.normalized,
+      ...fused?.moments,
+    },
+    bindings: ['input0', 'input1', hasBias ? 'input2' : 'input1', scales, 'output', partials],
+    uniforms: {
+      u32: [inputChannels, outputChannels, depth, height, width, tilesW, tilesH, ...flags],
+      f32: [slope],
+    },
+    grid: [tiles, Math.ceil(outputChannels / (lanes * tile.VECTORS)), batch],
   }
+  return { stage, shares: tiles * batch }
 }
 
-export const forwardKernels: readonly Kernel<Conv3dParams>[] = [
+const forwardOfLanes: Kernel<Conv3dParams> = {
+  name: 'lanes',
+  fits: (device, _inputs, y, params) => lanesFit(device, params) && tilesFit(device.subgroupSize!, y),
+  suits: (device) => device.software,
+  program(inputs, y, params, device) {
+    const [x, w, bias] = ownInputs(inputs, params)
+    const g = geometry('conv3d', x!, w!, params)
+    const fused = fusedStage(inputs, params, device)
+    const replicate = g.mode === 'replicate'
+    const operands = { ...g, size: g.input, replicate, hasBias: bias !== undefined, fused }
+    const { stage, shares } = lanesStage(device.subgroupSize!, operands)
+    return fused.program(stage, {
+      rows: elements(y.shape) / g.outputChannels,
+      channels: g.outputChannels,
+      shares,
+    })
+  },
+  cost: ([x, w], _, params) => convolutionCost(geometry('conv3d', x!, w!, params)),
+}
+
+const forwardGemm: Kernel<Conv3dParams> = {
+  name: 'gemm',
+  fits: (device, [x, w], _, params) =>
+    canLeaveMoments(gemmLayout(productSize('forward', geometry('conv3d', x!, w!, params)), device), params),
+  suits: (device, [x]) => !device.software && !isMostlyPadding(x!.shape[4]!),
+  program(inputs, _, params, device) {
+    const [x, w, bias] = ownInputs(inputs, params)
+    const g = geometry('conv3d', x!, w!, params)
+    const layout = gemmLayout(productSize('forward', g), device)
+    return gemmProgram('forward', g, layout, {
+      addend: bias && 'bias',
+      fused: fusedStage(inputs, params, device),
+    })
+  },
+  cost: ([x, w], _, params) => convolutionCost(geometry('conv3d', x!, w!, params)),
+}
+
+/** Those that can normalise what they load, and leave the moments of their result aside. */
+export const fusingForwardKernels: readonly Kernel<Conv3dParams>[] = [
   forwardMatrix,
-  {
-    name: 'lanes',
-    fits: (device, _inputs, y, params) => lanesFit(device, params) && tilesFit(device.subgroupSize!, y),
-    suits: (device) => device.software,
-    program([x, w, bias], _, params, device) {
-      const g = geometry('conv3d', x!, w!, params)
-      const replicate = g.mode === 'replicate'
-      return {
-        stages: [
-          lanesStage(device.subgroupSize!, {
-            ...g,
-            size: g.input,
-            replicate,
-            hasBias: bias !== undefined,
-          }),
-        ],
-      }
-    },
-    cost: ([x, w], _, params) => convolutionCost(geometry('conv3d', x!, w!, params)),
-  },
-  {
-    name: 'gemm',
-    suits: (device, [x]) => !device.software && !isMostlyPadding(x!.shape[4]!),
-    program([x, w, bias], _, params, device) {
-      const g = geometry('conv3d', x!, w!, params)
-      const layout = gemmLayout(productSize('forward', g), device)
-      return gemmProgram('forward', g, layout, { addend: bias && 'bias' })
-    },
-    cost: ([x, w], _, params) => convolutionCost(geometry('conv3d', x!, w!, params)),
-  },
+  forwardOfLanes,
+  forwardGemm,
+]
+
+export const forwardKernels: readonly Kernel<Conv3dParams>[] = [
+  ...fusingForwardKernels,
   forwardBlocks,
   {
     name: 'direct',
@@ -163,7 +193,7 @@ export const inputGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
       const lanes = device.subgroupSize!
       const border = borderOf(lanes, g)
       // The same convolution backwards: taps mirrored, channels exchanged, zeros beyond the border.
-      const mirrored = lanesStage(lanes, {
+      const { stage: mirrored } = lanesStage(lanes, {
         batch: g.batch,
         size: g.input,
         inputChannels: g.outputChannels,
@@ -217,44 +247,55 @@ export const inputGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
 /** Workgroups that keep a software device's few cores busy. */
 const ENOUGH_WORKGROUPS = 64
 
-export const weightGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
+const weightOfLanes: Kernel<Conv3dGradientParams> = {
+  name: 'lanes',
+  fits: (device, _inputs, _output, params) => lanesFit(device, params),
+  suits: (device) => device.software,
+  program(inputs, dw, params, device): Program {
+    const g = geometry('conv3dWeight', inputs[0]!, f32(params.shape), params)
+    const { scales, slope, normalized } = fusedStage(inputs, params, device)
+    const lanes = device.subgroupSize!
+    const tile = weightTile(lanes, g)
+    const channelGroups = Math.ceil(g.inputChannels / tile.CHANNELS)
+    const outputGroups = Math.ceil(g.outputChannels / (lanes * tile.VECTORS))
+    const planes = g.batch * g.input[0]
+    const wantedShares = Math.ceil(ENOUGH_WORKGROUPS / (3 * channelGroups * outputGroups))
+    const planesPerShare = Math.ceil(planes / Math.min(planes, wantedShares))
+    const shares = Math.ceil(planes / planesPerShare)
+    const layout = [planes, planesPerShare, channelGroups, g.mode === 'replicate' ? 1 : 0]
+    const partial: Stage = {
+      source: weightLanes,
+      file: 'weight.lanes.wgsl',
+      constants: { LANES: lanes, ...tile, ...normalized },
+      bindings: ['input0', 'input1', scales, shares > 1 ? 'scratch0' : 'output'],
+      uniforms: { u32: [g.inputChannels, g.outputChannels, ...g.input, ...layout], f32: [slope] },
+      grid: [3 * channelGroups, outputGroups, shares],
+    }
+    return sharedSum(partial, shares, elements(dw.shape))
+  },
+  cost: ([x], _, params) => convolutionCost(geometry('conv3dWeight', x!, f32(params.shape), params)),
+}
+
+const weightGemm: Kernel<Conv3dGradientParams> = {
+  name: 'gemm',
+  suits: (device) => !device.software,
+  program(inputs, _dw, params, device) {
+    const g = geometry('conv3dWeight', inputs[0]!, f32(params.shape), params)
+    const fused = fusedStage(inputs, params, device)
+    return gemmProgram('weight', g, gemmLayout(productSize('weight', g), device), { fused })
+  },
+  cost: ([x], _, params) => convolutionCost(geometry('conv3dWeight', x!, f32(params.shape), params)),
+}
+
+/** Those that can normalise x as they load it. */
+export const fusingWeightGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
   weightMatrix,
-  {
-    name: 'lanes',
-    fits: (device, _inputs, _output, params) => lanesFit(device, params),
-    suits: (device) => device.software,
-    program([x], dw, params, device): Program {
-      const g = geometry('conv3dWeight', x!, f32(params.shape), params)
-      const lanes = device.subgroupSize!
-      const tile = weightTile(lanes, g)
-      const channelGroups = Math.ceil(g.inputChannels / tile.CHANNELS)
-      const outputGroups = Math.ceil(g.outputChannels / (lanes * tile.VECTORS))
-      const planes = g.batch * g.input[0]
-      const wantedShares = Math.ceil(ENOUGH_WORKGROUPS / (3 * channelGroups * outputGroups))
-      const planesPerShare = Math.ceil(planes / Math.min(planes, wantedShares))
-      const shares = Math.ceil(planes / planesPerShare)
-      const layout = [planes, planesPerShare, channelGroups, g.mode === 'replicate' ? 1 : 0]
-      const partial: Stage = {
-        source: weightLanes,
-        file: 'weight.lanes.wgsl',
-        constants: { LANES: lanes, ...tile },
-        bindings: ['input0', 'input1', shares > 1 ? 'scratch0' : 'output'],
-        uniforms: { u32: [g.inputChannels, g.outputChannels, ...g.input, ...layout] },
-        grid: [3 * channelGroups, outputGroups, shares],
-      }
-      return sharedSum(partial, shares, elements(dw.shape))
-    },
-    cost: ([x], _, params) => convolutionCost(geometry('conv3dWeight', x!, f32(params.shape), params)),
-  },
-  {
-    name: 'gemm',
-    suits: (device) => !device.software,
-    program([x], _dw, params, device) {
-      const g = geometry('conv3dWeight', x!, f32(params.shape), params)
-      return gemmProgram('weight', g, gemmLayout(productSize('weight', g), device))
-    },
-    cost: ([x], _, params) => convolutionCost(geometry('conv3dWeight', x!, f32(params.shape), params)),
-  },
+  weightOfLanes,
+  weightGemm,
+]
+
+export const weightGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
+  ...fusingWeightGradientKernels,
   weightBlocks,
   {
     name: 'direct',

@@ -1,8 +1,10 @@
 import { f32, type Spec } from '../../graph/spec.ts'
 import { type Kernel, linearGrid, type Program, type Slot, type Stage } from '../../op.ts'
 import type { Capabilities } from '../../runtime/capabilities.ts'
+import { type FusedStage, fusedStage, ownInputs } from '../batchnorm/fusion.ts'
 import { sharedSum } from '../reduce/program.ts'
 import {
+  canLeaveMoments,
   DIRECTIONS,
   type Direction,
   ENOUGH_WORKGROUPS,
@@ -29,6 +31,7 @@ const TILES: readonly MatrixTile[] = [
   { ROWS: 64, COLUMNS: 32 },
 ]
 const SUBGROUPS = 4
+const SUBGROUPS_DOWN = 2
 const LANES = 32
 const DEPTH = 32
 
@@ -75,21 +78,29 @@ function inFormerSyntax(text: string): string {
     .replace(/subgroupMatrixStore<row_major>\((.*), (\w+)\);/, 'subgroupMatrixStore($1, false, $2);')
 }
 
+/** How a product is divided: see `GemmLayout`. */
+function matrixLayout(size: ProductSize, device: Capabilities) {
+  const tile = tileFor(size, device)!
+  const tiles = [Math.ceil(size.rows / tile.ROWS), Math.ceil(size.columns / tile.COLUMNS)] as const
+  const slices = size.groups * Math.ceil(size.inner / DEPTH)
+  const wanted = Math.min(
+    Math.ceil(ENOUGH_WORKGROUPS / (tiles[0] * tiles[1])),
+    Math.floor(slices / SHORTEST_SHARE),
+  )
+  const slicesPerShare = Math.ceil(slices / Math.max(1, wanted))
+  return { tile, tiles, slices, slicesPerShare, shares: Math.ceil(slices / slicesPerShare) }
+}
+
 /** The dispatches of a member of the family. */
 function matrixProgram(
   direction: Direction,
   g: Conv3dGeometry,
   hasBias: boolean,
   device: Capabilities,
+  fused?: FusedStage,
 ): Program {
-  const size = productSize(direction, g)
-  const tile = tileFor(size, device)!
-  const tiles = [Math.ceil(size.rows / tile.ROWS), Math.ceil(size.columns / tile.COLUMNS)] as const
+  const { tile, tiles, slices, slicesPerShare, shares } = matrixLayout(productSize(direction, g), device)
   const workgroups = tiles[0] * tiles[1]
-  const slices = size.groups * Math.ceil(size.inner / DEPTH)
-  const wanted = Math.min(Math.ceil(ENOUGH_WORKGROUPS / workgroups), Math.floor(slices / SHORTEST_SHARE))
-  const slicesPerShare = Math.ceil(slices / Math.max(1, wanted))
-  const shares = Math.ceil(slices / slicesPerShare)
   const target: Slot = shares > 1 ? 'scratch0' : 'output'
   const [x, y] = linearGrid(workgroups, 1)
   const layout = [hasBias ? 1 : 0, workgroups, tiles[1], slices, slicesPerShare]
@@ -100,13 +111,25 @@ function matrixProgram(
       ...tile,
       DIRECTION: DIRECTIONS[direction],
       STRIDED: direction === 'input' && g.stride > 1 ? 1 : 0,
+      ...fused?.normalized,
+      ...fused?.moments,
     },
-    // Without a bias the right factor stands in for it: a binding must exist, its values are not used.
-    bindings: ['input0', 'input1', hasBias ? 'input2' : 'input1', target],
-    uniforms: { u32: [...shapeWords(g), ...layout] },
+    // Without a bias or scales the right factor stands in for them: a binding must exist, its values are not used.
+    bindings: [
+      'input0',
+      'input1',
+      hasBias ? 'input2' : 'input1',
+      fused?.scales ?? 'input1',
+      target,
+      fused?.partials ?? 'unused',
+    ],
+    uniforms: { u32: [...shapeWords(g), ...layout], f32: [fused?.slope ?? 0] },
     grid: [x, y, shares],
   }
-  return sharedSum(stage, shares, resultElements(direction, g))
+  if (shares > 1 || !fused) return sharedSum(stage, shares, resultElements(direction, g))
+  const channels = g.outputChannels
+  const parts = tiles[0] * SUBGROUPS_DOWN
+  return fused.program(stage, { rows: resultElements(direction, g) / channels, channels, shares: parts })
 }
 
 /** Matrix units may cut off digits of their sums instead of rounding them. */
@@ -117,9 +140,18 @@ const ROUNDED_SUMS = 1e-3
 export const forwardMatrix: Kernel<Conv3dParams> = {
   name: 'matrix',
   tolerance: CUT_OFF,
-  fits: (device, [x, w], _, params) => matrixFits(device, geometry('conv3d', x!, w!, params), [x!, w!]),
-  program: ([x, w, bias], _, params, device) =>
-    matrixProgram('forward', geometry('conv3d', x!, w!, params), bias !== undefined, device),
+  fits(device, [x, w], _, params) {
+    const g = geometry('conv3d', x!, w!, params)
+    return (
+      matrixFits(device, g, [x!, w!]) &&
+      canLeaveMoments(matrixLayout(productSize('forward', g), device), params)
+    )
+  },
+  program(inputs, _, params, device) {
+    const [x, w, bias] = ownInputs(inputs, params)
+    const g = geometry('conv3d', x!, w!, params)
+    return matrixProgram('forward', g, bias !== undefined, device, fusedStage(inputs, params, device))
+  },
   cost: ([x, w], _, params) => convolutionCost(geometry('conv3d', x!, w!, params)),
 }
 
@@ -140,6 +172,13 @@ export const weightMatrix: Kernel<Conv3dGradientParams> = {
   name: 'matrix',
   tolerance: CUT_OFF,
   fits: (device, [x, dy], _, params) => matrixFits(device, weightGeometry(x!, params), [x!, dy!]),
-  program: ([x], _, params, device) => matrixProgram('weight', weightGeometry(x!, params), false, device),
+  program: (inputs, _, params, device) =>
+    matrixProgram(
+      'weight',
+      weightGeometry(inputs[0]!, params),
+      false,
+      device,
+      fusedStage(inputs, params, device),
+    ),
   cost: ([x], _, params) => convolutionCost(weightGeometry(x!, params)),
 }

@@ -2,6 +2,7 @@
 // half precision, sums in f32. Which operand is which is told there; numbers of channels are multiples of four here.
 // A workgroup of DOWN x ACROSS subgroups makes a tile of ROWS x COLUMNS. The subgroups of a workgroup share slices of
 // both factors, DEPTH of K long; each multiplies its part of the tile, in matrices of 16 x 16 that its lanes hold together.
+// NORMALIZED and MOMENTS are those of gemm.wgsl; there is a share of moments for each subgroup down.
 enable f16;
 enable subgroups;
 enable chromium_experimental_subgroup_matrix;
@@ -18,6 +19,8 @@ const DEPTH = 32;
 const DOWN = 2;
 const ACROSS = 2;
 const LANES = 32;
+const NORMALIZED = 0;
+const MOMENTS = 0;
 
 const THREADS = LANES * DOWN * ACROSS;
 const QUADS = DEPTH / 4;
@@ -47,13 +50,15 @@ struct Shape {
   inputDepth: i32, inputHeight: i32, inputWidth: i32,
   outputDepth: i32, outputHeight: i32, outputWidth: i32,
   kernel: i32, stride: i32, padding: i32, replicate: i32, hasBias: i32,
-  tiles: i32, columnTiles: i32, slices: i32, slicesPerShare: i32,
+  tiles: i32, columnTiles: i32, slices: i32, slicesPerShare: i32, slope: f32,
 }
 @group(0) @binding(0) var<storage, read> left: array<vec4f>;
 @group(0) @binding(1) var<storage, read> right: array<vec4f>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
-@group(0) @binding(3) var<storage, read_write> result: array<f32>;
-@group(0) @binding(4) var<uniform> shape: Shape;
+@group(0) @binding(3) var<storage, read> scales: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> result: array<f32>;
+@group(0) @binding(5) var<storage, read_write> partials: array<f32>;
+@group(0) @binding(6) var<uniform> shape: Shape;
 
 var<workgroup> tiles: array<vec4<f16>, RIGHT_START + RIGHT_LINE * RIGHT_LINES>;
 // Single sums cannot be reached in a matrix, so they leave through here, one matrix of each subgroup at a time.
@@ -73,14 +78,26 @@ fn placeOf(index: i32, size: vec3i) -> vec4i {
 
 fn voxel(at: vec3i, n: i32, size: vec3i) -> i32 { return ((n * size.x + at.x) * size.y + at.y) * size.z + at.z; }
 
+// The rows of `scales` for four channels; past the last channel zero.
+fn normalAt(channel: i32) -> mat3x4f {
+  if (NORMALIZED == 0 || channel >= shape.inputChannels) { return mat3x4f(); }
+  let row = shape.inputChannels / 4;
+  return mat3x4f(scales[channel / 4], scales[row + channel / 4], scales[2 * row + channel / 4]);
+}
+
 // What the tap reads of x for the output at `position`: four channels.
-fn patchAt(position: vec4i, tap: vec3i, channel: i32) -> vec4f {
+fn patchAt(position: vec4i, tap: vec3i, channel: i32, normal: mat3x4f) -> vec4f {
   let size = inputSize();
   let wanted = position.xyz * shape.stride + tap - shape.padding;
   let at = clamp(wanted, vec3i(), size - 1);
   let inside = (shape.replicate == 1) | all(at == wanted);
   if (!inside | (position.w >= shape.batch) | (channel >= shape.inputChannels)) { return vec4f(); }
-  return left[(voxel(at, position.w, size) * shape.inputChannels + channel) / 4];
+  var four = left[(voxel(at, position.w, size) * shape.inputChannels + channel) / 4];
+  if (NORMALIZED == 1) {
+    four = (four - normal[0]) * normal[1] + normal[2];
+    four = select(shape.slope * four, four, four > vec4f());
+  }
+  return four;
 }
 
 // The sum of dy over all outputs that read the input voxel `at` through the tap. On each axis they form a range: one or
@@ -146,12 +163,14 @@ fn main(
   // All items of an invocation lie in the same column of fours, because THREADS is a multiple of their number.
   var tapIndex = 0;
   var channel = 0;
+  var normal = mat3x4f();
   // registers
   var place: array<vec4i, LEFT_ITEMS>;
   if (DIRECTION == WEIGHT) {
     let row = firstRow + thread % (ROWS / 4) * 4;
     tapIndex = row / shape.inputChannels;
     channel = select(row % shape.inputChannels, shape.inputChannels, tapIndex >= taps);
+    normal = normalAt(channel);
   }
   if (DIRECTION != WEIGHT) {
     // unroll
@@ -168,15 +187,16 @@ fn main(
       if (DIRECTION != WEIGHT) {
         tapIndex = turn / slicesPerTap;
         channel = firstChannel + thread % QUADS * 4;
+        if (DIRECTION == FORWARD) { normal = normalAt(channel); }
       }
       let tap = vec3i(tapIndex / shape.kernel / shape.kernel, tapIndex / shape.kernel % shape.kernel, tapIndex % shape.kernel);
       // unroll
       for (var i = 0; i < LEFT_ITEMS; i++) {
-        if (DIRECTION == FORWARD) { nextLeft[i] = vec4<f16>(patchAt(place[i], tap, channel)); }
+        if (DIRECTION == FORWARD) { nextLeft[i] = vec4<f16>(patchAt(place[i], tap, channel, normal)); }
         if (DIRECTION == INPUT) { nextLeft[i] = vec4<f16>(readersAt(place[i], tap, channel)); }
         if (DIRECTION == WEIGHT) {
           let position = turn * DEPTH + (thread + i * THREADS) / (ROWS / 4);
-          nextLeft[i] = vec4<f16>(patchAt(placeOf(position, outputSize()), tap, channel));
+          nextLeft[i] = vec4<f16>(patchAt(placeOf(position, outputSize()), tap, channel, normal));
         }
       }
       // unroll
@@ -262,6 +282,14 @@ fn main(
   var rows = taps * shape.inputChannels;
   if (DIRECTION == FORWARD) { rows = positions; }
   if (DIRECTION == INPUT) { rows = shape.batch * shape.inputDepth * shape.inputHeight * shape.inputWidth; }
+  // Moments of the columns of the matrices, each kept by the invocation that adds them up; block by block they are joined
+  // (Chan, Golub and LeVeque 1979).
+  // registers
+  var mean: array<f32, BLOCKS_ACROSS>;
+  // registers
+  var squares: array<f32, BLOCKS_ACROSS>;
+  // registers
+  var count: array<f32, BLOCKS_ACROSS>;
   // unroll
   for (var block = 0; block < BLOCKS_DOWN * BLOCKS_ACROSS; block++) {
     let start = subgroup * 256u;
@@ -274,9 +302,43 @@ fn main(
       if ((row < rows) & (column < columns)) {
         var addend = 0.0;
         if ((shape.hasBias == 1) & (share == 0)) { addend = bias[column]; }
-        result[(share * rows + row) * columns + column] = leaving[item] + addend;
+        leaving[item] += addend;
+        result[(share * rows + row) * columns + column] = leaving[item];
       }
     }
     workgroupBarrier();
+    if (MOMENTS == 1) {
+      if (thread < DOWN * ACROSS * 16) {
+        let first = firstRow + thread / 16 / ACROSS * (ROWS / DOWN) + block / BLOCKS_ACROSS * 16;
+        let own = clamp(rows - first, 0, 16);
+        let at = thread / 16 * 256 + thread % 16;
+        var total = 0.0;
+        for (var row = 0; row < own; row++) { total += leaving[at + row * 16]; }
+        let average = total / f32(max(own, 1));
+        for (var row = 0; row < own; row++) {
+          let delta = leaving[at + row * 16] - average;
+          squares[block % BLOCKS_ACROSS] += delta * delta;
+        }
+        let before = count[block % BLOCKS_ACROSS];
+        let after = before + f32(own);
+        let delta = average - mean[block % BLOCKS_ACROSS];
+        squares[block % BLOCKS_ACROSS] += delta * delta * before * f32(own) / max(after, 1.0);
+        mean[block % BLOCKS_ACROSS] += delta * f32(own) / max(after, 1.0);
+        count[block % BLOCKS_ACROSS] = after;
+      }
+      workgroupBarrier();
+    }
+  }
+  if (MOMENTS == 1) {
+    // unroll
+    for (var c = 0; c < BLOCKS_ACROSS; c++) {
+      let column = firstColumn + thread / 16 % ACROSS * (COLUMNS / ACROSS) + c * 16 + thread % 16;
+      let at = 3 * (tile / shape.columnTiles * DOWN + thread / 16 / ACROSS) * columns + column;
+      if ((thread < DOWN * ACROSS * 16) & (column < columns)) {
+        partials[at] = mean[c];
+        partials[at + columns] = squares[c];
+        partials[at + 2 * columns] = count[c];
+      }
+    }
   }
 }

@@ -2,9 +2,16 @@ import { ShapeError } from '../../errors.ts'
 import { elements, sameShape } from '../../graph/spec.ts'
 import { apply, type Tensor } from '../../graph/tensor.ts'
 import type { Op } from '../../op.ts'
+import { fusible } from '../batchnorm/fusion.ts'
 import { sum } from '../reduce/op.ts'
 import { type Conv3dParams, geometry, visit } from './geometry.ts'
-import { forwardKernels, inputGradientKernels, weightGradientKernels } from './kernels.ts'
+import {
+  forwardKernels,
+  fusingForwardKernels,
+  fusingWeightGradientKernels,
+  inputGradientKernels,
+  weightGradientKernels,
+} from './kernels.ts'
 
 /** A gradient op of the family also says what shape it makes: a stride loses that. */
 export interface Conv3dGradientParams extends Conv3dParams {
@@ -23,7 +30,7 @@ const shared = ({ kernel, stride, padding, mode }: Conv3dParams): Conv3dParams =
  * The convolution of x and w, plus a bias `[O]` where there is a third input. Together with the next two ops it forms a
  * closed family: each one's gradients are the other two, so that derivatives of any order need no further kernel.
  */
-export const conv3dOp: Op<Conv3dParams> = {
+const convolution: Op<Conv3dParams> = {
   name: 'conv3d',
   infer([x, w, bias], params) {
     const g = geometry('conv3d', x!, w!, params)
@@ -48,6 +55,7 @@ export const conv3dOp: Op<Conv3dParams> = {
   ],
   kernels: forwardKernels,
 }
+export const conv3dOp = fusible(convolution, fusingForwardKernels)
 
 /** Gradient with respect to the input: `(dy, w) → dx`. Clamped taps add to the border voxels that they read. */
 export const conv3dInputOp: Op<Conv3dGradientParams> = {
@@ -77,7 +85,7 @@ export const conv3dInputOp: Op<Conv3dGradientParams> = {
 }
 
 /** Gradient with respect to the weight: `(x, dy) → dw`. */
-export const conv3dWeightOp: Op<Conv3dGradientParams> = {
+const weightGradient: Op<Conv3dGradientParams> = {
   name: 'conv3dWeight',
   infer([x, dy], params) {
     const g = geometry('conv3dWeight', x!, { shape: params.shape, dtype: 'f32' }, params)
@@ -102,6 +110,7 @@ export const conv3dWeightOp: Op<Conv3dGradientParams> = {
   ],
   kernels: weightGradientKernels,
 }
+export const conv3dWeightOp = fusible(weightGradient, fusingWeightGradientKernels)
 
 // Each of the next three makes a tensor like one that there is already: a gradient, or a tangent of an output.
 

@@ -1,7 +1,8 @@
 // dw of a 3x3x3 convolution of stride 1, padding 1, for devices where a load costs far more than a multiply-add.
 // A workgroup is one subgroup and its lanes are neighbouring output channels. It keeps the nine taps of one plane of
 // the kernel for CHANNELS input channels in registers and walks over its share of the planes (n, d) tile by tile:
-// dy is loaded once per lane, x is gathered along the width and broadcast. `sum` of the shares follows.
+// dy is loaded once per lane, x is gathered along the width and broadcast. `sum` of the shares follows. NORMALIZED is
+// that of forward.lanes.wgsl.
 enable subgroups;
 
 const LANES = 8;
@@ -9,6 +10,7 @@ const TILE_W = 8;
 const TILE_H = 2;
 const CHANNELS = 2;
 const VECTORS = 1;
+const NORMALIZED = 0;
 const PATCH_W = TILE_W + 2;
 const PATCH_H = TILE_H + 2;
 const GATHERS = (PATCH_W + LANES - 1) / LANES;
@@ -16,12 +18,13 @@ const GATHERS = (PATCH_W + LANES - 1) / LANES;
 struct Shape {
   inputChannels: i32, outputChannels: i32,
   depth: i32, height: i32, width: i32,
-  planes: i32, planesPerShare: i32, channelGroups: i32, replicate: i32,
+  planes: i32, planesPerShare: i32, channelGroups: i32, replicate: i32, slope: f32,
 }
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> dy: array<f32>;
-@group(0) @binding(2) var<storage, read_write> dw: array<f32>;
-@group(0) @binding(3) var<uniform> shape: Shape;
+@group(0) @binding(2) var<storage, read> scales: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dw: array<f32>;
+@group(0) @binding(4) var<uniform> shape: Shape;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id) group: vec3u) {
@@ -42,6 +45,18 @@ fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id)
   var sum: array<f32, 9 * CHANNELS * VECTORS>;
   // unroll
   for (var k = 0; k < 9 * CHANNELS * VECTORS; k++) { sum[k] = 0.0; }
+
+  // registers
+  var normal: array<f32, 3 * CHANNELS>;
+  if (NORMALIZED == 1) {
+    // unroll
+    for (var k = 0; k < 3; k++) {
+      // unroll
+      for (var j = 0; j < CHANNELS; j++) {
+        normal[k * CHANNELS + j] = scales[k * inputs + min(ci0 + j, inputs - 1)];
+      }
+    }
+  }
 
   let lastPlane = min((share + 1) * shape.planesPerShare, shape.planes);
   for (var p = share * shape.planesPerShare; p < lastPlane; p++) {
@@ -91,7 +106,12 @@ fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id)
             var gathered: array<f32, GATHERS>;
             // unroll
             for (var g = 0; g < GATHERS; g++) {
-              gathered[g] = select(0.0, x[rowBase + column[g]], inside[g] & rowInside);
+              var value = x[rowBase + column[g]];
+              if (NORMALIZED == 1) {
+                value = (value - normal[j]) * normal[CHANNELS + j] + normal[2 * CHANNELS + j];
+                value = select(shape.slope * value, value, value > 0.0);
+              }
+              gathered[g] = select(0.0, value, inside[g] & rowInside);
             }
             // unroll
             for (var c = 0; c < PATCH_W; c++) {

@@ -13,13 +13,13 @@ export function poolCases(n: number, d: number, h: number, w: number, c: number)
       op: maxPoolOp,
       name,
       inputs: [{ spec: x, fill: 'apart' }],
-      build: (inputs) => apply(maxPoolOp, inputs, null),
+      build: (inputs) => apply(maxPoolOp, inputs, {}),
     },
     {
       op: maxPoolGradientOp,
       name,
       inputs: [{ spec: x, fill: 'apart' }, { spec: y }],
-      build: (inputs) => apply(maxPoolGradientOp, inputs, null),
+      build: (inputs) => apply(maxPoolGradientOp, inputs, {}),
       order: 0,
     },
   ]

@@ -1,14 +1,17 @@
 // Max-pooling of 2x2x2 voxels, stride 2, channels last, where windows cover the whole input; sizes are those of the
 // smaller tensor. With GRADIENT, dx gets dy at the first largest voxel of its window in scan order (depth slowest, width
 // fastest) and zero elsewhere. An invocation walks along a row of windows with one channel: it divides once for a whole
-// row, and touches every voxel once.
+// row, and touches every voxel once. With NORMALIZED, x is normalised and activated as it is loaded, and the gradient is
+// that of the normalised voxels; `scales` has the rows of channel-scales.wgsl.
 alias Value = f32;
 const GRADIENT = 0;
-struct Shape { rows: i32, height: i32, width: i32, channels: i32 }
+const NORMALIZED = 0;
+struct Shape { rows: i32, height: i32, width: i32, channels: i32, slope: f32 }
 @group(0) @binding(0) var<storage, read> x: array<Value>;
 @group(0) @binding(1) var<storage, read> dy: array<Value>;
-@group(0) @binding(2) var<storage, read_write> result: array<Value>;
-@group(0) @binding(3) var<uniform> shape: Shape;
+@group(0) @binding(2) var<storage, read> scales: array<Value>;
+@group(0) @binding(3) var<storage, read_write> result: array<Value>;
+@group(0) @binding(4) var<uniform> shape: Shape;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -21,14 +24,24 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   var small = row * shape.width * shape.channels + c;
   // Planes of all samples follow each other, two large ones for every small one.
   var large = row / shape.height * 2 * largePlane + row % shape.height * 2 * largeRow + c;
+  // registers
+  var normal: array<Value, 3>;
+  if (NORMALIZED == 1) {
+    // unroll
+    for (var k = 0; k < 3; k++) { normal[k] = scales[k * shape.channels + c]; }
+  }
   for (var w = 0; w < shape.width; w++) {
     // registers
     var voxel: array<Value, 8>;
-    voxel[0] = x[large];
-    var largest = voxel[0];
+    var largest = Value();
     // unroll
-    for (var k = 1; k < 8; k++) {
+    for (var k = 0; k < 8; k++) {
       voxel[k] = x[large + k / 4 * largePlane + k / 2 % 2 * largeRow + k % 2 * shape.channels];
+      if (NORMALIZED == 1) {
+        voxel[k] = (voxel[k] - normal[0]) * normal[1] + normal[2];
+        voxel[k] = select(shape.slope * voxel[k], voxel[k], voxel[k] > Value(0.0));
+      }
+      if (k == 0) { largest = voxel[k]; }
       largest = select(largest, voxel[k], voxel[k] > largest);
     }
     if (GRADIENT == 0) { result[small] = largest; }

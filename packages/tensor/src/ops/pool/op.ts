@@ -1,7 +1,9 @@
 import { ShapeError } from '../../errors.ts'
 import { elements, type Spec } from '../../graph/spec.ts'
 import { apply, type Tensor } from '../../graph/tensor.ts'
-import { linearGrid, type Op, type Program, packing } from '../../op.ts'
+import { type Kernel, linearGrid, type Op, type Program, packing } from '../../op.ts'
+import type { Capabilities } from '../../runtime/capabilities.ts'
+import { type Fusible, fusedStage, fusible } from '../batchnorm/fusion.ts'
 import source from './max-pool.wgsl'
 import windowsSource from './max-pool.windows.wgsl'
 
@@ -55,7 +57,14 @@ function program(x: Spec, count: number, gradient: boolean): Program {
 /** Windows cover the whole input where all its sides are even. */
 const isCovered = ({ shape }: Spec): boolean => shape.slice(1, 4).every((size) => size % 2 === 0)
 
-function windowsProgram(x: Spec, gradient: boolean): Program {
+function windowsProgram(
+  inputs: readonly Spec[],
+  params: Fusible,
+  device: Capabilities,
+  gradient: boolean,
+): Program {
+  const x = inputs[0]!
+  const { scales, slope, normalized } = fusedStage(inputs, params, device)
   const [batch, depth, height, width, channels] = pooledShape(x) as [number, number, number, number, number]
   const rows = batch * depth * height
   const { numbers, constants } = packing(channels)
@@ -64,16 +73,27 @@ function windowsProgram(x: Spec, gradient: boolean): Program {
       {
         source: windowsSource,
         file: gradient ? 'max-pool.windows.wgsl:gradient' : 'max-pool.windows.wgsl',
-        constants: { ...constants, GRADIENT: gradient ? 1 : 0 },
-        bindings: ['input0', gradient ? 'input1' : 'input0', 'output'],
-        uniforms: { u32: [rows, height, width, channels / numbers] },
+        constants: { ...constants, ...normalized, GRADIENT: gradient ? 1 : 0 },
+        bindings: ['input0', gradient ? 'input1' : 'input0', scales, 'output'],
+        uniforms: { u32: [rows, height, width, channels / numbers], f32: [slope] },
         grid: linearGrid((rows * channels) / numbers, 64),
       },
     ],
   }
 }
 
-export const maxPoolOp: Op<null> = {
+const windows: Kernel<Fusible> = {
+  name: 'windows',
+  fits: (_, [x]) => isCovered(x!),
+  program: (inputs, _, params, device) => windowsProgram(inputs, params, device, false),
+}
+
+const windowsGradient: Kernel<Fusible> = {
+  ...windows,
+  program: (inputs, _, params, device) => windowsProgram(inputs, params, device, true),
+}
+
+const pooling: Op<Fusible> = {
   name: 'maxPool',
   infer: ([x]) => ({ shape: pooledShape(x!), dtype: x!.dtype }),
   reference([x], _, [spec], output) {
@@ -83,15 +103,12 @@ export const maxPoolOp: Op<null> = {
     })
     return y
   },
-  vjp: (ct, [x]) => [() => apply(maxPoolGradientOp, [x!, ct], null)],
-  kernels: [
-    { name: 'windows', fits: (_, [x]) => isCovered(x!), program: ([x]) => windowsProgram(x!, false) },
-    { name: 'direct', program: ([x], y) => program(x!, elements(y.shape), false) },
-  ],
+  vjp: (ct, [x]) => [() => apply(maxPoolGradientOp, [x!, ct], {})],
+  kernels: [windows, { name: 'direct', program: ([x], y) => program(x!, elements(y.shape), false) }],
 }
+export const maxPoolOp = fusible(pooling, [windows])
 
-/** `(x, dy) → dx`; the chain of derivatives ends here. */
-export const maxPoolGradientOp: Op<null> = {
+const poolingGradient: Op<Fusible> = {
   name: 'maxPoolGradient',
   infer: ([x]) => x!,
   reference([x, dy], _, [spec]) {
@@ -101,11 +118,10 @@ export const maxPoolGradientOp: Op<null> = {
     })
     return dx
   },
-  kernels: [
-    { name: 'windows', fits: (_, [x]) => isCovered(x!), program: ([x]) => windowsProgram(x!, true) },
-    { name: 'direct', program: ([x]) => program(x!, elements(x!.shape), true) },
-  ],
+  kernels: [windowsGradient, { name: 'direct', program: ([x]) => program(x!, elements(x!.shape), true) }],
 }
+/** `(x, dy) → dx`; the chain of derivatives ends here. */
+export const maxPoolGradientOp = fusible(poolingGradient, [windowsGradient])
 
 /** Maximum over 2×2×2 windows with stride 2 of `x [N,D,H,W,C]`; an odd last voxel is left out. */
-export const maxPool = (x: Tensor): Tensor => apply(maxPoolOp, [x], null)
+export const maxPool = (x: Tensor): Tensor => apply(maxPoolOp, [x], {})

@@ -1,6 +1,8 @@
 import { elements, type Spec } from '../../graph/spec.ts'
-import { type Kernel, linearGrid, MOST_WORKGROUPS } from '../../op.ts'
-import { gemmLayout, gemmProgram, productSize } from '../conv3d/gemm.ts'
+import { type Kernel, linearGrid, MOST_WORKGROUPS, type Stage } from '../../op.ts'
+import type { Capabilities } from '../../runtime/capabilities.ts'
+import { fusedStage, ownInputs } from '../batchnorm/fusion.ts'
+import { canLeaveMoments, gemmLayout, gemmProgram, productSize } from '../conv3d/gemm.ts'
 import forwardDirect from './forward.direct.wgsl'
 import forwardLanes from './forward.lanes.wgsl'
 import {
@@ -36,44 +38,61 @@ function tilesOf(lanes: number, shape: readonly number[]) {
   return { tile, tilesH, tilesW, workgroups: tilesW * tilesH * depth }
 }
 
+const lanes: Kernel<UpsampledConv3dParams> = {
+  name: 'lanes',
+  fits: (device, _inputs, { shape }) =>
+    hasLanes(device) && tilesOf(device.subgroupSize!, shape).workgroups <= MOST_WORKGROUPS,
+  suits: (device) => device.software,
+  program(inputs, y, params, device) {
+    const [x, w, addend] = ownInputs(inputs, params)
+    const { full, low } = upsampledGeometry('upsampledConv3d', x!, w!, params)
+    const { outputChannels: channels } = full
+    const fused = fusedStage(inputs, params, device)
+    const LANES = device.subgroupSize!
+    const { tile, tilesH, tilesW, workgroups } = tilesOf(LANES, y.shape)
+    const replicate = params.mode === 'replicate' ? 1 : 0
+    const stage: Stage = {
+      source: forwardLanes,
+      file: 'upconv3d/forward.lanes.wgsl',
+      constants: { LANES, ...tile, ADDEND: addend ? 1 : 0, ...fused.normalized, ...fused.moments },
+      // Without an addend the weights stand in for it: a binding must exist, its values are not used.
+      bindings: ['input0', 'input1', addend ? 'input2' : 'input1', fused.scales, 'output', fused.partials],
+      uniforms: {
+        u32: [full.inputChannels, channels, ...low, tilesW, tilesH, replicate],
+        f32: [fused.slope],
+      },
+      grid: [workgroups, Math.ceil(channels / (LANES * tile.VECTORS)), full.batch],
+    }
+    const shares = workgroups * full.batch
+    return fused.program(stage, { rows: elements(y.shape) / channels, channels, shares })
+  },
+  cost: forwardCost,
+}
+
+const layoutOf = ([x, w]: readonly Spec[], params: UpsampledConv3dParams, device: Capabilities) => {
+  const g = doubledGeometry(upsampledGeometry('upsampledConv3d', x!, w!, params))
+  return { g, layout: gemmLayout(productSize('forward', g), device) }
+}
+
+/** At full resolution, 27 products for each output, but x stays small in memory. */
+const gemm: Kernel<UpsampledConv3dParams> = {
+  name: 'gemm',
+  fits: (device, inputs, _, params) => canLeaveMoments(layoutOf(inputs, params, device).layout, params),
+  suits: (device) => !device.software,
+  program(inputs, _, params, device) {
+    const { g, layout } = layoutOf(inputs, params, device)
+    const addend = ownInputs(inputs, params)[2] && 'tensor'
+    const fused = fusedStage(inputs, params, device)
+    return gemmProgram('forward', g, layout, { addend, doubled: true, fused })
+  },
+  cost: forwardCost,
+}
+
+/** Those that can normalise what they load, and leave the moments of their result aside. */
+export const fusingForwardKernels: readonly Kernel<UpsampledConv3dParams>[] = [lanes, gemm]
+
 export const forwardKernels: readonly Kernel<UpsampledConv3dParams>[] = [
-  {
-    name: 'lanes',
-    fits: (device, _inputs, { shape }) =>
-      hasLanes(device) && tilesOf(device.subgroupSize!, shape).workgroups <= MOST_WORKGROUPS,
-    suits: (device) => device.software,
-    program([x, w, addend], y, params, device) {
-      const { full, low } = upsampledGeometry('upsampledConv3d', x!, w!, params)
-      const lanes = device.subgroupSize!
-      const { tile, tilesH, tilesW, workgroups } = tilesOf(lanes, y.shape)
-      const replicate = params.mode === 'replicate' ? 1 : 0
-      return {
-        stages: [
-          {
-            source: forwardLanes,
-            file: 'upconv3d/forward.lanes.wgsl',
-            constants: { LANES: lanes, ...tile, ADDEND: addend ? 1 : 0 },
-            // Without an addend the weights stand in for it: a binding must exist, its values are not used.
-            bindings: ['input0', 'input1', addend ? 'input2' : 'input1', 'output'],
-            uniforms: { u32: [full.inputChannels, full.outputChannels, ...low, tilesW, tilesH, replicate] },
-            grid: [workgroups, Math.ceil(full.outputChannels / (lanes * tile.VECTORS)), full.batch],
-          },
-        ],
-      }
-    },
-    cost: forwardCost,
-  },
-  {
-    // At full resolution, 27 products for each output, but x stays small in memory.
-    name: 'gemm',
-    suits: (device) => !device.software,
-    program([x, w, addend], _, params, device) {
-      const g = doubledGeometry(upsampledGeometry('upsampledConv3d', x!, w!, params))
-      const layout = gemmLayout(productSize('forward', g), device)
-      return gemmProgram('forward', g, layout, { addend: addend && 'tensor', doubled: true })
-    },
-    cost: forwardCost,
-  },
+  ...fusingForwardKernels,
   {
     name: 'direct',
     program([x, w, addend], y, params) {

@@ -6,7 +6,8 @@
 //   y[2i]   =  w0       x[i-1] + (w1 + w2) x[i]
 //   y[2i+1] = (w0 + w1) x[i]   +  w2       x[i+1]
 // So there are four sums of taps, number q = 2 * parity + t with t = 0, 1, and sum q meets x[i - 1 + (q + 1) / 2]. A
-// workgroup makes TILE_H x TILE_W low-resolution positions of one full-resolution plane: four outputs each.
+// workgroup makes TILE_H x TILE_W low-resolution positions of one full-resolution plane: four outputs each. NORMALIZED
+// and MOMENTS are those of conv3d's kernel.
 enable subgroups;
 
 const LANES = 8;
@@ -14,6 +15,8 @@ const TILE_W = 4;
 const TILE_H = 4;
 const VECTORS = 1;
 const ADDEND = 0;
+const NORMALIZED = 0;
+const MOMENTS = 0;
 const PATCH_W = TILE_W + 2;
 const PATCH_H = TILE_H + 2;
 const GATHERS = (PATCH_W + LANES - 1) / LANES;
@@ -21,13 +24,15 @@ const GATHERS = (PATCH_W + LANES - 1) / LANES;
 struct Shape {
   inputChannels: i32, outputChannels: i32,
   depth: i32, height: i32, width: i32,
-  tilesW: i32, tilesH: i32, replicate: i32,
+  tilesW: i32, tilesH: i32, replicate: i32, slope: f32,
 }
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> w: array<f32>;
 @group(0) @binding(2) var<storage, read> addend: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
-@group(0) @binding(4) var<uniform> shape: Shape;
+@group(0) @binding(3) var<storage, read> scales: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(5) var<storage, read_write> partials: array<f32>;
+@group(0) @binding(6) var<uniform> shape: Shape;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id) group: vec3u) {
@@ -113,6 +118,12 @@ fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id)
           taps[(q * 4 + 3) * VECTORS + v] = rows[(q * 3 + 2) * VECTORS + v];
         }
       }
+      // registers
+      var normal: array<f32, 3>;
+      if (NORMALIZED == 1) {
+        // unroll
+        for (var k = 0; k < 3; k++) { normal[k] = scales[k * inputs + ci]; }
+      }
       // unroll
       for (var r = 0; r < PATCH_H; r++) {
         let wantedRow = h0 + r - 1;
@@ -123,7 +134,12 @@ fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id)
         var gathered: array<f32, GATHERS>;
         // unroll
         for (var g = 0; g < GATHERS; g++) {
-          gathered[g] = select(0.0, x[rowBase + column[g]], inside[g] & rowInside);
+          var value = x[rowBase + column[g]];
+          if (NORMALIZED == 1) {
+            value = (value - normal[0]) * normal[1] + normal[2];
+            value = select(shape.slope * value, value, value > 0.0);
+          }
+          gathered[g] = select(0.0, value, inside[g] & rowInside);
         }
         // unroll
         for (var c = 0; c < PATCH_W; c++) {
@@ -161,6 +177,31 @@ fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id)
             y[base + v * LANES] = sum[(r * 2 * TILE_W + c) * VECTORS + v];
           }
         }
+      }
+    }
+  }
+
+  if (MOMENTS == 1) {
+    let count = f32(4 * min(TILE_H, shape.height - h0) * min(TILE_W, shape.width - w0));
+    // unroll
+    for (var v = 0; v < VECTORS; v++) {
+      var total = 0.0;
+      var squares = 0.0;
+      // unroll
+      for (var r = 0; r < 2 * TILE_H; r++) {
+        // unroll
+        for (var c = 0; c < 2 * TILE_W; c++) {
+          let within = (2 * h0 + r < 2 * shape.height) & (2 * w0 + c < 2 * shape.width);
+          let delta = select(0.0, sum[(r * 2 * TILE_W + c) * VECTORS + v] - sum[v], within);
+          total += delta;
+          squares += delta * delta;
+        }
+      }
+      if (co + v * LANES < outputs) {
+        let at = 3 * (n * shape.tilesW * shape.tilesH * 2 * shape.depth + tile) * outputs + co + v * LANES;
+        partials[at] = sum[v] + total / count;
+        partials[at + outputs] = squares - total * total / count;
+        partials[at + 2 * outputs] = count;
       }
     }
   }

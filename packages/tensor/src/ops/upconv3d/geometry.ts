@@ -4,7 +4,7 @@ import { type Conv3dGeometry, type Conv3dParams, geometry, visit } from '../conv
 import { forEachPair } from '../upsample/op.ts'
 
 /** What lies beyond the border of the upsampled volume. All else is fixed: 3³ taps, stride 1, padding 1. */
-export type UpsampledConv3dParams = Pick<Conv3dParams, 'mode'>
+export type UpsampledConv3dParams = Pick<Conv3dParams, 'mode' | 'fusion'>
 
 /** The sizes of a convolution of an upsampled volume, and those of the volume before. */
 export interface UpsampledGeometry {

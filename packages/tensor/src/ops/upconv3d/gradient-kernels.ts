@@ -1,5 +1,6 @@
 import { elements, type Spec } from '../../graph/spec.ts'
 import { type Kernel, linearGrid, type Program, packing, type Slot, type Stage } from '../../op.ts'
+import { fusedStage } from '../batchnorm/fusion.ts'
 import { gemmLayout, gemmProgram, productSize } from '../conv3d/gemm.ts'
 import { sharedSum } from '../reduce/program.ts'
 import {
@@ -116,7 +117,8 @@ export const inputGradientKernels: readonly Kernel<UpsampledConv3dParams>[] = [
 
 /** Where a stage of the weight's gradient reads and writes. */
 interface WeightStage {
-  readonly bindings: readonly Slot[]
+  /** x, the sums of taps, and the result. */
+  readonly bindings: readonly [Slot, Slot, Slot]
   /** Everything but what a kernel appends. */
   readonly uniforms: readonly number[]
   /** Pieces of its sum, each over some of the voxels, that the stage makes. */
@@ -162,40 +164,51 @@ const weightGeometry = (x: Spec, dw: Spec, params: UpsampledConv3dParams): Upsam
 const weightCost = ([x]: readonly Spec[], dw: Spec, params: UpsampledConv3dParams): number =>
   productCost(weightGeometry(x!, dw, params), 27)
 
+const weightLanesKernel: Kernel<UpsampledConv3dParams> = {
+  name: 'lanes',
+  fits: hasLanes,
+  suits: (device) => device.software,
+  program(inputs, dw, params, device) {
+    const g = weightGeometry(inputs[0]!, dw, params)
+    const { scales, slope, normalized } = fusedStage(inputs, params, device)
+    const lanes = device.subgroupSize!
+    const CHANNELS = Math.min(8, g.full.inputChannels)
+    const VECTORS = 9
+    const pairGroups = Math.ceil((27 * g.full.outputChannels) / (lanes * VECTORS))
+    const channelGroups = Math.ceil(g.full.inputChannels / CHANNELS)
+    const wantedShares = Math.ceil(ENOUGH_WORKGROUPS / (pairGroups * channelGroups))
+    return weightProgram(g, wantedShares, ({ bindings: [x, sums, target], uniforms, shares }) => ({
+      source: weightLanes,
+      file: 'upconv3d/weight.lanes.wgsl',
+      constants: { LANES: lanes, CHANNELS, VECTORS, ...normalized },
+      bindings: [x, sums, scales, target],
+      uniforms: { u32: uniforms, f32: [slope] },
+      grid: [pairGroups, channelGroups, shares],
+    }))
+  },
+  cost: weightCost,
+}
+
+/** At full resolution: 216 products for each voxel of x. */
+const weightGemm: Kernel<UpsampledConv3dParams> = {
+  name: 'gemm',
+  suits: (device) => !device.software,
+  program(inputs, dw, params, device) {
+    const g = doubledGeometry(weightGeometry(inputs[0]!, dw, params))
+    const fused = fusedStage(inputs, params, device)
+    return gemmProgram('weight', g, gemmLayout(productSize('weight', g), device), { doubled: true, fused })
+  },
+  cost: weightCost,
+}
+
+/** Those that can normalise x as they load it. */
+export const fusingWeightGradientKernels: readonly Kernel<UpsampledConv3dParams>[] = [
+  weightLanesKernel,
+  weightGemm,
+]
+
 export const weightGradientKernels: readonly Kernel<UpsampledConv3dParams>[] = [
-  {
-    name: 'lanes',
-    fits: hasLanes,
-    suits: (device) => device.software,
-    program([x], dw, params, device) {
-      const g = weightGeometry(x!, dw, params)
-      const lanes = device.subgroupSize!
-      const CHANNELS = Math.min(8, g.full.inputChannels)
-      const VECTORS = 9
-      const pairGroups = Math.ceil((27 * g.full.outputChannels) / (lanes * VECTORS))
-      const channelGroups = Math.ceil(g.full.inputChannels / CHANNELS)
-      const wantedShares = Math.ceil(ENOUGH_WORKGROUPS / (pairGroups * channelGroups))
-      return weightProgram(g, wantedShares, ({ bindings, uniforms, shares }) => ({
-        source: weightLanes,
-        file: 'upconv3d/weight.lanes.wgsl',
-        constants: { LANES: lanes, CHANNELS, VECTORS },
-        bindings,
-        uniforms: { u32: uniforms },
-        grid: [pairGroups, channelGroups, shares],
-      }))
-    },
-    cost: weightCost,
-  },
-  {
-    // At full resolution: 216 products for each voxel of x.
-    name: 'gemm',
-    suits: (device) => !device.software,
-    program([x], dw, params, device) {
-      const g = doubledGeometry(weightGeometry(x!, dw, params))
-      return gemmProgram('weight', g, gemmLayout(productSize('weight', g), device), { doubled: true })
-    },
-    cost: weightCost,
-  },
+  ...fusingWeightGradientKernels,
   {
     name: 'direct',
     program([x], dw, params) {

@@ -2,7 +2,8 @@ import { ShapeError } from '../../errors.ts'
 import { elements, type Spec, sameShape } from '../../graph/spec.ts'
 import { apply, type Tensor } from '../../graph/tensor.ts'
 import type { Op } from '../../op.ts'
-import { forwardKernels } from './forward-kernels.ts'
+import { fusible } from '../batchnorm/fusion.ts'
+import { forwardKernels, fusingForwardKernels } from './forward-kernels.ts'
 import {
   downsampledSpec,
   type UpsampledConv3dParams,
@@ -10,14 +11,18 @@ import {
   upsampledSpec,
   visitUpsampled,
 } from './geometry.ts'
-import { inputGradientKernels, weightGradientKernels } from './gradient-kernels.ts'
+import {
+  fusingWeightGradientKernels,
+  inputGradientKernels,
+  weightGradientKernels,
+} from './gradient-kernels.ts'
 
 /**
  * The 3³ convolution of an upsampled volume, from the volume before: `conv3d(upsample(x), w)`, plus a third input of
  * the shape of the result where there is one. Upsampled voxels repeat, so an output needs 2³ sums of taps in the place
  * of 27 taps, and the upsampled volume never exists. With the next two ops this is a closed family like that of conv3d.
  */
-export const upsampledConv3dOp: Op<UpsampledConv3dParams> = {
+const convolution: Op<UpsampledConv3dParams> = {
   name: 'upsampledConv3d',
   infer([x, w, addend], params) {
     const { full } = upsampledGeometry('upsampledConv3d', x!, w!, params)
@@ -41,6 +46,7 @@ export const upsampledConv3dOp: Op<UpsampledConv3dParams> = {
   ],
   kernels: forwardKernels,
 }
+export const upsampledConv3dOp = fusible(convolution, fusingForwardKernels)
 
 /** Gradient with respect to the input: `(dy, w) → dx`, dy at full and dx at low resolution. */
 export const upsampledConv3dInputOp: Op<UpsampledConv3dParams> = {
@@ -65,7 +71,7 @@ export const upsampledConv3dInputOp: Op<UpsampledConv3dParams> = {
 }
 
 /** Gradient with respect to the weight: `(x, dy) → dw`, x at low and dy at full resolution. */
-export const upsampledConv3dWeightOp: Op<UpsampledConv3dParams> = {
+const weightGradient: Op<UpsampledConv3dParams> = {
   name: 'upsampledConv3dWeight',
   infer([x, dy], params) {
     const dw: Spec = { shape: [3, 3, 3, x!.shape[4]!, dy!.shape[4]!], dtype: 'f32' }
@@ -85,6 +91,7 @@ export const upsampledConv3dWeightOp: Op<UpsampledConv3dParams> = {
   ],
   kernels: weightGradientKernels,
 }
+export const upsampledConv3dWeightOp = fusible(weightGradient, fusingWeightGradientKernels)
 
 function checkGradient(op: string, dy: Spec, x: Spec, w: Spec, params: UpsampledConv3dParams): void {
   if (x.shape.some((size) => !Number.isInteger(size))) {

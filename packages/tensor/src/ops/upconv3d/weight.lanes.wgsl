@@ -1,22 +1,24 @@
 // dw[k, ci, co] = sum over voxels m of x[m, ci] s[m, k, co], where s are the sums of tap-sums.wgsl, for devices where a
 // load costs far more than a multiply-add. A workgroup is one subgroup and its lanes are neighbouring pairs (k, co). It
 // keeps CHANNELS input channels in registers and walks over its share of the voxels: s is loaded once per lane, x is
-// gathered along the channels and broadcast. `sum` of the shares follows.
+// gathered along the channels and broadcast. `sum` of the shares follows. NORMALIZED is that of forward.lanes.wgsl.
 enable subgroups;
 
 const LANES = 8;
 const CHANNELS = 8;
 const VECTORS = 4;
+const NORMALIZED = 0;
 const GATHERS = (CHANNELS + LANES - 1) / LANES;
 
 struct Shape {
   firstVoxel: i32, voxels: i32, inputChannels: i32, outputChannels: i32,
-  firstShare: i32, voxelsPerShare: i32,
+  firstShare: i32, voxelsPerShare: i32, slope: f32,
 }
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> s: array<f32>;
-@group(0) @binding(2) var<storage, read_write> dw: array<f32>;
-@group(0) @binding(3) var<uniform> shape: Shape;
+@group(0) @binding(2) var<storage, read> scales: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dw: array<f32>;
+@group(0) @binding(4) var<uniform> shape: Shape;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id) group: vec3u) {
@@ -41,6 +43,16 @@ fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id)
   // unroll
   for (var p = 0; p < CHANNELS * VECTORS; p++) { sum[p] = 0.0; }
 
+  // registers
+  var normal: array<f32, 3 * GATHERS>;
+  if (NORMALIZED == 1) {
+    // unroll
+    for (var k = 0; k < 3; k++) {
+      // unroll
+      for (var g = 0; g < GATHERS; g++) { normal[k * GATHERS + g] = scales[k * inputs + channel[g]]; }
+    }
+  }
+
   let end = min((share + 1) * shape.voxelsPerShare, shape.voxels);
   for (var m = share * shape.voxelsPerShare; m < end; m++) {
     // registers
@@ -50,7 +62,14 @@ fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id)
     // registers
     var gathered: array<f32, GATHERS>;
     // unroll
-    for (var g = 0; g < GATHERS; g++) { gathered[g] = x[(shape.firstVoxel + m) * inputs + channel[g]]; }
+    for (var g = 0; g < GATHERS; g++) {
+      var value = x[(shape.firstVoxel + m) * inputs + channel[g]];
+      if (NORMALIZED == 1) {
+        value = (value - normal[g]) * normal[GATHERS + g] + normal[2 * GATHERS + g];
+        value = select(shape.slope * value, value, value > 0.0);
+      }
+      gathered[g] = value;
+    }
     // unroll
     for (var c = 0; c < CHANNELS; c++) {
       let value = subgroupBroadcast(gathered[c / LANES], u32(c % LANES));
