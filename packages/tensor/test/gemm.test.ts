@@ -1,9 +1,11 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { create } from 'webgpu'
+import { rewrite } from '../src/graph/rewrite.ts'
 import { f32 } from '../src/graph/spec.ts'
-import { apply, input, type Tensor } from '../src/graph/tensor.ts'
+import { apply, collect, input, type Tensor } from '../src/graph/tensor.ts'
 import { openGpu } from '../src/node/index.ts'
 import type { Kernel } from '../src/op.ts'
+import { fusedStage } from '../src/ops/batchnorm/fusion.ts'
 import {
   type GemmLayout,
   gemmLayout,
@@ -17,7 +19,15 @@ import { upsampledConv3d } from '../src/ops/upconv3d/op.ts'
 import { chooseKernel } from '../src/plan/choose.ts'
 import type { Capabilities } from '../src/runtime/capabilities.ts'
 import { Runtime } from '../src/runtime/runtime.ts'
-import { type Conv3dProblem, checkCase, conv3dCase, type OpCase, uNetLayers } from '../src/testing/index.ts'
+import {
+  type Conv3dProblem,
+  checkCase,
+  conv3dCase,
+  fittingKernels,
+  fusedCase,
+  type OpCase,
+  uNetLayers,
+} from '../src/testing/index.ts'
 
 const DIRECTIONS = ['forward', 'input', 'weight'] as const
 const OPS = { forward: 'conv3d', input: 'conv3dInput', weight: 'conv3dWeight' } as const
@@ -49,8 +59,11 @@ const geometryOf = (p: Conv3dProblem): Conv3dGeometry => ({
   outputChannels: p.outputs,
 })
 
-const nodeOf = (opCase: OpCase): Tensor =>
-  opCase.build(opCase.inputs.map(({ spec }, index) => input(`x${index}`, spec)))
+/** The node of a case's op in its graph. */
+const nodeOf = ({ op, inputs, build }: OpCase): Tensor =>
+  collect([build(inputs.map(({ spec }, index) => input(`x${index}`, spec)))]).find(
+    (tensor) => tensor.op === (op as unknown),
+  )!
 
 /** All convolutions of the paper's networks: a U-Net of base 32, and a discriminator with strides. */
 const layers: readonly Conv3dProblem[] = [
@@ -175,14 +188,15 @@ describe('tiles of several fours for each invocation', async () => {
   // As in the tiles for GPUs, but with fewer invocations, and so much less to compile.
   const tile = { ROWS: 16, COLUMNS: 32, THREAD_ROWS: 8, THREAD_COLUMNS: 8 }
 
-  it.each(DIRECTIONS)('compute the same: %s', async (direction) => {
-    const problem: Conv3dProblem = { ...layers[1]!, batch: 1, size: [3, 4, 5], inputs: 20, outputs: 36 }
-    const opCase = conv3dCase(OPS[direction], problem)
+  const problem: Conv3dProblem = { ...layers[1]!, batch: 1, size: [3, 4, 5], inputs: 20, outputs: 36 }
+
+  /** Checks the product on these tiles, in so many shares. */
+  async function checkTiles(opCase: OpCase, direction: (typeof DIRECTIONS)[number], wantedShares: number) {
     const g = geometryOf(problem)
     const size = productSize(direction, g)
     const depth = 8
     const slices = size.groups * Math.ceil(size.inner / depth)
-    const slicesPerShare = Math.ceil(slices / 3)
+    const slicesPerShare = Math.ceil(slices / wantedShares)
     const layout: GemmLayout = {
       tile,
       depth,
@@ -192,11 +206,29 @@ describe('tiles of several fours for each invocation', async () => {
       slicesPerShare,
       shares: Math.ceil(slices / slicesPerShare),
     }
-    const kernel: Kernel<never> = { name: 'tile', program: () => gemmProgram(direction, g, layout) }
+    const kernel: Kernel<never> = {
+      name: 'tile',
+      program: (inputs, _, params, device) =>
+        gemmProgram(direction, g, layout, { fused: fusedStage(inputs, params, device) }),
+    }
     const op = { ...opCase.op, kernels: [kernel] }
-    const build: typeof opCase.build = (inputs) => apply(op, inputs, opCase.build(inputs).params as never)
+    const build: OpCase['build'] = (inputs) => {
+      const root = opCase.build(inputs)
+      return rewrite([root], ({ op: former, inputs: operands, params }) =>
+        former === (opCase.op as unknown) ? apply(op, operands, params as never) : undefined,
+      ).get(root)!
+    }
     await expect(checkCase(runtime, { ...opCase, op, build })).resolves.toHaveLength(1)
-  })
+  }
+
+  it.each(DIRECTIONS)('compute the same: %s', (direction) =>
+    checkTiles(conv3dCase(OPS[direction], problem), direction, 3),
+  )
+
+  it.each([
+    ['normalise as they load', 'normalized'],
+    ['leave moments', 'moments'],
+  ] as const)('%s', (_, wanted) => checkTiles(fusedCase('conv3d', problem, wanted), 'forward', 1))
 })
 
 describe('texts for GPUs', () => {
@@ -204,16 +236,22 @@ describe('texts for GPUs', () => {
     const nobody = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis'])
     const runtime = await Runtime.open(nobody)
     const texts = new Set<string>()
-    for (const layer of layers) {
-      for (const direction of DIRECTIONS) {
-        const node = nodeOf(conv3dCase(OPS[direction], layer))
-        const kernel = chooseKernel(node, plainGpu, {}, 'null')
-        const specs = node.inputs.map(({ spec }) => spec)
-        for (const { source, file, constants } of kernel.program(specs, node.spec, node.params, plainGpu)
-          .stages) {
-          await runtime.kernel(source, file, constants)
-          texts.add(`${file}${JSON.stringify(constants)}`)
-        }
+    const cases = layers.flatMap((layer) => [
+      ...DIRECTIONS.map((direction) => conv3dCase(OPS[direction], layer)),
+      fusedCase('conv3d with bias', layer, 'normalized moments'),
+      fusedCase('conv3dWeight', layer, 'normalized'),
+      fusedCase('upsampledConv3d', layer, 'normalized'),
+    ])
+    for (const opCase of cases) {
+      const node = nodeOf(opCase)
+      // Where a sum is shared out, no kernel leaves moments, and no rewrite asks for them.
+      if (fittingKernels(plainGpu, opCase).length === 0) continue
+      const kernel = chooseKernel(node, plainGpu, {}, 'null')
+      const specs = node.inputs.map(({ spec }) => spec)
+      for (const { source, file, constants } of kernel.program(specs, node.spec, node.params, plainGpu)
+        .stages) {
+        await runtime.kernel(source, file, constants)
+        texts.add(`${file}${JSON.stringify(constants)}`)
       }
     }
     expect(texts.size).toBeGreaterThan(10)

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { create } from 'webgpu'
-import { apply, input, type Tensor } from '../src/graph/tensor.ts'
+import { rewrite } from '../src/graph/rewrite.ts'
+import { apply, collect, input, type Tensor } from '../src/graph/tensor.ts'
 import { openGpu } from '../src/node/index.ts'
 import type { Kernel } from '../src/op.ts'
 import { forwardMatrix, inputMatrix, weightMatrix } from '../src/ops/conv3d/matrix.ts'
@@ -11,6 +12,7 @@ import {
   type Conv3dProblem,
   checkCase,
   conv3dCase,
+  fusedCase,
   inHalves,
   type OpCase,
   uNetLayers,
@@ -67,22 +69,28 @@ describe('the kernel for matrix units', () => {
       const nobody = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis'])
       const runtime = await Runtime.open(nobody)
       const texts = new Set<string>()
-      for (const layer of matrices === 'present' ? [...layers, { ...wide, stride: 2 }] : [wide]) {
-        for (const op of OPS) {
-          const node = nodeOf(halfCase(op, layer))
-          const specs = node.inputs.map(({ spec }) => spec)
-          const kernel = chooseKernel(node, device, {}, 'null')
-          if (kernel.name !== 'matrix') continue
-          const [stage] = kernel.program(specs, node.spec, node.params, device).stages
-          const { source, file, constants, bindings } = stage!
-          const isHalf = (slot: string) =>
-            slot === 'output' ? node.spec.dtype === 'f16' : slot.startsWith('input')
-          const halves = bindings.flatMap((slot, binding) => (isHalf(slot) ? binding : []))
-          await runtime.kernel(source, file, constants, halves)
-          texts.add(`${file}${JSON.stringify(constants)}`)
-        }
+      const sizes = [...(matrices === 'present' ? [...layers, { ...wide, stride: 2 }] : [wide])]
+      const cases = [
+        ...sizes.flatMap((layer) => OPS.map((op) => halfCase(op, layer))),
+        ...(['normalized', 'moments', 'normalized moments'] as const).map(
+          (wanted) => inHalves(fusedCase('conv3d with bias', wide, wanted))!,
+        ),
+        inHalves(fusedCase('conv3dWeight', wide, 'normalized'))!,
+      ]
+      for (const opCase of cases) {
+        const node = collect([nodeOf(opCase)]).find(({ op }) => op === (opCase.op as unknown))!
+        const specs = node.inputs.map(({ spec }) => spec)
+        const kernel = chooseKernel(node, device, {}, 'null')
+        if (kernel.name !== 'matrix') continue
+        const [stage] = kernel.program(specs, node.spec, node.params, device).stages
+        const { source, file, constants, bindings } = stage!
+        const dtypeOf = (slot: string) =>
+          (slot === 'output' ? node : node.inputs[Number(slot.slice(5))])?.spec.dtype
+        const halves = bindings.flatMap((slot, binding) => (dtypeOf(slot) === 'f16' ? binding : []))
+        await runtime.kernel(source, file, constants, halves)
+        texts.add(`${file}${JSON.stringify(constants)}`)
       }
-      expect(texts.size).toBeGreaterThan(2)
+      expect(texts.size).toBeGreaterThan(6)
       runtime.dispose()
     },
   )
@@ -116,10 +124,29 @@ describe('the indices of the kernel for matrix units', async () => {
     },
   ]
   const cases = OPS.flatMap((op) => problems.map((problem) => [op, problem] as const))
+  // So many rows that K stays in one piece: moments are those of whole sums.
+  const long = { batch: 2, size: [11, 20, 20], inputs: 4, outputs: 36, mode: 'zero' } as const
+  const odd = { batch: 2, size: [3, 5, 6], inputs: 36, outputs: 8, mode: 'zero' } as const
+  const fused = [
+    ['conv3d with bias', fusedCase('conv3d with bias', odd, 'normalized')],
+    ['conv3d with bias', fusedCase('conv3d with bias', long, 'moments')],
+    ['conv3d', fusedCase('conv3d', long, 'normalized moments')],
+    ['conv3dWeight', fusedCase('conv3dWeight', odd, 'normalized')],
+  ] as const
 
   it.runIf(canRun).each(cases)('%s: are right, with emulated matrices, in %o', async (op, problem) => {
-    const opCase = halfCase(op, problem)
-    const { program } = KERNELS[op] as Kernel<never>
+    // With a replicated padding, gradients of several outputs are added up and rounded before they are multiplied.
+    const isRounded = op === 'conv3dInput' && problem.mode === 'replicate'
+    await checkEmulated(halfCase(op, problem), isRounded ? 1e-3 : 5e-6)
+  })
+
+  // What is normalised is rounded once more, for the matrices hold halves.
+  it.runIf(canRun).each(fused)('%s: are right in a fused node', async (_, opCase) => {
+    await checkEmulated(inHalves(opCase)!, 1e-3)
+  })
+
+  async function checkEmulated(opCase: OpCase, tolerance: number): Promise<void> {
+    const { program } = KERNELS[opCase.op.name as (typeof OPS)[number]] as Kernel<never>
     const kernel: Kernel<never> = {
       name: 'emulated',
       program(inputs, output, params) {
@@ -137,10 +164,17 @@ describe('the indices of the kernel for matrix units', async () => {
       },
     }
     const emulated = { ...opCase.op, kernels: [kernel] }
-    const build: OpCase['build'] = (inputs) => apply(emulated, inputs, opCase.build(inputs).params as never)
-    // With a replicated padding, gradients of several outputs are added up and rounded before they are multiplied.
-    const isRounded = op === 'conv3dInput' && problem.mode === 'replicate'
-    const tolerance = isRounded ? 1e-3 : (opCase.tolerance ?? 5e-6)
-    await checkCase(runtime, { ...opCase, op: emulated, build, tolerance })
-  })
+    const build: OpCase['build'] = (inputs) => {
+      const root = opCase.build(inputs)
+      return rewrite([root], ({ op, inputs: operands, params }) =>
+        op === (opCase.op as unknown) ? apply(emulated, operands, params as never) : undefined,
+      ).get(root)!
+    }
+    await checkCase(runtime, {
+      ...opCase,
+      op: emulated,
+      build,
+      tolerance: Math.max(tolerance, opCase.tolerance ?? 0),
+    })
+  }
 })

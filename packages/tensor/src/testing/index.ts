@@ -1,4 +1,5 @@
 export { BATCH_NORM_PARTS, batchNormCase } from '../ops/batchnorm/cases.ts'
+export { fusedCase } from '../ops/batchnorm/fusion-cases.ts'
 export { type Conv3dProblem, conv3dCase, uNetLayers } from '../ops/conv3d/cases.ts'
 export { poolCases } from '../ops/pool/cases.ts'
 export { PLAN_REWRITES, type PlanRewrite } from '../plan/fuse.ts'

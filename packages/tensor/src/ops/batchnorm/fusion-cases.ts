@@ -31,7 +31,7 @@ interface Fused {
 const same3 = { kernel: 3, stride: 1, padding: 1 } as const
 
 /** Every op that can be fused, on operands of such sizes. Pooling and upsampling need even ones. */
-function fusedOps({ batch, size, inputs, outputs, mode }: Sizes): Record<string, Fused> {
+function fusedOps({ batch, size, inputs, outputs, mode }: Sizes) {
   const [d, h, w] = size
   const x = { spec: f32(batch, d, h, w, inputs) }
   const y = { spec: f32(batch, d, h, w, outputs) }
@@ -68,13 +68,15 @@ function fusedOps({ batch, size, inputs, outputs, mode }: Sizes): Record<string,
     },
     maxPool: { op: op(maxPoolOp), operands: [even], params: {}, sums: false },
     maxPoolGradient: { op: op(maxPoolGradientOp), operands: [even, pooled], params: {}, sums: false },
-  }
+  } satisfies Record<string, Fused>
 }
 
 /** What is asked of a fused node: its result, normalised on load or not, or the moments that it leaves aside. */
-type Wanted = 'normalized' | 'moments' | 'normalized moments'
+export type Wanted = 'normalized' | 'moments' | 'normalized moments'
 
-function fusedCase(name: string, { op, operands, params }: Fused, sizes: Sizes, wanted: Wanted): OpCase {
+/** A case of one of the ops of `fusedOps`, by its name there. */
+export function fusedCase(name: keyof ReturnType<typeof fusedOps>, sizes: Sizes, wanted: Wanted): OpCase {
+  const { op, operands, params } = fusedOps(sizes)[name]
   const perChannel: InputCase = { spec: f32(sizes.inputs), fill: 'positive' }
   const isNormalized = wanted !== 'moments'
   const leavesMoments = wanted !== 'normalized'
@@ -98,14 +100,12 @@ function fusedCase(name: string, { op, operands, params }: Fused, sizes: Sizes, 
 }
 
 function fusionCases(sizes: Sizes): OpCase[] {
-  return Object.entries(fusedOps(sizes)).flatMap(([name, fused]) => {
-    const normalized = fusedCase(name, fused, sizes, 'normalized')
-    if (!fused.sums) return [normalized]
-    return [
-      normalized,
-      ...(['moments', 'normalized moments'] as const).map((wanted) => fusedCase(name, fused, sizes, wanted)),
-    ]
-  })
+  const ops = fusedOps(sizes)
+  return (Object.keys(ops) as (keyof typeof ops)[]).flatMap((name) =>
+    (['normalized', 'moments', 'normalized moments'] as const)
+      .filter((wanted) => wanted === 'normalized' || ops[name].sums)
+      .map((wanted) => fusedCase(name, sizes, wanted)),
+  )
 }
 
 /** So many positions that matrix products sum each result in one piece: only then do they leave moments. */
@@ -137,13 +137,8 @@ export const fusedCases: OpCases = {
     channelScalesCase,
     ...fusionCases({ batch: 2, size: [3, 5, 9], inputs: 5, outputs: 11, mode: 'replicate' }),
     ...fusionCases({ batch: 1, size: [2, 4, 8], inputs: 8, outputs: 16, mode: 'zero' }),
-    fusedCase('conv3d', fusedOps(manyPositions)['conv3d']!, manyPositions, 'normalized moments'),
-    fusedCase(
-      'upsampledConv3d',
-      fusedOps(manyPositions)['upsampledConv3d']!,
-      manyPositions,
-      'normalized moments',
-    ),
+    fusedCase('conv3d', manyPositions, 'normalized moments'),
+    fusedCase('upsampledConv3d', manyPositions, 'normalized moments'),
   ],
   fuzz(pick) {
     const cases = fusionCases(randomSizes(pick))
