@@ -4,7 +4,6 @@ import { rewrite } from '../src/graph/rewrite.ts'
 import { apply, collect, input, type Tensor } from '../src/graph/tensor.ts'
 import { openGpu } from '../src/node/index.ts'
 import type { Kernel } from '../src/op.ts'
-import { forwardMatrix, inputMatrix, weightMatrix } from '../src/ops/conv3d/matrix.ts'
 import { chooseKernel } from '../src/plan/choose.ts'
 import type { Capabilities } from '../src/runtime/capabilities.ts'
 import { Runtime } from '../src/runtime/runtime.ts'
@@ -15,12 +14,14 @@ import {
   fusedCase,
   inHalves,
   type OpCase,
+  type UpsampledConv3dProblem,
   uNetLayers,
+  upsampledConv3dCase,
 } from '../src/testing/index.ts'
 import { EMULATED_TYPES, emulateMatrices } from './emulated-matrices.ts'
 
 const OPS = ['conv3d', 'conv3dInput', 'conv3dWeight'] as const
-const KERNELS = { conv3d: forwardMatrix, conv3dInput: inputMatrix, conv3dWeight: weightMatrix }
+const UPSAMPLED = ['upsampledConv3d', 'upsampledConv3dInput', 'upsampledConv3dWeight'] as const
 
 /** A GPU with matrix units, as an NVIDIA one shows itself. */
 const gpu: Capabilities = {
@@ -76,21 +77,24 @@ describe('the kernel for matrix units', () => {
           (wanted) => inHalves(fusedCase('conv3d with bias', wide, wanted))!,
         ),
         inHalves(fusedCase('conv3dWeight', wide, 'normalized'))!,
+        inHalves(fusedCase('upsampledConv3d', wide, 'normalized moments'))!,
+        ...UPSAMPLED.map((op) => inHalves(upsampledConv3dCase(op, wide))!),
       ]
       for (const opCase of cases) {
         const node = collect([nodeOf(opCase)]).find(({ op }) => op === (opCase.op as unknown))!
         const specs = node.inputs.map(({ spec }) => spec)
         const kernel = chooseKernel(node, device, {}, 'null')
         if (kernel.name !== 'matrix') continue
-        const [stage] = kernel.program(specs, node.spec, node.params, device).stages
-        const { source, file, constants, bindings } = stage!
+        const { stages } = kernel.program(specs, node.spec, node.params, device)
+        const stage = stages.find((one) => one.file.startsWith('matrix'))!
+        const { source, file, constants, bindings } = stage
         const dtypeOf = (slot: string) =>
           (slot === 'output' ? node : node.inputs[Number(slot.slice(5))])?.spec.dtype
         const halves = bindings.flatMap((slot, binding) => (dtypeOf(slot) === 'f16' ? binding : []))
         await runtime.kernel(source, file, constants, halves)
         texts.add(`${file}${JSON.stringify(constants)}`)
       }
-      expect(texts.size).toBeGreaterThan(6)
+      expect(texts.size).toBeGreaterThan(8)
       runtime.dispose()
     },
   )
@@ -132,6 +136,8 @@ describe('the indices of the kernel for matrix units', async () => {
     ['conv3d with bias', fusedCase('conv3d with bias', long, 'moments')],
     ['conv3d', fusedCase('conv3d', long, 'normalized moments')],
     ['conv3dWeight', fusedCase('conv3dWeight', odd, 'normalized')],
+    ['upsampledConv3d', fusedCase('upsampledConv3d', { ...long, size: [7, 13, 12] }, 'normalized moments')],
+    ['upsampledConv3dWeight', fusedCase('upsampledConv3dWeight', odd, 'normalized')],
   ] as const
 
   it.runIf(canRun).each(cases)('%s: are right, with emulated matrices, in %o', async (op, problem) => {
@@ -140,13 +146,23 @@ describe('the indices of the kernel for matrix units', async () => {
     await checkEmulated(halfCase(op, problem), isRounded ? 1e-3 : 5e-6)
   })
 
+  const upsampled: readonly UpsampledConv3dProblem[] = [
+    { mode: 'zero', batch: 2, size: [2, 3, 5], inputs: 36, outputs: 68 },
+    { mode: 'replicate', batch: 1, size: [3, 2, 4], inputs: 4, outputs: 8 },
+  ]
+  const upsampledCases = UPSAMPLED.flatMap((op) => upsampled.map((problem) => [op, problem] as const))
+  // Sums of taps, and of gradients that meet in a voxel, are rounded before they are multiplied.
+  it.runIf(canRun).each(upsampledCases)('%s: are right, with emulated matrices, in %o', (op, problem) =>
+    checkEmulated(inHalves(upsampledConv3dCase(op, problem))!, 1e-3),
+  )
+
   // What is normalised is rounded once more, for the matrices hold halves.
   it.runIf(canRun).each(fused)('%s: are right in a fused node', async (_, opCase) => {
     await checkEmulated(inHalves(opCase)!, 1e-3)
   })
 
   async function checkEmulated(opCase: OpCase, tolerance: number): Promise<void> {
-    const { program } = KERNELS[opCase.op.name as (typeof OPS)[number]] as Kernel<never>
+    const { program } = opCase.op.kernels.find(({ name }) => name === 'matrix') as Kernel<never>
     const kernel: Kernel<never> = {
       name: 'emulated',
       program(inputs, output, params) {

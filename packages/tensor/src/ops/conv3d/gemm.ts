@@ -48,8 +48,8 @@ export const TILES: readonly Tile[] = [
 /** For software renderers, where the kernel runs only to be checked: little to compile, and many tiles even so. */
 const SOFTWARE_TILE: Tile = { ROWS: 16, COLUMNS: 16, THREAD_ROWS: 4, THREAD_COLUMNS: 4 }
 
-/** Numbers of gemm.wgsl for what is added. */
-const ADDENDS = { none: 0, bias: 1, tensor: 2 } as const
+/** Numbers of gemm.wgsl and matrix.wgsl for what is added. */
+export const ADDENDS = { none: 0, bias: 1, tensor: 2 } as const
 
 /** Workgroups that fill a large GPU: two for each of some 130 multiprocessors. */
 export const ENOUGH_WORKGROUPS = 264
@@ -63,21 +63,35 @@ export interface ProductSize {
   /** Length of the sums for each of `groups`, which slices do not cross: the taps, or all positions as one group. */
   readonly inner: number
   readonly groups: number
+  /** How many such products are made side by side: one for each parity of the outputs of an upsampled volume. */
+  readonly products?: number
 }
 
-/** The product that stands for a member of the family. */
-export function productSize(direction: Direction, g: Conv3dGeometry): ProductSize {
+/** Parities of a voxel's place: even or odd on each of three axes. */
+const PARITIES = 8
+
+/**
+ * The product that stands for a member of the family. For one that is `doubled`, sizes of x are those before it was
+ * upsampled, and forward also those of the output: a convolution of 2³ taps for each parity.
+ */
+export function productSize(direction: Direction, g: Conv3dGeometry, doubled = false): ProductSize {
   const taps = g.kernel ** 3
   const positions = g.batch * elements(g.output)
   switch (direction) {
-    case 'forward':
-      return { rows: positions, columns: g.outputChannels, inner: g.inputChannels, groups: taps }
+    case 'forward': {
+      const { inputChannels: inner, outputChannels: columns } = g
+      return { rows: positions, columns, inner, groups: taps, products: doubled ? PARITIES : 1 }
+    }
     case 'input': {
       const rows = g.batch * elements(g.input)
       return { rows, columns: g.inputChannels, inner: g.outputChannels, groups: taps }
     }
     case 'weight': {
-      const rows = taps * Math.ceil(g.inputChannels / 4) * 4
+      if (doubled) {
+        const rows = taps * roundUp(g.outputChannels, 4)
+        return { rows, columns: g.inputChannels, inner: g.batch * elements(g.input), groups: 1 }
+      }
+      const rows = taps * roundUp(g.inputChannels, 4)
       return { rows, columns: g.outputChannels, inner: positions, groups: 1 }
     }
   }
@@ -101,7 +115,7 @@ export function gemmLayout(size: ProductSize, device: Pick<Capabilities, 'softwa
   const depth = device.software ? 4 : roundUp(size.inner, 8) < roundUp(size.inner, 16) ? 8 : 16
   const slices = size.groups * Math.ceil(size.inner / depth)
   const tiles = [Math.ceil(size.rows / tile.ROWS), Math.ceil(size.columns / tile.COLUMNS)] as const
-  const wanted = Math.ceil(ENOUGH_WORKGROUPS / (tiles[0] * tiles[1]))
+  const wanted = Math.ceil(ENOUGH_WORKGROUPS / (tiles[0] * tiles[1] * (size.products ?? 1)))
   const slicesPerShare = Math.ceil(
     slices / Math.max(1, Math.min(wanted, Math.floor(slices / SHORTEST_SHARE))),
   )
@@ -127,8 +141,10 @@ export const isMostlyPadding = (inputChannels: number): boolean => inputChannels
 export interface GemmOptions {
   /** A third operand of the forward product that is added: a bias, or a tensor of the result's shape. */
   readonly addend?: 'bias' | 'tensor' | undefined
-  /** Whether x is upsampled by two before the convolution; then `input` of the geometry is the size before. */
+  /** Whether x is upsampled by two before the convolution, see `productSize`. */
   readonly doubled?: boolean
+  /** The factors, where they are not the op's first two inputs; w of a forward product is then in sums of taps. */
+  readonly factors?: readonly [left: Slot, right: Slot]
   readonly fused?: FusedStage
 }
 
@@ -137,10 +153,10 @@ export const canLeaveMoments = ({ shares }: Pick<GemmLayout, 'shares'>, { fusion
   !fusion?.moments || shares === 1
 
 /** Elements of what a member of the family computes. */
-export function resultElements(direction: Direction, g: Conv3dGeometry): number {
+export function resultElements(direction: Direction, g: Conv3dGeometry, doubled = false): number {
   switch (direction) {
     case 'forward':
-      return g.batch * elements(g.output) * g.outputChannels
+      return (doubled ? PARITIES : 1) * g.batch * elements(g.output) * g.outputChannels
     case 'input':
       return g.batch * elements(g.input) * g.inputChannels
     case 'weight':
@@ -153,9 +169,10 @@ export function gemmProgram(
   direction: Direction,
   g: Conv3dGeometry,
   layout: GemmLayout,
-  { addend, doubled = false, fused }: GemmOptions = {},
+  { addend, doubled = false, factors: [left, right] = ['input0', 'input1'], fused }: GemmOptions = {},
 ): Program {
   const { tile, depth, buffers, tiles, slices, slicesPerShare, shares } = layout
+  const { products = 1 } = productSize(direction, g, doubled)
   const workgroups = tiles[0] * tiles[1]
   const [x, y] = linearGrid(workgroups, 1)
   const target: Slot = shares > 1 ? 'scratch0' : 'output'
@@ -166,6 +183,7 @@ export function gemmProgram(
       ...tile,
       DIRECTION: DIRECTIONS[direction],
       STRIDED: direction === 'input' && g.stride > 1 ? 1 : 0,
+      DOUBLED: doubled ? 1 : 0,
       VECTOR: g.inputChannels % 4 === 0 && g.outputChannels % 4 === 0 ? 1 : 0,
       DEPTH: depth,
       BUFFERS: buffers,
@@ -174,30 +192,23 @@ export function gemmProgram(
     },
     // Without an addend the right operand stands in for it: a binding must exist, its values are not used.
     bindings: [
-      'input0',
-      'input0',
-      'input1',
-      'input1',
+      left,
+      left,
+      right,
+      right,
       addend ? 'input2' : 'input1',
       fused?.scales ?? 'input1',
       target,
       fused?.partials ?? 'unused',
     ],
     uniforms: {
-      u32: [
-        ...shapeWords(g),
-        doubled ? 1 : 0,
-        ADDENDS[addend ?? 'none'],
-        workgroups,
-        tiles[1],
-        slices,
-        slicesPerShare,
-      ],
+      u32: [...shapeWords(g), ADDENDS[addend ?? 'none'], workgroups, tiles[1], slices, slicesPerShare],
       f32: [fused?.slope ?? 0],
     },
-    grid: [x, y, shares],
+    grid: [x, y, shares * products],
   }
-  if (shares > 1 || !fused) return sharedSum(stage, shares, resultElements(direction, g))
+  const results = resultElements(direction, g, doubled)
+  if (shares > 1 || !fused) return sharedSum(stage, shares, results)
   const channels = g.outputChannels
-  return fused.program(stage, { rows: resultElements(direction, g) / channels, channels, shares: tiles[0] })
+  return fused.program(stage, { rows: results / channels, channels, shares: tiles[0] * products })
 }

@@ -6,7 +6,13 @@
 // A workgroup makes a tile of ROWS x COLUMNS and walks along K in slices of DEPTH. Slices go through registers into
 // workgroup memory: the next one is on its way from global memory while the present one is multiplied. Each invocation
 // sums THREAD_ROWS x THREAD_COLUMNS results in registers. K may be shared out; `sum` of the shares follows.
-// With `doubled`, x is upsampled before it is convolved: its voxels are repeated on every axis as they are gathered.
+// With DOUBLED, y is the convolution of the upsampled x, whose voxels are repeated on every axis, and neither that nor
+// sums of it are ever in memory:
+//   FORWARD  an output of each of eight parities meets two voxels of x on every axis. `kernel` is 2, w has the sums of
+//            taps of parity-weights.wgsl, positions are those of x, and group.z counts parities, then shares.
+//   INPUT    dy is added up over the readers of a voxel as it is gathered.
+//   WEIGHT   the same sums meet x: dw[(tap, co), ci] = sums of dy[readers of voxel through tap, co] * x[voxel, ci], with
+//            K = voxel. The left tensor is dy, the right one x, and the result is written transposed.
 // With NORMALIZED, x is normalised and activated as it is gathered; `scales` has the rows of channel-scales.wgsl. A
 // padding of zeros is put around what that gives. With MOMENTS, each tile of FORWARD leaves mean, squared deviations and
 // number of each column's results for moments.combine.wgsl; K is in one piece then.
@@ -18,6 +24,7 @@ const DIRECTION = FORWARD;
 const STRIDED = 0;
 // 1 where both numbers of channels are multiples of four, so that four neighbours are one load.
 const VECTOR = 0;
+const DOUBLED = 0;
 const ROWS = 64;
 const COLUMNS = 64;
 const DEPTH = 16;
@@ -38,12 +45,15 @@ const RIGHT_FOURS = COLUMNS * QUADS;
 const LEFT_ITEMS = (LEFT_FOURS + THREADS - 1) / THREADS;
 const RIGHT_ITEMS = (RIGHT_FOURS + THREADS - 1) / THREADS;
 const THREAD_FOURS = THREAD_COLUMNS / 4;
+// 1 for FORWARD, and for WEIGHT, of an upsampled x.
+const PARITIES = DOUBLED * (1 - (DIRECTION + 1) / 2);
+const SWAPPED = DOUBLED * (DIRECTION / 2);
 
 struct Shape {
   batch: i32, inputChannels: i32, outputChannels: i32,
   inputDepth: i32, inputHeight: i32, inputWidth: i32,
   outputDepth: i32, outputHeight: i32, outputWidth: i32,
-  kernel: i32, stride: i32, padding: i32, replicate: i32, doubled: u32,
+  kernel: i32, stride: i32, padding: i32, replicate: i32,
   // What is added to a FORWARD result: 0 nothing, 1 one value for each column, 2 one for each element.
   addend: i32,
   tiles: i32, columnTiles: i32, slices: i32, slicesPerShare: i32, slope: f32,
@@ -99,15 +109,15 @@ fn leftAt(place: i32, channel: i32, channels: i32) -> vec4f {
   return four;
 }
 
-// Four output channels in a row of the right operand.
-fn rightAt(row: i32, channel: i32) -> vec4f {
-  let at = row * shape.outputChannels + channel;
+// Four channels in a row of the right operand.
+fn rightAt(row: i32, channel: i32, channels: i32) -> vec4f {
+  let at = row * channels + channel;
   var four = vec4f();
   if (VECTOR == 1) { four = rightFours[at / 4]; }
   if (VECTOR == 0) {
     // unroll
     for (var i = 0; i < 4; i++) {
-      if (channel + i < shape.outputChannels) { four[i] = right[at + i]; }
+      if (channel + i < channels) { four[i] = right[at + i]; }
     }
   }
   return four;
@@ -125,19 +135,24 @@ fn scalesAt(row: i32, channel: i32) -> vec4f {
   return four;
 }
 
-// What the tap reads of x for the output at `position`. `normal` has the three rows of `scales` for its channels.
-fn patchAt(position: vec4i, tap: vec3i, channel: i32, normal: mat3x4f) -> vec4f {
-  let size = inputSize() << vec3u(shape.doubled);
-  let wanted = position.xyz * shape.stride + tap - shape.padding;
+// Four channels of x with the three rows of `scales` for them.
+fn normalized(four: vec4f, normal: mat3x4f) -> vec4f {
+  var value = four;
+  if (NORMALIZED == 1) {
+    value = (value - normal[0]) * normal[1] + normal[2];
+    value = select(shape.slope * value, value, value > vec4f());
+  }
+  return value;
+}
+
+// What the tap reads of x for the output at `position`, whose first tap lies `padding` before it.
+fn patchAt(position: vec4i, tap: vec3i, padding: vec3i, channel: i32, normal: mat3x4f) -> vec4f {
+  let size = inputSize();
+  let wanted = position.xyz * shape.stride + tap - padding;
   let at = clamp(wanted, vec3i(), size - 1);
   let inside = (shape.replicate == 1) | all(at == wanted);
   if (!inside | (position.w >= shape.batch) | (channel >= shape.inputChannels)) { return vec4f(); }
-  var four = leftAt(voxel(at >> vec3u(shape.doubled), position.w, inputSize()), channel, shape.inputChannels);
-  if (NORMALIZED == 1) {
-    four = (four - normal[0]) * normal[1] + normal[2];
-    four = select(shape.slope * four, four, four > vec4f());
-  }
-  return four;
+  return normalized(leftAt(voxel(at, position.w, size), channel, shape.inputChannels), normal);
 }
 
 // The sum of dy over all outputs that read the input voxel `at` through the tap. On each axis they form a range: one or
@@ -146,8 +161,8 @@ fn readersAt(at: vec4i, tap: vec3i, channel: i32) -> vec4f {
   var sum = vec4f();
   if ((at.w >= shape.batch) | (channel >= shape.outputChannels)) { return sum; }
   let size = outputSize();
-  var first = (at.xyz << vec3u(shape.doubled)) + shape.padding - tap;
-  var last = first + i32(shape.doubled);
+  var first = at.xyz * (1 + DOUBLED) + shape.padding - tap;
+  var last = first + DOUBLED;
   if (STRIDED == 1) {
     // Rounded up and down; the numerators are made positive, because division rounds towards zero.
     let numerator = first + shape.stride * shape.kernel;
@@ -185,12 +200,18 @@ fn main(
   if (tile >= shape.tiles) { return; }
   let firstRow = tile / shape.columnTiles * ROWS;
   let firstColumn = tile % shape.columnTiles * COLUMNS;
-  let share = i32(group.z);
+  let parityIndex = i32(group.z) % (1 + 7 * PARITIES);
+  let share = i32(group.z) / (1 + 7 * PARITIES);
+  let parity = vec3i(parityIndex / 4, parityIndex / 2 % 2, parityIndex % 2);
+  let padding = select(vec3i(shape.padding), 1 - parity, PARITIES == 1);
   let firstSlice = share * shape.slicesPerShare;
   let lastSlice = min(firstSlice + shape.slicesPerShare, shape.slices);
   let taps = shape.kernel * shape.kernel * shape.kernel;
-  // The rows of WEIGHT are taps with their input channels, rounded up so that no four belongs to two taps.
-  let paddedChannels = (shape.inputChannels + 3) / 4 * 4;
+  // The rows of WEIGHT are taps with their channels of the left tensor, rounded up so that no four belongs to two taps.
+  let leftChannels = select(shape.inputChannels, shape.outputChannels, SWAPPED == 1);
+  let rightChannels = select(shape.outputChannels, shape.inputChannels, SWAPPED == 1);
+  let paddedChannels = (leftChannels + 3) / 4 * 4;
+  let weightSize = select(outputSize(), inputSize(), SWAPPED == 1);
 
   // Where K stands: for WEIGHT the positions move from slice to slice, for the others the tap and its channels do.
   var tapIndex = 0;
@@ -200,10 +221,10 @@ fn main(
   if (DIRECTION == WEIGHT) {
     let row = firstRow + thread % (ROWS / 4) * 4;
     tapIndex = row / paddedChannels;
-    channel = select(row % paddedChannels, shape.inputChannels, tapIndex >= taps);
+    channel = select(row % paddedChannels, leftChannels, tapIndex >= taps);
     // unroll
     for (var i = 0; i < LEFT_ITEMS; i++) {
-      place[i] = placeOf(firstSlice * DEPTH + (thread + i * THREADS) / (ROWS / 4), outputSize());
+      place[i] = placeOf(firstSlice * DEPTH + (thread + i * THREADS) / (ROWS / 4), weightSize);
     }
   }
   if (DIRECTION != WEIGHT) {
@@ -218,10 +239,12 @@ fn main(
     }
   }
   var tap = vec3i(tapIndex / shape.kernel / shape.kernel, tapIndex / shape.kernel % shape.kernel, tapIndex % shape.kernel);
-  let step = placeOf(DEPTH, outputSize());
+  let step = placeOf(DEPTH, weightSize);
   var normal = mat3x4f();
   if (DIRECTION == WEIGHT && NORMALIZED == 1) {
-    normal = mat3x4f(scalesAt(0, channel), scalesAt(1, channel), scalesAt(2, channel));
+    // All items of an invocation have the same channels of x, on whichever side that is.
+    let own = select(channel, firstColumn + thread % (COLUMNS / 4) * 4, SWAPPED == 1);
+    normal = mat3x4f(scalesAt(0, own), scalesAt(1, own), scalesAt(2, own));
   }
 
   // registers
@@ -246,11 +269,12 @@ fn main(
       // unroll
       for (var i = 0; i < LEFT_ITEMS; i++) {
         let item = thread + i * THREADS;
-        if (DIRECTION == FORWARD) { nextLeft[i] = patchAt(place[i], tap, channel + item % QUADS * 4, normal); }
+        if (DIRECTION == FORWARD) { nextLeft[i] = patchAt(place[i], tap, padding, channel + item % QUADS * 4, normal); }
         if (DIRECTION == INPUT) { nextLeft[i] = readersAt(place[i], tap, channel + item % QUADS * 4); }
         if (DIRECTION == WEIGHT) {
-          nextLeft[i] = patchAt(place[i], tap, channel, normal);
-          place[i] = advanced(place[i], step, outputSize());
+          if (SWAPPED == 0) { nextLeft[i] = patchAt(place[i], tap, padding, channel, normal); }
+          if (SWAPPED == 1) { nextLeft[i] = readersAt(place[i], tap, channel); }
+          place[i] = advanced(place[i], step, weightSize);
         }
       }
       // unroll
@@ -261,7 +285,7 @@ fn main(
         var inside = item < RIGHT_FOURS;
         if (DIRECTION == FORWARD) {
           let input = channel + item / (COLUMNS / 4);
-          row = tapIndex * shape.inputChannels + input;
+          row = (parityIndex * taps + tapIndex) * shape.inputChannels + input;
           inside &= input < shape.inputChannels;
         }
         if (DIRECTION == INPUT) {
@@ -272,10 +296,13 @@ fn main(
         }
         if (DIRECTION == WEIGHT) {
           row = turn * DEPTH + item / (COLUMNS / 4);
-          inside &= row < shape.batch * shape.outputDepth * shape.outputHeight * shape.outputWidth;
+          inside &= row < shape.batch * weightSize.x * weightSize.y * weightSize.z;
         }
         nextRight[i] = vec4f();
-        if (inside & (output < shape.outputChannels)) { nextRight[i] = rightAt(row, output); }
+        if (inside & (output < rightChannels)) {
+          nextRight[i] = rightAt(row, output, rightChannels);
+          if (SWAPPED == 1) { nextRight[i] = normalized(nextRight[i], normal); }
+        }
       }
       if (DIRECTION != WEIGHT) {
         channel += DEPTH;
@@ -352,32 +379,41 @@ fn main(
     workgroupBarrier();
   }
 
-  let columns = select(shape.outputChannels, shape.inputChannels, DIRECTION == INPUT);
+  let columns = select(shape.outputChannels, shape.inputChannels, DIRECTION == INPUT || SWAPPED == 1);
   var rows = taps * shape.inputChannels;
   if (DIRECTION == FORWARD) { rows = shape.batch * shape.outputDepth * shape.outputHeight * shape.outputWidth; }
   if (DIRECTION == INPUT) { rows = shape.batch * shape.inputDepth * shape.inputHeight * shape.inputWidth; }
+  if (SWAPPED == 1) { rows = taps * shape.outputChannels; }
   // unroll
-  for (var c = 0; c < THREAD_COLUMNS; c++) {
-    var column = firstColumn + (across + c / 4 * ACROSS) * 4 + c % 4;
-    if (DIRECTION == INPUT) { column = firstColumn + across + c * ACROSS; }
-    var addend = 0.0;
-    if (DIRECTION == FORWARD) {
-      if ((shape.addend == 1) & (share == 0) & (column < columns)) { addend = addends[column]; }
+  for (var i = 0; i < THREAD_ROWS; i++) {
+    let tileRow = firstRow + (down + i / 4 * DOWN) * 4 + i % 4;
+    var row = tileRow;
+    var inside = true;
+    if (DIRECTION == WEIGHT) {
+      inside = row % paddedChannels < leftChannels;
+      row = row / paddedChannels * leftChannels + row % paddedChannels;
+    }
+    inside &= row < rows;
+    if (PARITIES == 1) {
+      let position = placeOf(row, outputSize());
+      row = voxel(position.xyz * 2 + parity, position.w, outputSize() * 2);
     }
     // unroll
-    for (var i = 0; i < THREAD_ROWS; i++) {
-      var row = firstRow + (down + i / 4 * DOWN) * 4 + i % 4;
-      var inside = column < columns;
-      if (DIRECTION == WEIGHT) {
-        inside &= row % paddedChannels < shape.inputChannels;
-        row = row / paddedChannels * shape.inputChannels + row % paddedChannels;
-      }
-      if (inside & (row < rows)) {
+    for (var c = 0; c < THREAD_COLUMNS; c++) {
+      var column = firstColumn + (across + c / 4 * ACROSS) * 4 + c % 4;
+      if (DIRECTION == INPUT) { column = firstColumn + across + c * ACROSS; }
+      if (inside & (column < columns)) {
         if (DIRECTION == FORWARD) {
-          if ((shape.addend == 2) & (share == 0)) { addend = addends[row * columns + column]; }
+          if ((shape.addend == 1) & (share == 0)) { sums[i * THREAD_FOURS + c / 4][c % 4] += addends[column]; }
+          if ((shape.addend == 2) & (share == 0)) {
+            sums[i * THREAD_FOURS + c / 4][c % 4] += addends[row * columns + column];
+          }
         }
-        sums[i * THREAD_FOURS + c / 4][c % 4] += addend;
-        result[(share * rows + row) * columns + column] = sums[i * THREAD_FOURS + c / 4][c % 4];
+        var at = (share * rows * (1 + 7 * PARITIES) + row) * columns + column;
+        if (SWAPPED == 1) {
+          at = ((share * taps + row / leftChannels) * columns + column) * leftChannels + row % leftChannels;
+        }
+        result[at] = sums[i * THREAD_FOURS + c / 4][c % 4];
       }
     }
   }
@@ -412,7 +448,7 @@ fn main(
           for (var j = 0; j < 4; j++) {
             let column = firstColumn + (across + c * ACROSS) * 4 + j;
             if ((down == 0) & (column < columns)) {
-              let at = 3 * (tile / shape.columnTiles) * columns + column;
+              let at = 3 * ((parityIndex * shape.tiles + tile) / shape.columnTiles) * columns + column;
               partials[at] = mean[c][j];
               partials[at + columns] = total[j];
               partials[at + 2 * columns] = count;

@@ -1,13 +1,15 @@
 import { f32, type Spec } from '../../graph/spec.ts'
 import { type Kernel, linearGrid, type Program, type Slot, type Stage } from '../../op.ts'
 import type { Capabilities } from '../../runtime/capabilities.ts'
-import { type FusedStage, fusedStage, ownInputs } from '../batchnorm/fusion.ts'
+import { fusedStage, ownInputs } from '../batchnorm/fusion.ts'
 import { sharedSum } from '../reduce/program.ts'
 import {
+  ADDENDS,
   canLeaveMoments,
   DIRECTIONS,
   type Direction,
   ENOUGH_WORKGROUPS,
+  type GemmOptions,
   type ProductSize,
   productSize,
   resultElements,
@@ -51,7 +53,7 @@ function tileFor({ rows, columns }: ProductSize, { limits }: Capabilities): Matr
 }
 
 /** Whether the device's matrix units multiply these operands. */
-function matrixFits(device: Capabilities, g: Conv3dGeometry, factors: readonly Spec[]): boolean {
+export function matrixFits(device: Capabilities, g: Conv3dGeometry, factors: readonly Spec[]): boolean {
   return (
     device.matrices !== null &&
     device.subgroupSize === LANES &&
@@ -79,12 +81,12 @@ function inFormerSyntax(text: string): string {
 }
 
 /** How a product is divided: see `GemmLayout`. */
-function matrixLayout(size: ProductSize, device: Capabilities) {
+export function matrixLayout(size: ProductSize, device: Capabilities) {
   const tile = tileFor(size, device)!
   const tiles = [Math.ceil(size.rows / tile.ROWS), Math.ceil(size.columns / tile.COLUMNS)] as const
   const slices = size.groups * Math.ceil(size.inner / DEPTH)
   const wanted = Math.min(
-    Math.ceil(ENOUGH_WORKGROUPS / (tiles[0] * tiles[1])),
+    Math.ceil(ENOUGH_WORKGROUPS / (tiles[0] * tiles[1] * (size.products ?? 1))),
     Math.floor(slices / SHORTEST_SHARE),
   )
   const slicesPerShare = Math.ceil(slices / Math.max(1, wanted))
@@ -92,18 +94,19 @@ function matrixLayout(size: ProductSize, device: Capabilities) {
 }
 
 /** The dispatches of a member of the family. */
-function matrixProgram(
+export function matrixProgram(
   direction: Direction,
   g: Conv3dGeometry,
-  hasBias: boolean,
+  { addend, doubled = false, factors: [left, right] = ['input0', 'input1'], fused }: GemmOptions,
   device: Capabilities,
-  fused?: FusedStage,
 ): Program {
-  const { tile, tiles, slices, slicesPerShare, shares } = matrixLayout(productSize(direction, g), device)
+  const size = productSize(direction, g, doubled)
+  const { tile, tiles, slices, slicesPerShare, shares } = matrixLayout(size, device)
+  const { products = 1 } = size
   const workgroups = tiles[0] * tiles[1]
   const target: Slot = shares > 1 ? 'scratch0' : 'output'
   const [x, y] = linearGrid(workgroups, 1)
-  const layout = [hasBias ? 1 : 0, workgroups, tiles[1], slices, slicesPerShare]
+  const layout = [ADDENDS[addend ?? 'none'], workgroups, tiles[1], slices, slicesPerShare]
   const stage: Stage = {
     source: device.matrices === 'former' ? inFormerSyntax(source) : source,
     file: `matrix.wgsl:${direction}`,
@@ -111,31 +114,36 @@ function matrixProgram(
       ...tile,
       DIRECTION: DIRECTIONS[direction],
       STRIDED: direction === 'input' && g.stride > 1 ? 1 : 0,
+      DOUBLED: doubled ? 1 : 0,
       ...fused?.normalized,
       ...fused?.moments,
     },
-    // Without a bias or scales the right factor stands in for them: a binding must exist, its values are not used.
+    // Without an addend or scales another operand stands in: a binding must exist, its values are not used.
     bindings: [
-      'input0',
-      'input1',
-      hasBias ? 'input2' : 'input1',
+      left,
+      right,
+      addend ? 'input2' : 'input1',
       fused?.scales ?? 'input1',
       target,
       fused?.partials ?? 'unused',
     ],
     uniforms: { u32: [...shapeWords(g), ...layout], f32: [fused?.slope ?? 0] },
-    grid: [x, y, shares],
+    grid: [x, y, shares * products],
   }
-  if (shares > 1 || !fused) return sharedSum(stage, shares, resultElements(direction, g))
+  const results = resultElements(direction, g, doubled)
+  if (shares > 1 || !fused) return sharedSum(stage, shares, results)
   const channels = g.outputChannels
-  const parts = tiles[0] * SUBGROUPS_DOWN
-  return fused.program(stage, { rows: resultElements(direction, g) / channels, channels, shares: parts })
+  const parts = tiles[0] * SUBGROUPS_DOWN * products
+  return fused.program(stage, { rows: results / channels, channels, shares: parts })
 }
 
 /** Matrix units may cut off digits of their sums instead of rounding them. */
-const CUT_OFF = 2e-5
-/** Where a padding was replicated, gradients that meet at the border are added and rounded to halves before the product. */
-const ROUNDED_SUMS = 1e-3
+export const CUT_OFF = 2e-5
+/**
+ * Where a padding was replicated, gradients that meet at the border are added and rounded to halves before the product; so
+ * are those that meet in a voxel that was upsampled, and taps.
+ */
+export const ROUNDED_SUMS = 1e-3
 
 export const forwardMatrix: Kernel<Conv3dParams> = {
   name: 'matrix',
@@ -150,7 +158,8 @@ export const forwardMatrix: Kernel<Conv3dParams> = {
   program(inputs, _, params, device) {
     const [x, w, bias] = ownInputs(inputs, params)
     const g = geometry('conv3d', x!, w!, params)
-    return matrixProgram('forward', g, bias !== undefined, device, fusedStage(inputs, params, device))
+    const fused = fusedStage(inputs, params, device)
+    return matrixProgram('forward', g, { addend: bias && 'bias', fused }, device)
   },
   cost: ([x, w], _, params) => convolutionCost(geometry('conv3d', x!, w!, params)),
 }
@@ -161,7 +170,7 @@ export const inputMatrix: Kernel<Conv3dGradientParams> = {
   fits: (device, [dy, w], dx, params) =>
     matrixFits(device, geometry('conv3dInput', dx, w!, params), [dy!, w!]),
   program: ([, w], dx, params, device) =>
-    matrixProgram('input', geometry('conv3dInput', dx, w!, params), false, device),
+    matrixProgram('input', geometry('conv3dInput', dx, w!, params), {}, device),
   cost: ([, w], dx, params) => convolutionCost(geometry('conv3dInput', dx, w!, params)),
 }
 
@@ -172,13 +181,9 @@ export const weightMatrix: Kernel<Conv3dGradientParams> = {
   name: 'matrix',
   tolerance: CUT_OFF,
   fits: (device, [x, dy], _, params) => matrixFits(device, weightGeometry(x!, params), [x!, dy!]),
-  program: (inputs, _, params, device) =>
-    matrixProgram(
-      'weight',
-      weightGeometry(inputs[0]!, params),
-      false,
-      device,
-      fusedStage(inputs, params, device),
-    ),
+  program(inputs, _, params, device) {
+    const g = weightGeometry(inputs[0]!, params)
+    return matrixProgram('weight', g, { fused: fusedStage(inputs, params, device) }, device)
+  },
   cost: ([x], _, params) => convolutionCost(weightGeometry(x!, params)),
 }

@@ -2,7 +2,7 @@
 // half precision, sums in f32. Which operand is which is told there; numbers of channels are multiples of four here.
 // A workgroup of DOWN x ACROSS subgroups makes a tile of ROWS x COLUMNS. The subgroups of a workgroup share slices of
 // both factors, DEPTH of K long; each multiplies its part of the tile, in matrices of 16 x 16 that its lanes hold together.
-// NORMALIZED and MOMENTS are those of gemm.wgsl; there is a share of moments for each subgroup down.
+// DOUBLED, NORMALIZED and MOMENTS are those of gemm.wgsl; there is a share of moments for each subgroup down.
 enable f16;
 enable subgroups;
 enable chromium_experimental_subgroup_matrix;
@@ -19,8 +19,11 @@ const DEPTH = 32;
 const DOWN = 2;
 const ACROSS = 2;
 const LANES = 32;
+const DOUBLED = 0;
 const NORMALIZED = 0;
 const MOMENTS = 0;
+const PARITIES = DOUBLED * (1 - (DIRECTION + 1) / 2);
+const SWAPPED = DOUBLED * (DIRECTION / 2);
 
 const THREADS = LANES * DOWN * ACROSS;
 const QUADS = DEPTH / 4;
@@ -49,12 +52,12 @@ struct Shape {
   batch: i32, inputChannels: i32, outputChannels: i32,
   inputDepth: i32, inputHeight: i32, inputWidth: i32,
   outputDepth: i32, outputHeight: i32, outputWidth: i32,
-  kernel: i32, stride: i32, padding: i32, replicate: i32, hasBias: i32,
+  kernel: i32, stride: i32, padding: i32, replicate: i32, addend: i32,
   tiles: i32, columnTiles: i32, slices: i32, slicesPerShare: i32, slope: f32,
 }
 @group(0) @binding(0) var<storage, read> left: array<vec4f>;
 @group(0) @binding(1) var<storage, read> right: array<vec4f>;
-@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(2) var<storage, read> addends: array<f32>;
 @group(0) @binding(3) var<storage, read> scales: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> result: array<f32>;
 @group(0) @binding(5) var<storage, read_write> partials: array<f32>;
@@ -85,29 +88,34 @@ fn normalAt(channel: i32) -> mat3x4f {
   return mat3x4f(scales[channel / 4], scales[row + channel / 4], scales[2 * row + channel / 4]);
 }
 
-// What the tap reads of x for the output at `position`: four channels.
-fn patchAt(position: vec4i, tap: vec3i, channel: i32, normal: mat3x4f) -> vec4f {
+// Four channels of x with their rows of `scales`.
+fn normalized(four: vec4f, normal: mat3x4f) -> vec4f {
+  var value = four;
+  if (NORMALIZED == 1) {
+    value = (value - normal[0]) * normal[1] + normal[2];
+    value = select(shape.slope * value, value, value > vec4f());
+  }
+  return value;
+}
+
+// What the tap reads of x for the output at `position`, whose first tap lies `padding` before it: four channels.
+fn patchAt(position: vec4i, tap: vec3i, padding: vec3i, channel: i32, normal: mat3x4f) -> vec4f {
   let size = inputSize();
-  let wanted = position.xyz * shape.stride + tap - shape.padding;
+  let wanted = position.xyz * shape.stride + tap - padding;
   let at = clamp(wanted, vec3i(), size - 1);
   let inside = (shape.replicate == 1) | all(at == wanted);
   if (!inside | (position.w >= shape.batch) | (channel >= shape.inputChannels)) { return vec4f(); }
-  var four = left[(voxel(at, position.w, size) * shape.inputChannels + channel) / 4];
-  if (NORMALIZED == 1) {
-    four = (four - normal[0]) * normal[1] + normal[2];
-    four = select(shape.slope * four, four, four > vec4f());
-  }
-  return four;
+  return normalized(left[(voxel(at, position.w, size) * shape.inputChannels + channel) / 4], normal);
 }
 
 // The sum of dy over all outputs that read the input voxel `at` through the tap. On each axis they form a range: one or
-// none inside, and at the border, where indices were clamped, also all those beyond it.
+// none inside, two where x was doubled, and at the border, where indices were clamped, also all those beyond it.
 fn readersAt(at: vec4i, tap: vec3i, channel: i32) -> vec4f {
   var sum = vec4f();
   if ((at.w >= shape.batch) | (channel >= shape.outputChannels)) { return sum; }
   let size = outputSize();
-  var first = at.xyz + shape.padding - tap;
-  var last = first;
+  var first = at.xyz * (1 + DOUBLED) + shape.padding - tap;
+  var last = first + DOUBLED;
   if (STRIDED == 1) {
     // Rounded up and down; the numerators are made positive, because division rounds towards zero.
     let numerator = first + shape.stride * shape.kernel;
@@ -142,13 +150,19 @@ fn main(
   if (tile >= shape.tiles) { return; }
   let firstRow = tile / shape.columnTiles * ROWS;
   let firstColumn = tile % shape.columnTiles * COLUMNS;
-  let share = i32(group.z);
+  let parityIndex = i32(group.z) % (1 + 7 * PARITIES);
+  let share = i32(group.z) / (1 + 7 * PARITIES);
+  let parity = vec3i(parityIndex / 4, parityIndex / 2 % 2, parityIndex % 2);
+  let padding = select(vec3i(shape.padding), 1 - parity, PARITIES == 1);
   let firstSlice = share * shape.slicesPerShare;
   let lastSlice = min(firstSlice + shape.slicesPerShare, shape.slices);
   let taps = shape.kernel * shape.kernel * shape.kernel;
   let inner = select(shape.inputChannels, shape.outputChannels, DIRECTION == INPUT);
   let slicesPerTap = (inner + DEPTH - 1) / DEPTH;
-  let positions = shape.batch * shape.outputDepth * shape.outputHeight * shape.outputWidth;
+  let leftChannels = select(shape.inputChannels, shape.outputChannels, SWAPPED == 1);
+  let rightChannels = select(shape.outputChannels, shape.inputChannels, SWAPPED == 1);
+  let weightSize = select(outputSize(), inputSize(), SWAPPED == 1);
+  let positions = shape.batch * weightSize.x * weightSize.y * weightSize.z;
 
   // registers
   var sums: array<Sums, BLOCKS_DOWN * BLOCKS_ACROSS>;
@@ -168,9 +182,9 @@ fn main(
   var place: array<vec4i, LEFT_ITEMS>;
   if (DIRECTION == WEIGHT) {
     let row = firstRow + thread % (ROWS / 4) * 4;
-    tapIndex = row / shape.inputChannels;
-    channel = select(row % shape.inputChannels, shape.inputChannels, tapIndex >= taps);
-    normal = normalAt(channel);
+    tapIndex = row / leftChannels;
+    channel = select(row % leftChannels, leftChannels, tapIndex >= taps);
+    normal = normalAt(select(channel, firstColumn + thread % (COLUMNS / 4) * 4, SWAPPED == 1));
   }
   if (DIRECTION != WEIGHT) {
     // unroll
@@ -192,11 +206,13 @@ fn main(
       let tap = vec3i(tapIndex / shape.kernel / shape.kernel, tapIndex / shape.kernel % shape.kernel, tapIndex % shape.kernel);
       // unroll
       for (var i = 0; i < LEFT_ITEMS; i++) {
-        if (DIRECTION == FORWARD) { nextLeft[i] = vec4<f16>(patchAt(place[i], tap, channel, normal)); }
+        if (DIRECTION == FORWARD) { nextLeft[i] = vec4<f16>(patchAt(place[i], tap, padding, channel, normal)); }
         if (DIRECTION == INPUT) { nextLeft[i] = vec4<f16>(readersAt(place[i], tap, channel)); }
         if (DIRECTION == WEIGHT) {
           let position = turn * DEPTH + (thread + i * THREADS) / (ROWS / 4);
-          nextLeft[i] = vec4<f16>(patchAt(placeOf(position, outputSize()), tap, channel, normal));
+          let at = placeOf(position, weightSize);
+          if (SWAPPED == 0) { nextLeft[i] = vec4<f16>(patchAt(at, tap, padding, channel, normal)); }
+          if (SWAPPED == 1) { nextLeft[i] = vec4<f16>(readersAt(at, tap, channel)); }
         }
       }
       // unroll
@@ -207,7 +223,7 @@ fn main(
         var inside = item < RIGHT_FOURS;
         if (DIRECTION == FORWARD) {
           let input = firstChannel + item / (COLUMNS / 4);
-          row = tapIndex * shape.inputChannels + input;
+          row = (parityIndex * taps + tapIndex) * shape.inputChannels + input;
           inside &= input < shape.inputChannels;
         }
         if (DIRECTION == INPUT) {
@@ -221,8 +237,10 @@ fn main(
           inside &= row < positions;
         }
         nextRight[i] = vec4<f16>();
-        if (inside & (output < shape.outputChannels)) {
-          nextRight[i] = vec4<f16>(right[(row * shape.outputChannels + output) / 4]);
+        if (inside & (output < rightChannels)) {
+          var four = right[(row * rightChannels + output) / 4];
+          if (SWAPPED == 1) { four = normalized(four, normal); }
+          nextRight[i] = vec4<f16>(four);
         }
       }
     }
@@ -278,8 +296,8 @@ fn main(
     workgroupBarrier();
   }
 
-  let columns = select(shape.outputChannels, shape.inputChannels, DIRECTION == INPUT);
-  var rows = taps * shape.inputChannels;
+  let columns = select(shape.outputChannels, shape.inputChannels, DIRECTION == INPUT || SWAPPED == 1);
+  var rows = taps * leftChannels;
   if (DIRECTION == FORWARD) { rows = positions; }
   if (DIRECTION == INPUT) { rows = shape.batch * shape.inputDepth * shape.inputHeight * shape.inputWidth; }
   // Moments of the columns of the matrices, each kept by the invocation that adds them up; block by block they are joined
@@ -300,10 +318,20 @@ fn main(
       let row = firstRow + part / ACROSS * (ROWS / DOWN) + block / BLOCKS_ACROSS * 16 + item / 16 % 16;
       let column = firstColumn + part % ACROSS * (COLUMNS / ACROSS) + block % BLOCKS_ACROSS * 16 + item % 16;
       if ((row < rows) & (column < columns)) {
-        var addend = 0.0;
-        if ((shape.hasBias == 1) & (share == 0)) { addend = bias[column]; }
-        leaving[item] += addend;
-        result[(share * rows + row) * columns + column] = leaving[item];
+        var resultRow = row;
+        if (PARITIES == 1) {
+          let position = placeOf(row, outputSize());
+          resultRow = voxel(position.xyz * 2 + parity, position.w, outputSize() * 2);
+        }
+        if (share == 0) {
+          if (shape.addend == 1) { leaving[item] += addends[column]; }
+          if (shape.addend == 2) { leaving[item] += addends[resultRow * columns + column]; }
+        }
+        var at = (share * rows * (1 + 7 * PARITIES) + resultRow) * columns + column;
+        if (SWAPPED == 1) {
+          at = ((share * taps + row / leftChannels) * columns + column) * leftChannels + row % leftChannels;
+        }
+        result[at] = leaving[item];
       }
     }
     workgroupBarrier();
@@ -333,7 +361,8 @@ fn main(
     // unroll
     for (var c = 0; c < BLOCKS_ACROSS; c++) {
       let column = firstColumn + thread / 16 % ACROSS * (COLUMNS / ACROSS) + c * 16 + thread % 16;
-      let at = 3 * (tile / shape.columnTiles * DOWN + thread / 16 / ACROSS) * columns + column;
+      let row = (parityIndex * shape.tiles + tile) / shape.columnTiles * DOWN + thread / 16 / ACROSS;
+      let at = 3 * row * columns + column;
       if ((thread < DOWN * ACROSS * 16) & (column < columns)) {
         partials[at] = mean[c];
         partials[at + columns] = squares[c];

@@ -70,6 +70,15 @@ function weightGradient(p: UpsampledConv3dProblem): OpCase {
   }
 }
 
+/** A case for one member of the family, for tests of single kernels. */
+export function upsampledConv3dCase(
+  op: 'upsampledConv3d' | 'upsampledConv3dInput' | 'upsampledConv3dWeight',
+  problem: UpsampledConv3dProblem,
+): OpCase {
+  if (op === 'upsampledConv3d') return forward(problem, true)
+  return op === 'upsampledConv3dInput' ? inputGradient(problem) : weightGradient(problem)
+}
+
 export const upsampledConv3dCases: OpCases = {
   cases: [
     ...problems.map((problem) => forward(problem, problem.batch === 2)),

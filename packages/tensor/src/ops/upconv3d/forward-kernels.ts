@@ -1,17 +1,19 @@
 import { elements, type Spec } from '../../graph/spec.ts'
-import { type Kernel, linearGrid, MOST_WORKGROUPS, type Stage } from '../../op.ts'
+import { type Kernel, linearGrid, MOST_WORKGROUPS, type Program, type Slot, type Stage } from '../../op.ts'
 import type { Capabilities } from '../../runtime/capabilities.ts'
-import { fusedStage, ownInputs } from '../batchnorm/fusion.ts'
+import { type FusedStage, fusedStage, ownInputs } from '../batchnorm/fusion.ts'
 import { canLeaveMoments, gemmLayout, gemmProgram, productSize } from '../conv3d/gemm.ts'
+import { matrixFits, matrixLayout, matrixProgram, ROUNDED_SUMS } from '../conv3d/matrix.ts'
 import forwardDirect from './forward.direct.wgsl'
 import forwardLanes from './forward.lanes.wgsl'
 import {
-  doubledGeometry,
   hasLanes,
+  parityGeometry,
   productCost,
   type UpsampledConv3dParams,
   upsampledGeometry,
 } from './geometry.ts'
+import parityWeightsSource from './parity-weights.wgsl'
 
 /** Eight outputs for each voxel, and eight sums of taps for each of them. */
 const forwardCost = ([x, w]: readonly Spec[], _: Spec, params: UpsampledConv3dParams): number =>
@@ -69,12 +71,60 @@ const lanes: Kernel<UpsampledConv3dParams> = {
   cost: forwardCost,
 }
 
-const layoutOf = ([x, w]: readonly Spec[], params: UpsampledConv3dParams, device: Capabilities) => {
-  const g = doubledGeometry(upsampledGeometry('upsampledConv3d', x!, w!, params))
-  return { g, layout: gemmLayout(productSize('forward', g), device) }
+/** Sums of the taps of `input1`, for products that are made parity by parity. */
+function parityWeights(w: Spec, sums: Slot): Stage {
+  const channels = w.shape[3]! * w.shape[4]!
+  return {
+    source: parityWeightsSource,
+    file: 'upconv3d/parity-weights.wgsl',
+    bindings: ['input1', sums],
+    uniforms: { u32: [channels] },
+    grid: linearGrid(64 * channels, 64),
+  }
 }
 
-/** At full resolution, 27 products for each output, but x stays small in memory. */
+/** A product with the sums of taps in front of it; `product` gets the slot where they are. */
+function withParityWeights(
+  w: Spec,
+  fused: FusedStage,
+  shares: number,
+  product: (sums: Slot) => Program,
+): Program {
+  const hasScratch = shares > 1 || fused.moments.MOMENTS === 1
+  const sums: Slot = hasScratch ? 'scratch1' : 'scratch0'
+  const { scratch = [], stages } = product(sums)
+  return {
+    scratch: [...scratch, (64 * elements(w.shape)) / 27],
+    stages: [parityWeights(w, sums), ...stages],
+  }
+}
+
+const layoutOf = ([x, w]: readonly Spec[], params: UpsampledConv3dParams, device: Capabilities) => {
+  const g = parityGeometry(upsampledGeometry('upsampledConv3d', x!, w!, params))
+  return { g, layout: gemmLayout(productSize('forward', g, true), device) }
+}
+
+const matrix: Kernel<UpsampledConv3dParams> = {
+  name: 'matrix',
+  tolerance: ROUNDED_SUMS,
+  fits(device, [x, w], _, params) {
+    const g = parityGeometry(upsampledGeometry('upsampledConv3d', x!, w!, params))
+    if (!matrixFits(device, g, [x!, w!])) return false
+    return canLeaveMoments(matrixLayout(productSize('forward', g, true), device), params)
+  },
+  program(inputs, _, params, device) {
+    const [x, w, sum] = ownInputs(inputs, params)
+    const g = parityGeometry(upsampledGeometry('upsampledConv3d', x!, w!, params))
+    const fused = fusedStage(inputs, params, device)
+    const { shares } = matrixLayout(productSize('forward', g, true), device)
+    const addend = sum && 'tensor'
+    return withParityWeights(w!, fused, shares, (sums) =>
+      matrixProgram('forward', g, { addend, doubled: true, factors: ['input0', sums], fused }, device),
+    )
+  },
+  cost: forwardCost,
+}
+
 const gemm: Kernel<UpsampledConv3dParams> = {
   name: 'gemm',
   fits: (device, inputs, _, params) => canLeaveMoments(layoutOf(inputs, params, device).layout, params),
@@ -83,13 +133,15 @@ const gemm: Kernel<UpsampledConv3dParams> = {
     const { g, layout } = layoutOf(inputs, params, device)
     const addend = ownInputs(inputs, params)[2] && 'tensor'
     const fused = fusedStage(inputs, params, device)
-    return gemmProgram('forward', g, layout, { addend, doubled: true, fused })
+    return withParityWeights(inputs[1]!, fused, layout.shares, (sums) =>
+      gemmProgram('forward', g, layout, { addend, doubled: true, factors: ['input0', sums], fused }),
+    )
   },
   cost: forwardCost,
 }
 
 /** Those that can normalise what they load, and leave the moments of their result aside. */
-export const fusingForwardKernels: readonly Kernel<UpsampledConv3dParams>[] = [lanes, gemm]
+export const fusingForwardKernels: readonly Kernel<UpsampledConv3dParams>[] = [matrix, lanes, gemm]
 
 export const forwardKernels: readonly Kernel<UpsampledConv3dParams>[] = [
   ...fusingForwardKernels,

@@ -56,8 +56,16 @@ export function visitUpsampled(
   visit(full, (x, w, y) => meet(source[x]!, w, y))
 }
 
-/** The sizes as the matrix product of conv3d wants them when it doubles x itself. */
+/** The sizes as the matrix products of conv3d's gradients want them where x was upsampled. */
 export const doubledGeometry = ({ full, low }: UpsampledGeometry): Conv3dGeometry => ({ ...full, input: low })
+
+/** The sizes as the matrix product of conv3d wants them: the outputs of one parity, which meet 2³ voxels each. */
+export const parityGeometry = ({ full, low }: UpsampledGeometry): Conv3dGeometry => ({
+  ...full,
+  kernel: 2,
+  input: low,
+  output: low,
+})
 
 /** Whether kernels of the lanes family run here: they are written for subgroups of a known size. */
 export const hasLanes = (device: Capabilities): boolean =>

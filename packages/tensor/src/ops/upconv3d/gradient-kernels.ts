@@ -2,6 +2,7 @@ import { elements, type Spec } from '../../graph/spec.ts'
 import { type Kernel, linearGrid, type Program, packing, type Slot, type Stage } from '../../op.ts'
 import { fusedStage } from '../batchnorm/fusion.ts'
 import { gemmLayout, gemmProgram, productSize } from '../conv3d/gemm.ts'
+import { matrixFits, matrixProgram, ROUNDED_SUMS } from '../conv3d/matrix.ts'
 import { sharedSum } from '../reduce/program.ts'
 import {
   doubledGeometry,
@@ -68,6 +69,17 @@ const inputCost = ([, w]: readonly Spec[], dx: Spec, params: UpsampledConv3dPara
   productCost(upsampledGeometry('upsampledConv3dInput', dx, w!, params), 27)
 
 export const inputGradientKernels: readonly Kernel<UpsampledConv3dParams>[] = [
+  {
+    name: 'matrix',
+    tolerance: ROUNDED_SUMS,
+    fits: (device, [dy, w], dx, params) =>
+      matrixFits(device, upsampledGeometry('upsampledConv3dInput', dx, w!, params).full, [dy!, w!]),
+    program([, w], dx, params, device) {
+      const g = doubledGeometry(upsampledGeometry('upsampledConv3dInput', dx, w!, params))
+      return matrixProgram('input', g, { doubled: true }, device)
+    },
+    cost: inputCost,
+  },
   {
     name: 'lanes',
     fits: hasLanes,
@@ -189,20 +201,34 @@ const weightLanesKernel: Kernel<UpsampledConv3dParams> = {
   cost: weightCost,
 }
 
-/** At full resolution: 216 products for each voxel of x. */
+/** The sums of tap-sums.wgsl are made while dy is gathered. */
 const weightGemm: Kernel<UpsampledConv3dParams> = {
   name: 'gemm',
   suits: (device) => !device.software,
   program(inputs, dw, params, device) {
     const g = doubledGeometry(weightGeometry(inputs[0]!, dw, params))
     const fused = fusedStage(inputs, params, device)
-    return gemmProgram('weight', g, gemmLayout(productSize('weight', g), device), { doubled: true, fused })
+    const layout = gemmLayout(productSize('weight', g, true), device)
+    return gemmProgram('weight', g, layout, { doubled: true, factors: ['input1', 'input0'], fused })
+  },
+  cost: weightCost,
+}
+
+const weightMatrix: Kernel<UpsampledConv3dParams> = {
+  name: 'matrix',
+  tolerance: ROUNDED_SUMS,
+  fits: (device, [x, dy], dw, params) => matrixFits(device, weightGeometry(x!, dw, params).full, [x!, dy!]),
+  program(inputs, dw, params, device) {
+    const g = doubledGeometry(weightGeometry(inputs[0]!, dw, params))
+    const fused = fusedStage(inputs, params, device)
+    return matrixProgram('weight', g, { doubled: true, factors: ['input1', 'input0'], fused }, device)
   },
   cost: weightCost,
 }
 
 /** Those that can normalise x as they load it. */
 export const fusingWeightGradientKernels: readonly Kernel<UpsampledConv3dParams>[] = [
+  weightMatrix,
   weightLanesKernel,
   weightGemm,
 ]
