@@ -17,7 +17,7 @@ import { reshapeOp } from '../ops/reshape/op.ts'
 import type { Capabilities } from '../runtime/capabilities.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { ArenaVariable } from './arena.ts'
-import { chooseKernel, type KernelChoice } from './choose.ts'
+import { chooseKernel, type KernelChoice, type TunedKernels } from './choose.ts'
 import { type Guard, PlainMemory, type PlanMemory } from './guard.ts'
 import { type Lifetime, layOut, SlotPool } from './memory.ts'
 import { elementsOf, type InputPlace, type OutputPlace, Plan, SCALAR_CELL_WORDS } from './plan.ts'
@@ -38,6 +38,8 @@ export interface PlanOptions {
   /** Slots shared with other plans of the same runtime. */
   readonly pool?: SlotPool
   readonly kernels?: KernelChoice
+  /** Measured choices; where there is none, or without this, the rules of the kernels choose. */
+  readonly tuned?: TunedKernels | undefined
   /** For tests: memory that notices unwritten elements and writes out of bounds. */
   readonly guard?: Guard
 }
@@ -53,9 +55,11 @@ export async function compile(
   const computed = tensors.filter((tensor) => !isLeaf(tensor) && tensor.op !== reshapeOp)
   const position = new Map(computed.map((tensor, index) => [tensor, index]))
   const device = runtime.capabilities
-  const kernels = computed.map((tensor) =>
-    chooseKernel(tensor, device, options.kernels ?? {}, definition.name),
-  )
+  const kernels = computed.map((tensor) => {
+    const best = options.tuned?.(tensor)
+    const choice = { ...(best !== undefined && { [tensor.op.name]: best }), ...options.kernels }
+    return chooseKernel(tensor, device, choice, definition.name)
+  })
   const specsOf = (list: readonly Tensor[]) => list.map((tensor) => tensor.spec)
   const programs: Program[] = [
     ...computed.map((tensor, index) =>

@@ -1,6 +1,7 @@
 export { BATCH_NORM_PARTS, batchNormCase } from '../ops/batchnorm/cases.ts'
 export { type Conv3dProblem, conv3dCase, uNetLayers } from '../ops/conv3d/cases.ts'
 export { poolCases } from '../ops/pool/cases.ts'
+export { type Tuned, tune } from '../tuning/tune.ts'
 export { allCases } from './all-cases.ts'
 export type { InputCase, OpCase, OpCases, Pick } from './cases.ts'
 export {
@@ -8,10 +9,11 @@ export {
   checkCase,
   chosenKernel,
   compare,
+  compareWithPlain,
   fittingKernels,
+  fittingWays,
   inHalves,
   instantiate,
-  toleranceOf,
 } from './check.ts'
 export { measureRoof, type Roof } from './roof.ts'
 export { median, medianDeviation } from './statistics.ts'

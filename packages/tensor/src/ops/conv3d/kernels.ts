@@ -6,6 +6,7 @@ import { forwardBlocks, inputBlocks, weightBlocks } from './blocks.ts'
 import forwardDirect from './forward.direct.wgsl'
 import forwardLanes from './forward.lanes.wgsl'
 import { gemmLayout, gemmProgram, isMostlyPadding, productSize } from './gemm.ts'
+import { gemmVariants } from './gemm-variants.ts'
 import { type Conv3dGeometry, type Conv3dParams, convolutionCost, geometry, shapeWords } from './geometry.ts'
 import inputBorder from './input.border.wgsl'
 import inputDirect from './input.direct.wgsl'
@@ -115,6 +116,8 @@ export const forwardKernels: readonly Kernel<Conv3dParams>[] = [
       const layout = gemmLayout(productSize('forward', g), device)
       return gemmProgram('forward', g, layout, { addend: bias && 'bias' })
     },
+    variants: ([x, w, bias], _, params, device) =>
+      gemmVariants('forward', geometry('conv3d', x!, w!, params), device, { addend: bias && 'bias' }),
     cost: ([x, w], _, params) => convolutionCost(geometry('conv3d', x!, w!, params)),
   },
   forwardBlocks,
@@ -191,6 +194,8 @@ export const inputGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
       const g = geometry('conv3dInput', dx, w!, params)
       return gemmProgram('input', g, gemmLayout(productSize('input', g), device))
     },
+    variants: ([, w], dx, params, device) =>
+      gemmVariants('input', geometry('conv3dInput', dx, w!, params), device),
     cost: ([, w], dx, params) => convolutionCost(geometry('conv3dInput', dx, w!, params)),
   },
   inputBlocks,
@@ -253,6 +258,8 @@ export const weightGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
       const g = geometry('conv3dWeight', x!, f32(params.shape), params)
       return gemmProgram('weight', g, gemmLayout(productSize('weight', g), device))
     },
+    variants: ([x], _, params, device) =>
+      gemmVariants('weight', geometry('conv3dWeight', x!, f32(params.shape), params), device),
     cost: ([x], _, params) => convolutionCost(geometry('conv3dWeight', x!, f32(params.shape), params)),
   },
   weightBlocks,

@@ -1,5 +1,5 @@
 import { f32, type Spec } from '../../graph/spec.ts'
-import { type Kernel, linearGrid, type Program, type Slot, type Stage } from '../../op.ts'
+import { type Kernel, linearGrid, type Program, type Slot, type Stage, type Variant } from '../../op.ts'
 import type { Capabilities } from '../../runtime/capabilities.ts'
 import { sharedSum } from '../reduce/program.ts'
 import {
@@ -75,21 +75,60 @@ function inFormerSyntax(text: string): string {
     .replace(/subgroupMatrixStore<row_major>\((.*), (\w+)\);/, 'subgroupMatrixStore($1, false, $2);')
 }
 
+/** How a product is divided. */
+interface MatrixLayout {
+  readonly tile: MatrixTile
+  /** Tiles down and across the result. */
+  readonly tiles: readonly [number, number]
+  readonly slices: number
+  readonly slicesPerShare: number
+  readonly shares: number
+}
+
+/** Shares K out where the tiles alone would be fewer than `enough` workgroups. */
+function divided(size: ProductSize, tile: MatrixTile, enough: number): MatrixLayout {
+  const tiles = [Math.ceil(size.rows / tile.ROWS), Math.ceil(size.columns / tile.COLUMNS)] as const
+  const slices = size.groups * Math.ceil(size.inner / DEPTH)
+  const wanted = Math.min(Math.ceil(enough / (tiles[0] * tiles[1])), Math.floor(slices / SHORTEST_SHARE))
+  const slicesPerShare = Math.ceil(slices / Math.max(1, wanted))
+  return { tile, tiles, slices, slicesPerShare, shares: Math.ceil(slices / slicesPerShare) }
+}
+
+const ruleOf = (size: ProductSize, device: Capabilities): MatrixLayout =>
+  divided(size, tileFor(size, device)!, ENOUGH_WORKGROUPS)
+
+const nameOf = ({ tile: { ROWS, COLUMNS }, shares }: MatrixLayout): string =>
+  `${ROWS}x${COLUMNS}-shares${shares}`
+
+/** Other layouts than the rule's, see `Kernel.variants`: every tile, in fewer and in more shares. */
+function matrixVariants(
+  direction: Direction,
+  g: Conv3dGeometry,
+  hasBias: boolean,
+  device: Capabilities,
+): readonly Variant[] {
+  const size = productSize(direction, g)
+  const layouts = TILES.filter((tile) => bytesOf(tile) <= device.limits.maxComputeWorkgroupStorageSize)
+    .flatMap((tile) => [1, 0.5, 2].map((part) => divided(size, tile, part * ENOUGH_WORKGROUPS)))
+    .map((layout) => [nameOf(layout), layout] as const)
+  const found = new Map(layouts)
+  found.delete(nameOf(ruleOf(size, device)))
+  return [...found].map(([name, layout]) => ({
+    name,
+    program: () => matrixProgram(direction, g, hasBias, device, layout),
+  }))
+}
+
 /** The dispatches of a member of the family. */
 function matrixProgram(
   direction: Direction,
   g: Conv3dGeometry,
   hasBias: boolean,
   device: Capabilities,
+  divisions = ruleOf(productSize(direction, g), device),
 ): Program {
-  const size = productSize(direction, g)
-  const tile = tileFor(size, device)!
-  const tiles = [Math.ceil(size.rows / tile.ROWS), Math.ceil(size.columns / tile.COLUMNS)] as const
+  const { tile, tiles, slices, slicesPerShare, shares } = divisions
   const workgroups = tiles[0] * tiles[1]
-  const slices = size.groups * Math.ceil(size.inner / DEPTH)
-  const wanted = Math.min(Math.ceil(ENOUGH_WORKGROUPS / workgroups), Math.floor(slices / SHORTEST_SHARE))
-  const slicesPerShare = Math.ceil(slices / Math.max(1, wanted))
-  const shares = Math.ceil(slices / slicesPerShare)
   const target: Slot = shares > 1 ? 'scratch0' : 'output'
   const [x, y] = linearGrid(workgroups, 1)
   const layout = [hasBias ? 1 : 0, workgroups, tiles[1], slices, slicesPerShare]
@@ -120,6 +159,8 @@ export const forwardMatrix: Kernel<Conv3dParams> = {
   fits: (device, [x, w], _, params) => matrixFits(device, geometry('conv3d', x!, w!, params), [x!, w!]),
   program: ([x, w, bias], _, params, device) =>
     matrixProgram('forward', geometry('conv3d', x!, w!, params), bias !== undefined, device),
+  variants: ([x, w, bias], _, params, device) =>
+    matrixVariants('forward', geometry('conv3d', x!, w!, params), bias !== undefined, device),
   cost: ([x, w], _, params) => convolutionCost(geometry('conv3d', x!, w!, params)),
 }
 
@@ -130,6 +171,8 @@ export const inputMatrix: Kernel<Conv3dGradientParams> = {
     matrixFits(device, geometry('conv3dInput', dx, w!, params), [dy!, w!]),
   program: ([, w], dx, params, device) =>
     matrixProgram('input', geometry('conv3dInput', dx, w!, params), false, device),
+  variants: ([, w], dx, params, device) =>
+    matrixVariants('input', geometry('conv3dInput', dx, w!, params), false, device),
   cost: ([, w], dx, params) => convolutionCost(geometry('conv3dInput', dx, w!, params)),
 }
 
@@ -141,5 +184,6 @@ export const weightMatrix: Kernel<Conv3dGradientParams> = {
   tolerance: CUT_OFF,
   fits: (device, [x, dy], _, params) => matrixFits(device, weightGeometry(x!, params), [x!, dy!]),
   program: ([x], _, params, device) => matrixProgram('weight', weightGeometry(x!, params), false, device),
+  variants: ([x], _, params, device) => matrixVariants('weight', weightGeometry(x!, params), false, device),
   cost: ([x], _, params) => convolutionCost(weightGeometry(x!, params)),
 }

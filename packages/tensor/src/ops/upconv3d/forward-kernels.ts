@@ -1,6 +1,7 @@
 import { elements, type Spec } from '../../graph/spec.ts'
 import { type Kernel, linearGrid, MOST_WORKGROUPS } from '../../op.ts'
 import { gemmLayout, gemmProgram, productSize } from '../conv3d/gemm.ts'
+import { gemmVariants } from '../conv3d/gemm-variants.ts'
 import forwardDirect from './forward.direct.wgsl'
 import forwardLanes from './forward.lanes.wgsl'
 import {
@@ -71,6 +72,10 @@ export const forwardKernels: readonly Kernel<UpsampledConv3dParams>[] = [
       const g = doubledGeometry(upsampledGeometry('upsampledConv3d', x!, w!, params))
       const layout = gemmLayout(productSize('forward', g), device)
       return gemmProgram('forward', g, layout, { addend: addend && 'tensor', doubled: true })
+    },
+    variants([x, w, addend], _, params, device) {
+      const g = doubledGeometry(upsampledGeometry('upsampledConv3d', x!, w!, params))
+      return gemmVariants('forward', g, device, { addend: addend && 'tensor', doubled: true })
     },
     cost: forwardCost,
   },

@@ -1,6 +1,7 @@
 import { elements, type Spec } from '../../graph/spec.ts'
 import { type Kernel, linearGrid, type Program, packing, type Slot, type Stage } from '../../op.ts'
 import { gemmLayout, gemmProgram, productSize } from '../conv3d/gemm.ts'
+import { gemmVariants } from '../conv3d/gemm-variants.ts'
 import { sharedSum } from '../reduce/program.ts'
 import {
   doubledGeometry,
@@ -95,6 +96,10 @@ export const inputGradientKernels: readonly Kernel<UpsampledConv3dParams>[] = [
     program([, w], dx, params, device) {
       const g = doubledGeometry(upsampledGeometry('upsampledConv3dInput', dx, w!, params))
       return gemmProgram('input', g, gemmLayout(productSize('input', g), device), { doubled: true })
+    },
+    variants([, w], dx, params, device) {
+      const g = doubledGeometry(upsampledGeometry('upsampledConv3dInput', dx, w!, params))
+      return gemmVariants('input', g, device, { doubled: true })
     },
     cost: inputCost,
   },
@@ -193,6 +198,10 @@ export const weightGradientKernels: readonly Kernel<UpsampledConv3dParams>[] = [
     program([x], dw, params, device) {
       const g = doubledGeometry(weightGeometry(x!, dw, params))
       return gemmProgram('weight', g, gemmLayout(productSize('weight', g), device), { doubled: true })
+    },
+    variants([x], dw, params, device) {
+      const g = doubledGeometry(weightGeometry(x!, dw, params))
+      return gemmVariants('weight', g, device, { doubled: true })
     },
     cost: weightCost,
   },
