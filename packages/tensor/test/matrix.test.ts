@@ -96,8 +96,8 @@ describe('the indices of the kernel for matrix units', async () => {
     opened.release()
   })
   const { features, limits } = runtime.capabilities
-  // The smallest tile has several matrices for each subgroup, and is the quickest to compile.
-  const tinyGpu = { ...gpu, limits: { ...limits, maxComputeWorkgroupStorageSize: 13_000 } }
+  // The two smallest tiles have several matrices for each subgroup, and are the quickest to compile.
+  const tinyGpu = { ...gpu, limits: { ...limits, maxComputeWorkgroupStorageSize: 15_000 } }
   const canRun = features.has('shader-f16') && limits.maxComputeInvocationsPerWorkgroup >= 128
 
   const same3 = { kernel: 3, stride: 1, padding: 1 } as const
@@ -119,25 +119,26 @@ describe('the indices of the kernel for matrix units', async () => {
 
   it.runIf(canRun).each(cases)('%s: are right, with emulated matrices, in %o', async (op, problem) => {
     const opCase = halfCase(op, problem)
-    const { program } = KERNELS[op] as Kernel<never>
-    const kernel: Kernel<never> = {
-      name: 'emulated',
-      program(inputs, output, params) {
-        const whole = program(inputs, output, params, tinyGpu)
-        const stages = whole.stages.map((stage) =>
-          stage.file.startsWith('matrix')
-            ? {
-                ...stage,
-                source: emulateMatrices(stage.source),
-                constants: { ...stage.constants, ...EMULATED_TYPES },
-              }
-            : stage,
-        )
-        return { ...whole, stages }
-      },
-    }
-    const emulated = { ...opCase.op, kernels: [kernel] }
-    const build: OpCase['build'] = (inputs) => apply(emulated, inputs, opCase.build(inputs).params as never)
+    const { program, variants } = KERNELS[op] as Kernel<unknown>
+    const { inputs, spec, params } = nodeOf(opCase)
+    const specs = inputs.map((tensor) => tensor.spec)
+    // The rule takes the smaller tile here.
+    const others = variants!(specs, spec, params, tinyGpu).map((variant) => variant.program())
+    expect(others.length).toBeGreaterThan(0)
+    const kernels = [program(specs, spec, params, tinyGpu), ...others].map((whole, index): Kernel<never> => {
+      const stages = whole.stages.map((stage) =>
+        stage.file.startsWith('matrix')
+          ? {
+              ...stage,
+              source: emulateMatrices(stage.source),
+              constants: { ...stage.constants, ...EMULATED_TYPES },
+            }
+          : stage,
+      )
+      return { name: `emulated ${index}`, program: () => ({ ...whole, stages }) }
+    })
+    const emulated = { ...opCase.op, kernels }
+    const build: OpCase['build'] = (given) => apply(emulated, given, params as never)
     // With a replicated padding, gradients of several outputs are added up and rounded before they are multiplied.
     const isRounded = op === 'conv3dInput' && problem.mode === 'replicate'
     const tolerance = isRounded ? 1e-3 : (opCase.tolerance ?? 5e-6)

@@ -45,7 +45,7 @@ export const bench: Command = {
       help: 'such as size=8..32,in=4/8; conv3d knows unet too',
     },
     { name: 'kernel', kind: 'list', value: 'NAME', help: 'these and the plain one (all that fit)' },
-    { name: 'variants', kind: 'switch', help: 'also their other tiles and splits, as tuning tries them' },
+    { name: 'variants', kind: 'switch', help: 'also their other tiles and shares' },
     { name: 'rounds', kind: 'integer', value: 'N', help: 'times that each is timed, in turns (5)' },
     { name: 'out', short: 'o', kind: 'text', value: 'FILE', help: 'also write rows to a .csv or .json' },
   ],

@@ -24,7 +24,7 @@ export function shippedTables(log: Pick<Log, 'warning'>): readonly TuningTable[]
 
 /** Where the user's own measurements on an adapter are kept. */
 export function ownTableFile(adapter: string): string {
-  const name = adapter.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')
+  const name = (adapter.toLowerCase().match(/[a-z0-9]+/g) ?? ['adapter']).join('-')
   return path.join(cacheFolders()[0]!, 'tuning', `${name}.json`)
 }
 

@@ -1,6 +1,6 @@
 import path from 'node:path'
 import type { TuneKernels } from '@voxnorm/models'
-import { DeviceError, isTunable, problemOf, type Tensor } from '@voxnorm/tensor'
+import { DeviceError, describeSpec, isTunable, problemOf, type Tensor } from '@voxnorm/tensor'
 import { tune } from '@voxnorm/tensor/testing'
 import type { Config } from '../config/schema.ts'
 import type { OpenDevice } from '../device.ts'
@@ -75,7 +75,7 @@ export function openTuner(task: TunerTask, measure: typeof tune = tune): Tuner |
       }
       for (const [index, tensor] of unknown.entries()) {
         task.stop.throwIfStopped('the training has not begun')
-        const detail = problemOf(tensor)
+        const detail = `${tensor.op.name} ${describeSpec(tensor.spec)}`
         log.progress({ what: 'tune', done: index, total: unknown.length, unit: 'shapes', detail })
         const row = await measureOne(task, tensor, measure)
         rows.set(row.problem, row)
