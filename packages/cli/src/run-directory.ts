@@ -55,6 +55,8 @@ export interface RunDirectory {
   writeConfig(config: Config): void
   writeEnvironment(environment: unknown): void
   writeDataset(dataset: DatasetRecord): void
+  /** tuning.json: which kernels the run computes with, where that was measured. */
+  writeTuning(table: string): void
   appendMetrics(line: MetricsLine): void
   /** Forgets what a resumed run will measure again: everything after `iteration`, and the validation of an early stop. */
   truncateMetrics(iteration: number): void
@@ -94,6 +96,7 @@ export function openRunDirectory(folder: string, options: { readonly resume: boo
     writeConfig: (config) => writeFileAtomically(inside('config.resolved.yaml'), stringify(config)),
     writeEnvironment: (environment) => writeFileAtomically(inside('environment.json'), json(environment)),
     writeDataset: (dataset) => writeFileAtomically(inside('dataset.json'), json(dataset)),
+    writeTuning: (table) => writeFileAtomically(inside('tuning.json'), table),
     appendMetrics: (line) =>
       guarded(metricsFile, () => writeFully(metrics, Buffer.from(`${JSON.stringify(line)}\n`))),
     truncateMetrics: (iteration) => guarded(metricsFile, () => keepUntil(metrics, metricsFile, iteration)),

@@ -2,9 +2,12 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
+/** The folder of the package, from its sources as from what is built of them. */
+export const PACKAGE_FOLDER = new URL('../', import.meta.url)
+
 /** The version of the program. */
 export function version(): string {
-  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  const manifest = JSON.parse(readFileSync(new URL('package.json', PACKAGE_FOLDER), 'utf8')) as {
     version: string
   }
   return manifest.version

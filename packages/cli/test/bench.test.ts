@@ -111,6 +111,21 @@ describe('bench', () => {
     )
   })
 
+  it('times a variant of a kernel that is named', async () => {
+    const shape = ['--shape', 'size=4,in=4,out=4']
+    const variant = 'gemm/16x16-4x4-depth4-buffers1-shares3'
+    expect(await run('conv3d.forward', ...shape, '--kernel', variant, '--json')).toBe(0)
+    expect(document().map(({ kernel, chosen }) => [kernel, chosen])).toEqual([
+      [variant, false],
+      ['direct', false],
+    ])
+    out = ''
+    expect(await run('conv3d.forward', ...shape, '--kernel', 'direct', '--variants', '--json')).toBe(0)
+    expect(document()).toHaveLength(1)
+    expect(await run('step', '--variants')).toBe(64)
+    expect(err).toMatch(/--variants are for kernels, not for whole runs/)
+  })
+
   it('keeps a record of where rows come from', async () => {
     const file = path.join(folder, 'new', 'record.json')
     expect(await run('pool', '--shape', 'size=2,channels=1', '--out', file)).toBe(0)

@@ -74,6 +74,7 @@ export {
   type StepScalars,
   type Trainer,
   type TrainerOptions,
+  type TuneKernels,
 } from './trainer.ts'
 export { modelOfTraining } from './training-setup.ts'
 export {

@@ -14,9 +14,9 @@ import {
   type Feeds,
   mul,
   type Plan,
+  type PlanOptions,
   type PlanSummary,
   type Runtime,
-  type SlotPool,
   type Tensor,
   type Update,
 } from '@voxnorm/tensor'
@@ -69,7 +69,7 @@ export interface GradientStep {
 export async function compileStep(
   runtime: Runtime,
   definition: StepDefinition,
-  { parts, pool }: { readonly parts: number; readonly pool: SlotPool },
+  { parts, ...options }: { readonly parts: number } & Pick<PlanOptions, 'pool' | 'tuned'>,
 ): Promise<GradientStep> {
   const { name, loss, outputs, trained, statistics, scale } = definition
   const targets = trained.flatMap(({ network }) => network.trained.map(({ tensor }) => tensor))
@@ -85,7 +85,7 @@ export async function compileStep(
   if (parts === 1) {
     const assign = shares.flatMap(({ optimizer, values }) => overwriteGradients(optimizer, values))
     const updates = [...statistics, ...optimizers]
-    const plan = await compile(runtime, { name, outputs, assign, updates }, { pool })
+    const plan = await compile(runtime, { name, outputs, assign, updates }, options)
     return {
       name,
       summary: plan.summary,
@@ -97,10 +97,10 @@ export async function compileStep(
   }
 
   const added = shares.flatMap(({ optimizer, values }) => addGradients(optimizer, values, 1 / parts))
-  const share = await compile(runtime, { name, outputs, updates: [...statistics, ...added] }, { pool })
+  const share = await compile(runtime, { name, outputs, updates: [...statistics, ...added] }, options)
   const cleared = trained.flatMap(({ optimizer }) => clearGradients(optimizer))
-  const clear = await compile(runtime, { name: `${name}.clear`, assign: cleared }, { pool })
-  const move = await compile(runtime, { name: `${name}.move`, updates: optimizers }, { pool })
+  const clear = await compile(runtime, { name: `${name}.clear`, assign: cleared }, options)
+  const move = await compile(runtime, { name: `${name}.move`, updates: optimizers }, options)
   const run = async ({ batch, scalars, rates }: StepFeeds): Promise<Record<string, Float32Array>> => {
     // Nothing is awaited before everything is submitted: the device never waits for the host.
     const runs: Promise<Record<string, Float32Array>>[] = [clear.run()]

@@ -13,7 +13,7 @@ import {
   networksOfMethod,
 } from './networks.ts'
 import { trainingBatches } from './patch-batches.ts'
-import { createTrainer } from './trainer.ts'
+import { createTrainer, type TuneKernels } from './trainer.ts'
 import {
   checkNormalization,
   checkTraining,
@@ -38,6 +38,8 @@ export interface TrainOptions {
   readonly resume?: SafetensorsFile
   /** Stops the training at the end of the current iteration or batch of a validation, with a checkpoint. */
   readonly signal?: AbortSignal
+  /** See `TrainerOptions`; its time does not count as time of the training. */
+  readonly tune?: TuneKernels | undefined
   /** A clock in milliseconds. */
   readonly now?: () => number
 }
@@ -118,10 +120,11 @@ export async function* train(
       weightDecay: config.optim.weightDecay,
       augmented: config.augment.biasField.probability > 0,
       warmup: (config.train.warmup ?? 0) > 0,
+      tune: options.tune,
     })
     release.unshift(() => trainer.dispose())
     checkNormalization(config.data.patch, trainer.microBatch)
-    const { pool, microBatch } = trainer
+    const { pool, microBatch, tuned } = trainer
     const subjects = data.validation.filter(({ site }) => model.sites.includes(site))
     const validator = await createValidator(runtime, {
       networks,
@@ -130,6 +133,7 @@ export async function* train(
       subjects,
       batch: microBatch,
       pool,
+      tuned,
     })
     release.unshift(() => validator.dispose())
 

@@ -7,6 +7,8 @@ import {
   type PlanSummary,
   type Runtime,
   SlotPool,
+  type Tensor,
+  type TunedKernels,
 } from '@voxnorm/tensor'
 import { discriminatorGraph, type StepSetup, systemGraph, warmupGraph } from './adversarial.ts'
 import type { Precision } from './config.ts'
@@ -26,7 +28,12 @@ export interface TrainerOptions extends StepSetup {
   readonly warmup: boolean
   /** Keeps G's running statistics still in the steps of D. PyTorch's training mode moves them, and so does the default. */
   readonly frozenStatistics?: boolean
+  /** Chooses kernels for the tensors of the steps by measurement; without it their rules do. */
+  readonly tune?: TuneKernels | undefined
 }
+
+/** Measures how to compute tensors; nothing else is on the device meanwhile but weights, gradients and moments. */
+export type TuneKernels = (tensors: readonly Tensor[]) => Promise<TunedKernels>
 
 /** A batch of patches. Without augmentation `clean` is the same array as `patches`. */
 export interface PatchBatch {
@@ -57,6 +64,8 @@ export interface Trainer {
   /** In mixed precision, one for each loss: that of G and S, and that of D. */
   readonly lossScales: readonly LossScale[]
   readonly microBatch: number
+  /** The measured choices, which other plans of the same training may go by too. */
+  readonly tuned: TunedKernels | undefined
   /** Memory that the plans share; other plans of the same training may use it too. */
   readonly pool: SlotPool
   readonly plans: readonly { readonly name: string; readonly summary: PlanSummary }[]
@@ -96,7 +105,7 @@ export async function createTrainer(runtime: Runtime, given: TrainerOptions): Pr
     trained[name] = { network, optimizer }
   }
 
-  const { steps, microBatch, pool } = await compileSteps(runtime, options, trained, scales)
+  const { steps, microBatch, pool, tuned } = await compileSteps(runtime, options, trained, scales)
   const feedsOf = (step: GradientStep, batch: PatchBatch, scalars: StepScalars, patches: Float32Array) => {
     const moved = (step === steps.discriminator ? DISCRIMINATOR : SYSTEM).filter((name) => trained[name])
     const rates = moved.map((name) =>
@@ -117,6 +126,7 @@ export async function createTrainer(runtime: Runtime, given: TrainerOptions): Pr
     optimizers: Object.fromEntries(optimizers),
     lossScales: Object.values(scales),
     microBatch,
+    tuned,
     pool,
     plans: compiled.map(({ name, summary }) => ({ name, summary })),
     discriminatorStep: (batch, scalars) => run(steps.discriminator!, batch, scalars, batch.patches),
@@ -164,13 +174,21 @@ async function startScales(runtime: Runtime, networks: Networks): Promise<Scales
 type StepName = 'system' | 'discriminator' | 'warmup'
 type PerStep<T> = { readonly system: T } & { readonly [Name in Exclude<StepName, 'system'>]?: T }
 
-/** Takes the largest micro-batch that the device can hold, or the one that is asked for. */
+/**
+ * Takes the largest micro-batch that the device can hold, or the one that is asked for. Kernels are tuned for that one
+ * alone, after everything was compiled once by the rules: it takes minutes, and needs the memory of the plans.
+ */
 async function compileSteps(
   runtime: Runtime,
   options: TrainerOptions,
   trained: Partial<Record<NetworkName, TrainedNetwork>>,
   scales: Scales,
-): Promise<{ steps: PerStep<GradientStep>; microBatch: number; pool: SlotPool }> {
+): Promise<{
+  steps: PerStep<GradientStep>
+  microBatch: number
+  pool: SlotPool
+  tuned: TunedKernels | undefined
+}> {
   const room = tensorRoom(runtime)
   for (const microBatch of candidates(options)) {
     const last = microBatch === 1 || options.microBatch !== 'auto'
@@ -178,19 +196,54 @@ async function compileSteps(
     const roots = Object.values(definitions).flatMap(({ loss, outputs }) => [loss, ...Object.values(outputs)])
     if (!last && largestBytes(roots) > room) continue
     const pool = new SlotPool(runtime)
-    const steps: Partial<Record<StepName, GradientStep>> = {}
+    const parts = options.batch / microBatch
     try {
-      for (const [name, definition] of Object.entries(definitions) as [StepName, StepDefinition][]) {
-        steps[name] = await compileStep(runtime, definition, { parts: options.batch / microBatch, pool })
-      }
-      return { steps: steps as PerStep<GradientStep>, microBatch, pool }
+      const tuned = options.tune && (await tuneSteps(runtime, definitions, { parts, pool }, options.tune))
+      const steps = await compileAll(runtime, definitions, { parts, pool, tuned })
+      return { steps, microBatch, pool, tuned }
     } catch (error) {
-      for (const step of Object.values(steps)) step.dispose()
       pool.dispose()
       if (last || !(error instanceof DeviceError && error.kind === 'out-of-memory')) throw error
     }
   }
   throw new RangeError('A batch needs at least one patch.')
+}
+
+type StepOptions = Parameters<typeof compileStep>[2]
+
+async function compileAll(
+  runtime: Runtime,
+  definitions: PerStep<StepDefinition>,
+  options: StepOptions,
+): Promise<PerStep<GradientStep>> {
+  const steps: Partial<Record<StepName, GradientStep>> = {}
+  try {
+    for (const [name, definition] of Object.entries(definitions) as [StepName, StepDefinition][]) {
+      steps[name] = await compileStep(runtime, definition, options)
+    }
+    return steps as PerStep<GradientStep>
+  } catch (error) {
+    for (const step of Object.values(steps)) step.dispose()
+    throw error
+  }
+}
+
+/** Compiles the steps once, to see that they fit and which tensors they have, frees them and has kernels measured. */
+async function tuneSteps(
+  runtime: Runtime,
+  definitions: PerStep<StepDefinition>,
+  options: StepOptions & { readonly pool: SlotPool },
+  tune: TuneKernels,
+): Promise<TunedKernels> {
+  const met: Tensor[] = []
+  const meet = (tensor: Tensor) => {
+    met.push(tensor)
+    return undefined
+  }
+  const steps = await compileAll(runtime, definitions, { ...options, tuned: meet })
+  for (const step of Object.values(steps)) step.dispose()
+  options.pool.dispose()
+  return tune(met)
 }
 
 /** Micro-batches to try, largest first. */

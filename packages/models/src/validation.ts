@@ -18,6 +18,7 @@ import {
   type SlotPool,
   softmax,
   type Tensor,
+  type TunedKernels,
   u32,
 } from '@voxnorm/tensor'
 import { classWeightList } from './adversarial.ts'
@@ -55,6 +56,7 @@ export interface ValidatorOptions {
   /** Patches at once. */
   readonly batch: number
   readonly pool: SlotPool
+  readonly tuned: TunedKernels | undefined
 }
 
 /** Bins of the histograms behind the Jensen-Shannon divergence. */
@@ -79,7 +81,7 @@ export async function createValidator(runtime: Runtime, options: ValidatorOption
 }
 
 async function compileValidation(runtime: Runtime, options: ValidatorOptions): Promise<Plan> {
-  const { networks, model, batch, pool } = options
+  const { networks, model, batch, pool, tuned } = options
   const { patch, modalities } = model
   const x = input('patches', f32(batch, patch, patch, patch, modalities.length))
   const labels = input('labels', u32(batch, patch, patch, patch))
@@ -91,7 +93,7 @@ async function compileValidation(runtime: Runtime, options: ValidatorOptions): P
     reference: classSums(oneHot(labels, model.classes.length), labels),
     ...passes,
   }
-  return compile(runtime, { name: 'validation', outputs }, { pool })
+  return compile(runtime, { name: 'validation', outputs }, { pool, tuned })
 }
 
 /** Sums over patches, by the number of the site. */

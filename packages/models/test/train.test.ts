@@ -5,6 +5,7 @@ import {
   type TrainingConfig,
   type TrainingEvent,
   type TrainOptions,
+  type TuneKernels,
   train,
 } from '@voxnorm/models'
 import type { Runtime } from '@voxnorm/tensor'
@@ -48,6 +49,29 @@ describe('train', () => {
   let whole: TrainingEvent[]
   beforeAll(async () => {
     whole = await events(tinyTraining())
+  })
+
+  it('computes with kernels that were chosen by measurement, the validation too', async () => {
+    const measured: string[] = []
+    const computed: string[] = []
+    const tune: TuneKernels = async (tensors) => {
+      for (const { op } of tensors) measured.push(op.name)
+      return ({ op }) => {
+        computed.push(op.name)
+        return op.name === 'conv3d' ? 'direct' : undefined
+      }
+    }
+    const tuned = await events(tinyTraining(), { tune })
+    for (const op of ['conv3d', 'conv3dInput', 'conv3dWeight', 'upsampledConv3d'])
+      expect(measured).toContain(op)
+    // The same steps once more, and then the validation.
+    expect(computed.slice(0, measured.length)).toEqual(measured)
+    expect(computed.slice(measured.length)).toContain('conv3d')
+    const [first, expected] = [ofKind(tuned, 'step')[0]!, ofKind(whole, 'step')[0]!]
+    expect(first.values['loss.seg']).toBeCloseTo(expected.values['loss.seg']!, 4)
+    const weights = (all: readonly TrainingEvent[]) =>
+      last(all, 'latest').tensors.get('segmenter.enc1.conv0.weight')!
+    expect(weights(tuned).values).not.toEqual(weights(whole).values)
   })
 
   it('tells its plan first and its end last, and what happens between', () => {

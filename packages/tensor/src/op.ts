@@ -36,10 +36,22 @@ export interface Kernel<P = unknown> {
   suits?(device: Capabilities, inputs: readonly Spec[], output: Spec, params: P): boolean
   /** The relative error that it may have besides those of sums in f32, where its arithmetic is coarser. */
   readonly tolerance?: number
-  /** The dispatches that compute the output. */
+  /** The dispatches that compute the output, with tunables chosen by a rule from the shapes and the device alone. */
   program(inputs: readonly Spec[], output: Spec, params: P, device: Capabilities): Program
+  /**
+   * Other values of the tunables that are worth a measurement, the most promising first: two dozen at most, all of which
+   * keep to the device's limits. They compute the same, but may add up in another order.
+   */
+  variants?(inputs: readonly Spec[], output: Spec, params: P, device: Capabilities): readonly Variant[]
   /** Nominal floating-point operations of one execution, a multiply-add counted as two. */
   cost?(inputs: readonly Spec[], output: Spec, params: P): number
+}
+
+/** A kernel with certain values of its tunables. */
+export interface Variant {
+  /** The values in a word, such as `128x64-8x4-depth16-buffers2-shares1`. Tables know it by this name. */
+  readonly name: string
+  program(): Program
 }
 
 /** A few dispatches and the scratch space between them. */

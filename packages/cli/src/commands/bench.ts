@@ -1,9 +1,10 @@
 import path from 'node:path'
 import { ConfigError } from '@voxnorm/data'
 import { makeFolder, writeFileAtomically } from '@voxnorm/data/node'
+import { kernelOf } from '@voxnorm/tensor'
 import { measureRoof } from '@voxnorm/tensor/testing'
 import type { Command } from '../command.ts'
-import { listFlag, numberFlag, textFlag } from '../command-line.ts'
+import { hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'
 import { parseConfig } from '../config/read-config.ts'
 import type { Config } from '../config/schema.ts'
 import { type OpenDevice, openDevice } from '../device.ts'
@@ -44,6 +45,7 @@ export const bench: Command = {
       help: 'such as size=8..32,in=4/8; conv3d knows unet too',
     },
     { name: 'kernel', kind: 'list', value: 'NAME', help: 'these and the plain one (all that fit)' },
+    { name: 'variants', kind: 'switch', help: 'also their other tiles and shares' },
     { name: 'rounds', kind: 'integer', value: 'N', help: 'times that each is timed, in turns (5)' },
     { name: 'out', short: 'o', kind: 'text', value: 'FILE', help: 'also write rows to a .csv or .json' },
   ],
@@ -53,8 +55,9 @@ export const bench: Command = {
     const texts = listFlag(parsed, 'shape')
     const rounds = numberFlag(parsed, 'rounds') ?? 5
     const wanted = listFlag(parsed, 'kernel')
+    const variants = hasFlag(parsed, 'variants')
     const out = textFlag(parsed, 'out')
-    checkFlags(selection, { texts, rounds, wanted, out })
+    checkFlags(selection, { texts, rounds, wanted, variants, out })
     const problemsOf = (software: boolean) =>
       selection.kernels.flatMap(({ keys, shapes, sets = {}, problems }) => {
         const asked = texts.length > 0 ? texts : [software ? shapes.software : shapes.hardware]
@@ -76,6 +79,7 @@ export const bench: Command = {
         wholeRuns: selection.wholeRuns,
         config: configOf(device.software),
         wanted,
+        variants,
         rounds,
         log,
       })
@@ -113,13 +117,14 @@ interface Flags {
   readonly texts: readonly string[]
   readonly rounds: number
   readonly wanted: readonly string[]
+  readonly variants: boolean
   readonly out: string | undefined
 }
 
-function checkFlags({ wholeRuns }: Selection, { texts, rounds, wanted, out }: Flags): void {
+function checkFlags({ wholeRuns }: Selection, { texts, rounds, wanted, variants, out }: Flags): void {
   if (rounds < 1) throw new ConfigError('--rounds is 0, but nothing can be said without a round.')
-  if (wholeRuns.length > 0 && texts.length + wanted.length > 0) {
-    throw new ConfigError('--shape and --kernel are for kernels, not for whole runs.', {
+  if (wholeRuns.length > 0 && (texts.length + wanted.length > 0 || variants)) {
+    throw new ConfigError('--shape, --kernel and --variants are for kernels, not for whole runs.', {
       fix: `name one of ${KERNEL_TARGETS.map(({ name }) => name).join(', ')}; step and predict go by --set`,
     })
   }
@@ -131,7 +136,7 @@ function checkFlags({ wholeRuns }: Selection, { texts, rounds, wanted, out }: Fl
 function checkKernels(problems: readonly KernelProblem[], wanted: readonly string[]): void {
   const known = [...new Set(problems.flatMap(({ opCase }) => opCase.op.kernels.map(({ name }) => name)))]
   for (const name of wanted) {
-    if (known.includes(name)) continue
+    if (known.includes(kernelOf(name))) continue
     const close = nearest(name, known)
     throw new ConfigError(
       `there is no kernel called "${name}"${close === undefined ? '.' : `; did you mean ${close}?`}`,
@@ -145,6 +150,7 @@ interface Job {
   readonly wholeRuns: Selection['wholeRuns']
   readonly config: Config
   readonly wanted: readonly string[]
+  readonly variants: boolean
   readonly rounds: number
   readonly log: Log
 }
@@ -162,7 +168,8 @@ async function measure(device: OpenDevice, job: Job): Promise<readonly Row[]> {
   for (const problem of problems) {
     report(`${problem.target} ${problem.name}`)
     const measurements = await contest(runtime, problem, job)
-    if (job.wanted.length > 0 && !measurements.some(({ kernel }) => job.wanted.includes(kernel))) {
+    const isWanted = (way: string) => job.wanted.includes(way) || job.wanted.includes(kernelOf(way))
+    if (job.wanted.length > 0 && !measurements.some(({ kernel }) => isWanted(kernel))) {
       log.warning('kernel', `${job.wanted.join(', ')} does not fit ${problem.target} ${problem.name}`)
     }
     rows.push(...measurements.map((one) => rowOf(one, measured, measurements.at(-1))))

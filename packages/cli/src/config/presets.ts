@@ -42,6 +42,7 @@ const paper: Config = {
     discriminatorSteps: 3,
     iterationsPerEpoch: 'auto',
     precision: 'f32',
+    deterministic: true,
     warmup: 0,
     timeLimit: 'none',
   },

@@ -93,6 +93,7 @@ export const configSchema = z.strictObject({
     discriminatorSteps: count,
     iterationsPerEpoch: countOrAuto,
     precision: oneOf('f32', 'mixed'),
+    deterministic: z.boolean().describe('true or false'),
     warmup: z.int().nonnegative().describe('a whole number of iterations'),
     timeLimit: z
       .string()

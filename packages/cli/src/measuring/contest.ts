@@ -1,13 +1,15 @@
-import { type Clock, clockOf, compile, type DType, type Plan, type Runtime, SlotPool } from '@voxnorm/tensor'
-import { kernelProcessorTime } from '@voxnorm/tensor/node'
 import {
-  checkCase,
-  chosenKernel,
-  compare,
-  fittingKernels,
-  instantiate,
-  toleranceOf,
-} from '@voxnorm/tensor/testing'
+  clockOf,
+  compile,
+  type DType,
+  kernelOf,
+  type Plan,
+  type Runtime,
+  repetitionsFor,
+  SlotPool,
+} from '@voxnorm/tensor'
+import { kernelProcessorTime } from '@voxnorm/tensor/node'
+import { checkCase, chosenKernel, compareWithPlain, fittingWays, instantiate } from '@voxnorm/tensor/testing'
 import type { Measurement } from './row.ts'
 import type { KernelProblem } from './targets.ts'
 
@@ -19,9 +21,17 @@ interface Contestant {
   readonly processorTimes: number[]
 }
 
+/** Who takes part. */
+interface Entry {
+  /** Names of kernels, or `kernel/variant`; all kernels if there are none. */
+  readonly wanted: readonly string[]
+  /** Whether the kernels' variants take part, too. */
+  readonly variants: boolean
+}
+
 /**
  * Times kernels against each other. The last kernel of an op is the plain one that fits everything; it always takes
- * part, as the one to be compared with, and comes last. Of those in `wanted` only the ones that fit take part.
+ * part, as the one to be compared with, and comes last. Of those wanted only the ones that fit take part.
  *
  * First every kernel is checked, at the small size against float64 and at the full size against the plain kernel: a
  * wrong one ends the contest before anything is timed. Then they run in turns, round by round, so that whatever else
@@ -32,10 +42,10 @@ interface Contestant {
 export async function contest(
   runtime: Runtime,
   problem: KernelProblem,
-  { wanted, rounds }: { readonly wanted: readonly string[]; readonly rounds: number },
+  entry: Entry & { readonly rounds: number },
 ): Promise<readonly Measurement[]> {
   const { opCase } = problem
-  const names = contestants(runtime, problem, wanted)
+  const names = contestants(runtime, problem, entry)
   const { output, feeds } = instantiate(opCase)
   const entered: Contestant[] = []
   const pool = new SlotPool(runtime)
@@ -51,9 +61,9 @@ export async function contest(
     const clock = clockOf(runtime)
     const repetitions = new Map<Contestant, number>()
     for (const one of entered) {
-      repetitions.set(one, enough(await one.plan.time(), clock, runtime.capabilities.software))
+      repetitions.set(one, repetitionsFor(await one.plan.time(), clock, runtime.capabilities.software))
     }
-    for (let round = 0; round < rounds; round++) {
+    for (let round = 0; round < entry.rounds; round++) {
       for (const one of entered) {
         const runs = repetitions.get(one)!
         const used = kernelProcessorTime()
@@ -83,16 +93,17 @@ export async function contest(
   }
 }
 
-/** Kernels of the problem's op that take part: those wanted (all if none are named) that fit, and the plain one. */
-function contestants(runtime: Runtime, { opCase }: KernelProblem, wanted: readonly string[]): string[] {
-  const fitting = fittingKernels(runtime.capabilities, opCase)
-  return fitting.filter(
-    (name, index) => index === fitting.length - 1 || wanted.length === 0 || wanted.includes(name),
-  )
+/**
+ * Ways to compute the problem's op that take part: kernels and variants that are named, the variants of named kernels
+ * where variants are wanted, and the plain one. If none is named, all kernels are.
+ */
+function contestants(runtime: Runtime, { opCase }: KernelProblem, { wanted, variants }: Entry): string[] {
+  return fittingWays(runtime.capabilities, opCase).filter((way, index, ways) => {
+    const kernel = kernelOf(way)
+    const isNamed = wanted.length === 0 || wanted.includes(kernel)
+    return index === ways.length - 1 || wanted.includes(way) || (isNamed && (variants || way === kernel))
+  })
 }
-
-/** Sums of other orders differ by rounding, which grows with their length: this finds mistakes, not inaccuracy. */
-const ROUNDING = 20
 
 /**
  * Checks every kernel against float64 at the small size, if it fits there too, and at the full size against the plain
@@ -104,7 +115,7 @@ async function checkAll(
   entered: readonly Contestant[],
   { feeds, dtype }: { readonly feeds: ReturnType<typeof instantiate>['feeds']; readonly dtype: DType },
 ): Promise<ReadonlyMap<Contestant, Pick<Measurement, 'error' | 'checked'>>> {
-  const fitting = fittingKernels(runtime.capabilities, checked.opCase)
+  const fitting = fittingWays(runtime.capabilities, checked.opCase)
   const kernels = entered.map(({ kernel }) => kernel).filter((kernel) => fitting.includes(kernel))
   const results = await checkCase(runtime, checked.opCase, { kernels })
   const outputs: Float32Array[] = []
@@ -113,9 +124,9 @@ async function checkAll(
   return new Map(
     entered.map((one, index) => {
       const label = `${target}.${one.kernel} (${name}, compared with ${plain})`
-      const tolerance = ROUNDING * toleranceOf(opCase, one.kernel)
-      const difference = compare(label, outputs[index]!, outputs.at(-1)!, tolerance, dtype)
-      const found = results.find(({ kernel }) => kernel === one.kernel)
+      const { kernel } = one
+      const difference = compareWithPlain(label, opCase, kernel, outputs[index]!, outputs.at(-1)!, dtype)
+      const found = results.find((result) => result.kernel === kernel)
       return [
         one,
         found
@@ -124,10 +135,4 @@ async function checkAll(
       ]
     }),
   )
-}
-
-/** Runs in a row that take long enough for the clock; a kernel of a few microseconds needs hundreds. */
-function enough(milliseconds: number, clock: Clock, software: boolean): number {
-  const wanted = clock === 'wall' ? 30 : software ? 10 : 2
-  return Math.min(500, Math.max(1, Math.ceil(wanted / milliseconds)))
 }

@@ -13,6 +13,7 @@ import type { Log } from '../progress.ts'
 import { runReport } from '../report/run-report.ts'
 import { type MetricsLine, openRunDirectory, type RunDirectory, readMetrics } from '../run-directory.ts'
 import type { StopRequest } from '../stop-request.ts'
+import { openTuner } from '../tuning/tuner.ts'
 import { version } from '../version.ts'
 import { type ModelFacts, writeModelFolder } from './model-folder.ts'
 import { withPossiblePrecision } from './precision.ts'
@@ -57,11 +58,12 @@ export interface TrainedRun {
 export async function trainRun(task: RunTask): Promise<TrainedRun> {
   const { written, folder, resume, checkpoint, plan, data, device, log, stop, words } = task
   const config = withPossiblePrecision(written, device, log)
+  const tuner = openTuner({ config, device, resumed: resume ? folder : undefined, log, stop })
   const events = trainNetworks(
     device.runtime,
     trainingConfig(config, data),
     { training: data.train, validation: data.validation },
-    { signal: stop.signal, ...(checkpoint === undefined ? {} : { resume: checkpoint }) },
+    { signal: stop.signal, tune: tuner?.tune, ...(checkpoint === undefined ? {} : { resume: checkpoint }) },
   )
   // All checks are over when the plan comes; only then is there a run folder.
   const first = await events.next()
@@ -73,6 +75,7 @@ export async function trainRun(task: RunTask): Promise<TrainedRun> {
     directory.writeConfig(written)
     directory.writeDataset(dataset)
     directory.writeEnvironment(environment(device, config, words))
+    if (tuner) directory.writeTuning(tuner.table())
     sayPlan(first.value, device, config, log)
     const { iterationsPerEpoch, resumedAt } = first.value
     const done = resumedAt === undefined ? 0 : resumedAt.epoch * iterationsPerEpoch + resumedAt.iteration

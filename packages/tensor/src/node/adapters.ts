@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module'
 import { DeviceError } from '../errors.ts'
 import { swiftShader } from './swiftshader.ts'
 import {
@@ -61,6 +62,12 @@ export async function loadDawn(): Promise<Dawn> {
       fix: 'use Node 20.19 or newer on Linux (glibc), macOS or Windows, x64 or arm64, and install the dependencies again',
     })
   }
+}
+
+/** Version of the npm package that brings Dawn: another one compiles kernels in another way. */
+export function dawnVersion(): string {
+  const { version } = createRequire(import.meta.url)('webgpu/package.json') as { version: string }
+  return version
 }
 
 /** A GPU entry point that offers one adapter only, however it is asked. */

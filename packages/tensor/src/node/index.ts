@@ -1,4 +1,5 @@
-export type { AdapterType, Toggles } from './adapters.ts'
+export { type AdapterType, dawnVersion, type Toggles } from './adapters.ts'
+export { cacheFolders } from './cache-folders.ts'
 export { type AdapterReport, type AdapterSurvey, listAdapters } from './doctor.ts'
 export { OpenedGpu, type OpenGpuOptions, openGpu } from './gpu.ts'
 export { kernelProcessorTime } from './processor-time.ts'

@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { brotliDecompress } from 'node:zlib'
 import { DeviceError } from '../errors.ts'
+import { cacheFolders } from './cache-folders.ts'
 import { readTar } from './tar.ts'
 
 /** SwiftShader's Vulkan driver and a Vulkan loader, unpacked on this machine. */
@@ -61,13 +61,6 @@ function packageRoot(): string {
       fix: 'install the dependencies again',
     })
   }
-}
-
-/** Per-user folders, best first; the temporary one serves users without a writable home. */
-function cacheFolders(): readonly string[] {
-  const home = process.env['XDG_CACHE_HOME'] || (homedir() ? join(homedir(), '.cache') : '')
-  const user = process.getuid?.() ?? 0
-  return [...(home ? [join(home, 'voxnorm')] : []), join(tmpdir(), `voxnorm-${user}`)]
 }
 
 /** A folder that appears under its final name only when it is complete, however many processes try at once. */

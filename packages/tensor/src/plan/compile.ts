@@ -17,7 +17,7 @@ import { reshapeOp } from '../ops/reshape/op.ts'
 import type { Capabilities } from '../runtime/capabilities.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { ArenaVariable } from './arena.ts'
-import { chooseKernel, type KernelChoice } from './choose.ts'
+import { chooseKernel, type KernelChoice, type TunedKernels } from './choose.ts'
 import { PLAN_REWRITES, type PlanRewrite } from './fuse.ts'
 import { type Guard, PlainMemory, type PlanMemory } from './guard.ts'
 import { type Lifetime, layOut, SlotPool } from './memory.ts'
@@ -41,6 +41,8 @@ export interface PlanOptions {
   readonly kernels?: KernelChoice
   /** For tests and benches that compare: which rewrites take place; by default `PLAN_REWRITES`. */
   readonly rewrites?: readonly PlanRewrite[]
+  /** Measured choices; where there is none, or without this, the rules of the kernels choose. */
+  readonly tuned?: TunedKernels | undefined
   /** For tests: memory that notices unwritten elements and writes out of bounds. */
   readonly guard?: Guard
 }
@@ -62,9 +64,11 @@ export async function compile(
     tensors.filter(({ op }) => op.aside).map((tensor) => [tensor.inputs[0]!, tensor]),
   )
   const position = new Map(computed.map((tensor, index) => [tensor, index]))
-  const kernels = computed.map((tensor) =>
-    chooseKernel(tensor, device, options.kernels ?? {}, definition.name),
-  )
+  const kernels = computed.map((tensor) => {
+    const best = options.tuned?.(tensor)
+    const choice = { ...(best !== undefined && { [tensor.op.name]: best }), ...options.kernels }
+    return chooseKernel(tensor, device, choice, definition.name)
+  })
   const specsOf = (list: readonly Tensor[]) => list.map((tensor) => tensor.spec)
   const programs: Program[] = [
     ...computed.map((tensor, index) =>

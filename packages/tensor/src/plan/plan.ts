@@ -3,7 +3,7 @@ import { packHalves, unpackHalves } from '../graph/halves.ts'
 import { describeSpec, elements, type Spec } from '../graph/spec.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { encodeStep, type Memory, type Step } from './step.ts'
-import { timePasses } from './stopwatch.ts'
+import { timePasses, timeSteps } from './stopwatch.ts'
 
 /** Values for a plan's inputs: typed arrays, or a number for a scalar. */
 export type Feeds = Readonly<Record<string, Float32Array | Uint32Array | number>>
@@ -135,9 +135,7 @@ export class Plan {
    */
   async time(repetitions = 1): Promise<number> {
     this.runtime.check()
-    const pass = Array.from({ length: repetitions }, () => this.steps).flat()
-    const [milliseconds] = await timePasses(this.runtime, [pass])
-    return milliseconds! / repetitions
+    return timeSteps(this.runtime, this.steps, repetitions)
   }
 
   /** Frees what belongs to this plan alone; shared slots stay with their pool. */

@@ -73,6 +73,8 @@ export class StepBuilder {
   /** Compiles everything. Returns the steps and the buffer that holds their uniform blocks. */
   async build(): Promise<{ steps: Step[]; uniforms: GPUBuffer }> {
     const { runtime, pending } = this
+    // A kernel that does not compile leaves no buffer behind.
+    const kernels = await Promise.all(pending.map(({ kernel }) => kernel))
     const offsets: number[] = []
     let size = 0
     for (const { uniforms } of pending) {
@@ -84,7 +86,6 @@ export class StepBuilder {
       GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
       'uniforms',
     )
-    const kernels = await Promise.all(pending.map(({ kernel }) => kernel))
     const steps = pending.map(({ name, bindings, uniforms, grid }, index): Step => {
       const { pipeline, layout } = kernels[index]!
       const resources = [...bindings]

@@ -8,6 +8,12 @@ export type Clock = 'timestamps' | 'wall'
 export const clockOf = ({ device }: Runtime): Clock =>
   device.features.has('timestamp-query') ? 'timestamps' : 'wall'
 
+/** Runs in a row that take long enough for a clock; a kernel of a few microseconds needs hundreds. */
+export function repetitionsFor(milliseconds: number, clock: Clock, software: boolean): number {
+  const wanted = clock === 'wall' ? 30 : software ? 10 : 2
+  return Math.min(500, Math.max(1, Math.ceil(wanted / milliseconds)))
+}
+
 /** WebGPU allows 4096 time stamps in one set; every pass takes two. */
 const PASSES_AT_ONCE = 2048
 
@@ -30,6 +36,17 @@ export async function timePasses(
     times.push(...(await timeFromInside(runtime, passes.slice(first, first + PASSES_AT_ONCE))))
   }
   return times
+}
+
+/** Milliseconds of one run of some steps, `repetitions` of which make one pass. */
+export async function timeSteps(
+  runtime: Runtime,
+  steps: readonly Step[],
+  repetitions: number,
+): Promise<number> {
+  const pass = Array.from({ length: repetitions }, () => steps).flat()
+  const [milliseconds] = await timePasses(runtime, [pass])
+  return milliseconds! / repetitions
 }
 
 async function timeFromInside(runtime: Runtime, passes: readonly (readonly Step[])[]): Promise<number[]> {

@@ -3,7 +3,7 @@ import { halfStep, roundToHalf } from '../graph/halves.ts'
 import { type DType, f16 } from '../graph/spec.ts'
 import { collect, input, type Tensor } from '../graph/tensor.ts'
 import type { Kernel } from '../op.ts'
-import { chooseKernel } from '../plan/choose.ts'
+import { chooseKernel, kernelOf, waysOf } from '../plan/choose.ts'
 import { compile } from '../plan/compile.ts'
 import { Guard } from '../plan/guard.ts'
 import { execute } from '../reference/execute.ts'
@@ -47,16 +47,15 @@ export function inHalves(opCase: OpCase): OpCase | undefined {
   return { ...opCase, name: `${opCase.name} in f16`, inputs }
 }
 
-/** Names of the kernels of a case's op that fit a device, in the op's order: the plain one last. */
-export function fittingKernels(device: Capabilities, opCase: OpCase): string[] {
-  const nodes = nodesOf(opCase)
-  const fits = (kernel: Kernel<never>) =>
-    nodes.every(({ inputs, spec, params }) => {
-      const specs = inputs.map((tensor) => tensor.spec)
-      return kernel.fits?.(device, specs, spec, params as never) ?? true
-    })
-  return opCase.op.kernels.filter(fits).map(({ name }) => name)
+/** Ways to compute a case's op on a device, see `waysOf`: the plain kernel last. */
+export function fittingWays(device: Capabilities, opCase: OpCase): string[] {
+  const [first, ...others] = nodesOf(opCase).map((node) => waysOf(node, device))
+  return first!.filter((way) => others.every((ways) => ways.includes(way)))
 }
+
+/** Names of the kernels of a case's op that fit a device, in the op's order: the plain one last. */
+export const fittingKernels = (device: Capabilities, opCase: OpCase): string[] =>
+  fittingWays(device, opCase).filter((way) => way === kernelOf(way))
 
 /** Name of the kernel that a plan takes for a case when nobody names one. */
 export const chosenKernel = (device: Capabilities, opCase: OpCase): string =>
@@ -71,7 +70,7 @@ function nodesOf({ op, inputs, build }: OpCase): Tensor[] {
 /** What `checkCase` may be told. */
 export interface CheckOptions {
   readonly seed?: number
-  /** Names of the kernels to run; by default all that fit the device. */
+  /** Kernels, or other ways, to run; by default all kernels that fit the device. */
   readonly kernels?: readonly string[]
 }
 
@@ -104,11 +103,33 @@ export async function checkCase(
   return results
 }
 
-/** The relative L2 error that a case allows the kernel of that name. */
-export function toleranceOf({ op, tolerance = 5e-6 }: OpCase, kernel: string): number {
-  const coarse = op.kernels.find(({ name }) => name === kernel)?.tolerance
+/** The relative L2 error that a case allows a way to compute it. */
+function toleranceOf({ op, tolerance = 5e-6 }: Tolerant, way: string): number {
+  const coarse = op.kernels.find(({ name }) => name === kernelOf(way))?.tolerance
   return Math.max(tolerance, coarse ?? 0)
 }
+
+/** An op, and what a case of it allows. */
+interface Tolerant {
+  readonly op: { readonly kernels: readonly Pick<Kernel, 'name' | 'tolerance'>[] }
+  readonly tolerance?: number
+}
+
+/** Sums of other orders differ by rounding, which grows with their length: this finds mistakes, not inaccuracy. */
+const ROUNDING = 20
+
+/**
+ * Compares a way's result with that of the plain kernel, where float64 would take too long. Returns and throws what
+ * `compare` does.
+ */
+export const compareWithPlain = (
+  label: string,
+  of: Tolerant,
+  way: string,
+  got: Float32Array,
+  plain: Float32Array,
+  dtype: DType,
+): number => compare(label, got, plain, ROUNDING * toleranceOf(of, way), dtype)
 
 /**
  * Relative L2 error; throws KernelError where it, or a single element, is too far off, or not a number. Where the result

@@ -4,6 +4,7 @@ export { type Conv3dProblem, conv3dCase, uNetLayers } from '../ops/conv3d/cases.
 export { poolCases } from '../ops/pool/cases.ts'
 export { type UpsampledConv3dProblem, upsampledConv3dCase } from '../ops/upconv3d/cases.ts'
 export { PLAN_REWRITES, type PlanRewrite } from '../plan/fuse.ts'
+export { type Tuned, tune } from '../tuning/tune.ts'
 export { allCases } from './all-cases.ts'
 export type { InputCase, OpCase, OpCases, Pick } from './cases.ts'
 export {
@@ -11,10 +12,11 @@ export {
   checkCase,
   chosenKernel,
   compare,
+  compareWithPlain,
   fittingKernels,
+  fittingWays,
   inHalves,
   instantiate,
-  toleranceOf,
 } from './check.ts'
 export { measureRoof, type Roof } from './roof.ts'
 export { median, medianDeviation } from './statistics.ts'

@@ -101,29 +101,49 @@ export function productSize(direction: Direction, g: Conv3dGeometry, doubled = f
 export const roundUp = (size: number, step: number): number => Math.ceil(size / step) * step
 
 /**
+ * The work of a tile for each step along K, padding included. The weights are reasoned, not measured: each multiply-add
+ * costs one, and each value that an invocation reads from workgroup memory for it costs as much again.
+ */
+export const tileWork = ({ rows, columns }: ProductSize, tile: Tile): number =>
+  roundUp(rows, tile.ROWS) *
+  roundUp(columns, tile.COLUMNS) *
+  (1 + 1 / tile.THREAD_ROWS + 1 / tile.THREAD_COLUMNS)
+
+/**
  * Chooses tile, slices and shares from sizes and limits alone, so that the same shape on the same kind of device
- * always adds up in the same order. The weights are reasoned, not measured: each multiply-add costs one, and each value
- * that an invocation reads from workgroup memory for it costs as much again.
+ * always adds up in the same order.
  */
 export function gemmLayout(size: ProductSize, device: Pick<Capabilities, 'software' | 'limits'>): GemmLayout {
-  const work = ({ ROWS, COLUMNS, THREAD_ROWS, THREAD_COLUMNS }: Tile) =>
-    roundUp(size.rows, ROWS) * roundUp(size.columns, COLUMNS) * (1 + 1 / THREAD_ROWS + 1 / THREAD_COLUMNS)
+  const work = (tile: Tile) => tileWork(size, tile)
   const tile = device.software
     ? SOFTWARE_TILE
     : TILES.reduce((best, candidate) => (work(candidate) < work(best) ? candidate : best))
   // Slices do not cross taps: where a tap has few channels, long slices would be mostly padding.
   const depth = device.software ? 4 : roundUp(size.inner, 8) < roundUp(size.inner, 16) ? 8 : 16
+  const twoFit = sliceBytes(tile, depth, 2) <= device.limits.maxComputeWorkgroupStorageSize
+  return divided(size, { tile, depth, buffers: twoFit ? 2 : 1 }, ENOUGH_WORKGROUPS)
+}
+
+/** Workgroup memory of slices of both operands. */
+export const sliceBytes = ({ ROWS, COLUMNS }: Tile, depth: number, buffers: number): number =>
+  4 * buffers * depth * (ROWS + COLUMNS)
+
+/** Divides a product into tiles, and K into shares where the tiles alone would be fewer than `workgroups`. */
+export function divided(
+  size: ProductSize,
+  { tile, depth, buffers }: Pick<GemmLayout, 'tile' | 'depth' | 'buffers'>,
+  workgroups: number,
+): GemmLayout {
   const slices = size.groups * Math.ceil(size.inner / depth)
   const tiles = [Math.ceil(size.rows / tile.ROWS), Math.ceil(size.columns / tile.COLUMNS)] as const
-  const wanted = Math.ceil(ENOUGH_WORKGROUPS / (tiles[0] * tiles[1] * (size.products ?? 1)))
+  const wanted = Math.ceil(workgroups / (tiles[0] * tiles[1] * (size.products ?? 1)))
   const slicesPerShare = Math.ceil(
     slices / Math.max(1, Math.min(wanted, Math.floor(slices / SHORTEST_SHARE))),
   )
-  const bytes = 4 * depth * (tile.ROWS + tile.COLUMNS)
   return {
     tile,
     depth,
-    buffers: 2 * bytes <= device.limits.maxComputeWorkgroupStorageSize ? 2 : 1,
+    buffers,
     tiles,
     slices,
     slicesPerShare,
@@ -148,9 +168,12 @@ export interface GemmOptions {
   readonly fused?: FusedStage
 }
 
-/** Whether the moments that a fusion may want can be left by a product: each result must be summed in one piece. */
-export const canLeaveMoments = ({ shares }: Pick<GemmLayout, 'shares'>, { fusion }: Fusible): boolean =>
-  !fusion?.moments || shares === 1
+/**
+ * Whether a product can leave the moments that a fusion may want: each result must be summed in one piece, and the sums of
+ * a tile's columns must fit where its slices were.
+ */
+export const canLeaveMoments = ({ shares, tile, depth, buffers }: GemmLayout, { fusion }: Fusible): boolean =>
+  !fusion?.moments || (shares === 1 && tile.COLUMNS <= tile.THREAD_ROWS * depth * buffers)
 
 /** Elements of what a member of the family computes. */
 export function resultElements(direction: Direction, g: Conv3dGeometry, doubled = false): number {

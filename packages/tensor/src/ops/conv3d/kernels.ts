@@ -6,7 +6,8 @@ import { sharedSum } from '../reduce/program.ts'
 import { forwardBlocks, inputBlocks, weightBlocks } from './blocks.ts'
 import forwardDirect from './forward.direct.wgsl'
 import forwardLanes from './forward.lanes.wgsl'
-import { canLeaveMoments, gemmLayout, gemmProgram, isMostlyPadding, productSize } from './gemm.ts'
+import { gemmProgram, isMostlyPadding, productSize } from './gemm.ts'
+import { gemmKernel } from './gemm-kernel.ts'
 import { type Conv3dGeometry, type Conv3dParams, convolutionCost, geometry, shapeWords } from './geometry.ts'
 import inputBorder from './input.border.wgsl'
 import inputDirect from './input.direct.wgsl'
@@ -122,19 +123,16 @@ const forwardOfLanes: Kernel<Conv3dParams> = {
 }
 
 const forwardGemm: Kernel<Conv3dParams> = {
-  name: 'gemm',
-  fits: (device, [x, w], _, params) =>
-    canLeaveMoments(gemmLayout(productSize('forward', geometry('conv3d', x!, w!, params)), device), params),
-  suits: (device, [x]) => !device.software && !isMostlyPadding(x!.shape[4]!),
-  program(inputs, _, params, device) {
+  ...gemmKernel<Conv3dParams>((inputs, _, params, device) => {
     const [x, w, bias] = ownInputs(inputs, params)
     const g = geometry('conv3d', x!, w!, params)
-    const layout = gemmLayout(productSize('forward', g), device)
-    return gemmProgram('forward', g, layout, {
-      addend: bias && 'bias',
-      fused: fusedStage(inputs, params, device),
-    })
-  },
+    const options = { addend: bias && 'bias', fused: fusedStage(inputs, params, device) } as const
+    return {
+      size: productSize('forward', g),
+      program: (layout) => gemmProgram('forward', g, layout, options),
+    }
+  }),
+  suits: (device, [x]) => !device.software && !isMostlyPadding(x!.shape[4]!),
   cost: ([x, w], _, params) => convolutionCost(geometry('conv3d', x!, w!, params)),
 }
 
@@ -215,12 +213,10 @@ export const inputGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
     cost: ([, w], dx, params) => convolutionCost(geometry('conv3dInput', dx, w!, params)),
   },
   {
-    name: 'gemm',
-    suits: (device) => !device.software,
-    program([, w], dx, params, device) {
+    ...gemmKernel<Conv3dGradientParams>(([, w], dx, params) => {
       const g = geometry('conv3dInput', dx, w!, params)
-      return gemmProgram('input', g, gemmLayout(productSize('input', g), device))
-    },
+      return { size: productSize('input', g), program: (layout) => gemmProgram('input', g, layout) }
+    }),
     cost: ([, w], dx, params) => convolutionCost(geometry('conv3dInput', dx, w!, params)),
   },
   inputBlocks,
@@ -277,13 +273,14 @@ const weightOfLanes: Kernel<Conv3dGradientParams> = {
 }
 
 const weightGemm: Kernel<Conv3dGradientParams> = {
-  name: 'gemm',
-  suits: (device) => !device.software,
-  program(inputs, _dw, params, device) {
+  ...gemmKernel<Conv3dGradientParams>((inputs, _, params, device) => {
     const g = geometry('conv3dWeight', inputs[0]!, f32(params.shape), params)
     const fused = fusedStage(inputs, params, device)
-    return gemmProgram('weight', g, gemmLayout(productSize('weight', g), device), { fused })
-  },
+    return {
+      size: productSize('weight', g),
+      program: (layout) => gemmProgram('weight', g, layout, { fused }),
+    }
+  }),
   cost: ([x], _, params) => convolutionCost(geometry('conv3dWeight', x!, f32(params.shape), params)),
 }
 

@@ -1,20 +1,21 @@
 import { f32, type Spec } from '../../graph/spec.ts'
 import { type Kernel, linearGrid, type Program, type Slot, type Stage } from '../../op.ts'
 import type { Capabilities } from '../../runtime/capabilities.ts'
-import { fusedStage, ownInputs } from '../batchnorm/fusion.ts'
+import { type Fusible, fusedStage, ownInputs } from '../batchnorm/fusion.ts'
 import { sharedSum } from '../reduce/program.ts'
 import {
   ADDENDS,
-  canLeaveMoments,
   DIRECTIONS,
   type Direction,
   ENOUGH_WORKGROUPS,
+  type GemmLayout,
   type GemmOptions,
   type ProductSize,
   productSize,
   resultElements,
   roundUp,
 } from './gemm.ts'
+import type { AsProduct, Product } from './gemm-kernel.ts'
 import { type Conv3dGeometry, type Conv3dParams, convolutionCost, geometry, shapeWords } from './geometry.ts'
 import source from './matrix.wgsl'
 import type { Conv3dGradientParams } from './op.ts'
@@ -53,7 +54,7 @@ function tileFor({ rows, columns }: ProductSize, { limits }: Capabilities): Matr
 }
 
 /** Whether the device's matrix units multiply these operands. */
-export function matrixFits(device: Capabilities, g: Conv3dGeometry, factors: readonly Spec[]): boolean {
+function matrixFits(device: Capabilities, g: Conv3dGeometry, factors: readonly Spec[]): boolean {
   return (
     device.matrices !== null &&
     device.subgroupSize === LANES &&
@@ -80,17 +81,66 @@ function inFormerSyntax(text: string): string {
     .replace(/subgroupMatrixStore<row_major>\((.*), (\w+)\);/, 'subgroupMatrixStore($1, false, $2);')
 }
 
-/** How a product is divided: see `GemmLayout`. */
-export function matrixLayout(size: ProductSize, device: Capabilities) {
-  const tile = tileFor(size, device)!
+/** How a product is divided, see `GemmLayout`. */
+export interface MatrixLayout extends Pick<GemmLayout, 'tiles' | 'slices' | 'slicesPerShare' | 'shares'> {
+  readonly tile: MatrixTile
+}
+
+/** Shares K out where the tiles alone would be fewer than `enough` workgroups. */
+function divided(size: ProductSize, tile: MatrixTile, enough: number): MatrixLayout {
   const tiles = [Math.ceil(size.rows / tile.ROWS), Math.ceil(size.columns / tile.COLUMNS)] as const
   const slices = size.groups * Math.ceil(size.inner / DEPTH)
-  const wanted = Math.min(
-    Math.ceil(ENOUGH_WORKGROUPS / (tiles[0] * tiles[1] * (size.products ?? 1))),
-    Math.floor(slices / SHORTEST_SHARE),
-  )
+  const workgroups = tiles[0] * tiles[1] * (size.products ?? 1)
+  const wanted = Math.min(Math.ceil(enough / workgroups), Math.floor(slices / SHORTEST_SHARE))
   const slicesPerShare = Math.ceil(slices / Math.max(1, wanted))
   return { tile, tiles, slices, slicesPerShare, shares: Math.ceil(slices / slicesPerShare) }
+}
+
+const ruleOf = (size: ProductSize, device: Capabilities): MatrixLayout =>
+  divided(size, tileFor(size, device)!, ENOUGH_WORKGROUPS)
+
+const nameOf = ({ tile: { ROWS, COLUMNS }, shares }: MatrixLayout): string =>
+  `${ROWS}x${COLUMNS}-shares${shares}`
+
+const canLeaveMoments = ({ shares }: MatrixLayout, { fusion }: Fusible): boolean =>
+  !fusion?.moments || shares === 1
+
+/** Other layouts than the rule's: every tile, in fewer and in more shares. */
+function otherLayouts(size: ProductSize, device: Capabilities): readonly MatrixLayout[] {
+  const layouts = TILES.filter((tile) => bytesOf(tile) <= device.limits.maxComputeWorkgroupStorageSize)
+    .flatMap((tile) => [1, 0.5, 2].map((part) => divided(size, tile, part * ENOUGH_WORKGROUPS)))
+    .map((layout) => [nameOf(layout), layout] as const)
+  const found = new Map(layouts)
+  found.delete(nameOf(ruleOf(size, device)))
+  return [...found.values()]
+}
+
+/** Makes a product of a node whose first two inputs are its factors. */
+type AsMatrixProduct<P> = (
+  ...node: Parameters<AsProduct<P, MatrixLayout>>
+) => Product<MatrixLayout> & { readonly g: Conv3dGeometry }
+
+/** A kernel that computes nodes as products on matrix units; see `gemmKernel`. */
+export function matrixKernel<P extends Fusible>(
+  asProduct: AsMatrixProduct<P>,
+): Required<Pick<Kernel<P>, 'name' | 'fits' | 'program' | 'variants'>> {
+  return {
+    name: 'matrix',
+    fits(device, inputs, output, params) {
+      const { g, size } = asProduct(inputs, output, params, device)
+      return matrixFits(device, g, inputs.slice(0, 2)) && canLeaveMoments(ruleOf(size, device), params)
+    },
+    program(inputs, output, params, device) {
+      const { size, program } = asProduct(inputs, output, params, device)
+      return program(ruleOf(size, device))
+    },
+    variants(inputs, output, params, device) {
+      const { size, program } = asProduct(inputs, output, params, device)
+      return otherLayouts(size, device)
+        .filter((layout) => canLeaveMoments(layout, params))
+        .map((layout) => ({ name: nameOf(layout), program: () => program(layout) }))
+    },
+  }
 }
 
 /** The dispatches of a member of the family. */
@@ -99,10 +149,9 @@ export function matrixProgram(
   g: Conv3dGeometry,
   { addend, doubled = false, factors: [left, right] = ['input0', 'input1'], fused }: GemmOptions,
   device: Capabilities,
+  { tile, tiles, slices, slicesPerShare, shares }: MatrixLayout,
 ): Program {
-  const size = productSize(direction, g, doubled)
-  const { tile, tiles, slices, slicesPerShare, shares } = matrixLayout(size, device)
-  const { products = 1 } = size
+  const { products = 1 } = productSize(direction, g, doubled)
   const workgroups = tiles[0] * tiles[1]
   const target: Slot = shares > 1 ? 'scratch0' : 'output'
   const [x, y] = linearGrid(workgroups, 1)
@@ -138,7 +187,7 @@ export function matrixProgram(
 }
 
 /** Matrix units may cut off digits of their sums instead of rounding them. */
-export const CUT_OFF = 2e-5
+const CUT_OFF = 2e-5
 /**
  * Where a padding was replicated, gradients that meet at the border are added and rounded to halves before the product; so
  * are those that meet in a voxel that was upsampled, and taps.
@@ -146,31 +195,24 @@ export const CUT_OFF = 2e-5
 export const ROUNDED_SUMS = 1e-3
 
 export const forwardMatrix: Kernel<Conv3dParams> = {
-  name: 'matrix',
-  tolerance: CUT_OFF,
-  fits(device, [x, w], _, params) {
-    const g = geometry('conv3d', x!, w!, params)
-    return (
-      matrixFits(device, g, [x!, w!]) &&
-      canLeaveMoments(matrixLayout(productSize('forward', g), device), params)
-    )
-  },
-  program(inputs, _, params, device) {
+  ...matrixKernel<Conv3dParams>((inputs, _, params, device) => {
     const [x, w, bias] = ownInputs(inputs, params)
     const g = geometry('conv3d', x!, w!, params)
-    const fused = fusedStage(inputs, params, device)
-    return matrixProgram('forward', g, { addend: bias && 'bias', fused }, device)
-  },
+    const options = { addend: bias && 'bias', fused: fusedStage(inputs, params, device) } as const
+    const program = (layout: MatrixLayout) => matrixProgram('forward', g, options, device, layout)
+    return { g, size: productSize('forward', g), program }
+  }),
+  tolerance: CUT_OFF,
   cost: ([x, w], _, params) => convolutionCost(geometry('conv3d', x!, w!, params)),
 }
 
 export const inputMatrix: Kernel<Conv3dGradientParams> = {
-  name: 'matrix',
+  ...matrixKernel<Conv3dGradientParams>(([, w], dx, params, device) => {
+    const g = geometry('conv3dInput', dx, w!, params)
+    const program = (layout: MatrixLayout) => matrixProgram('input', g, {}, device, layout)
+    return { g, size: productSize('input', g), program }
+  }),
   tolerance: ROUNDED_SUMS,
-  fits: (device, [dy, w], dx, params) =>
-    matrixFits(device, geometry('conv3dInput', dx, w!, params), [dy!, w!]),
-  program: ([, w], dx, params, device) =>
-    matrixProgram('input', geometry('conv3dInput', dx, w!, params), {}, device),
   cost: ([, w], dx, params) => convolutionCost(geometry('conv3dInput', dx, w!, params)),
 }
 
@@ -178,12 +220,12 @@ const weightGeometry = (x: Spec, params: Conv3dGradientParams): Conv3dGeometry =
   geometry('conv3dWeight', x, f32(...params.shape), params)
 
 export const weightMatrix: Kernel<Conv3dGradientParams> = {
-  name: 'matrix',
-  tolerance: CUT_OFF,
-  fits: (device, [x, dy], _, params) => matrixFits(device, weightGeometry(x!, params), [x!, dy!]),
-  program(inputs, _, params, device) {
+  ...matrixKernel<Conv3dGradientParams>((inputs, _, params, device) => {
     const g = weightGeometry(inputs[0]!, params)
-    return matrixProgram('weight', g, { fused: fusedStage(inputs, params, device) }, device)
-  },
+    const fused = fusedStage(inputs, params, device)
+    const program = (layout: MatrixLayout) => matrixProgram('weight', g, { fused }, device, layout)
+    return { g, size: productSize('weight', g), program }
+  }),
+  tolerance: CUT_OFF,
   cost: ([x], _, params) => convolutionCost(weightGeometry(x!, params)),
 }

@@ -2,8 +2,9 @@ import { elements, type Spec } from '../../graph/spec.ts'
 import { type Kernel, linearGrid, MOST_WORKGROUPS, type Program, type Slot, type Stage } from '../../op.ts'
 import type { Capabilities } from '../../runtime/capabilities.ts'
 import { type FusedStage, fusedStage, ownInputs } from '../batchnorm/fusion.ts'
-import { canLeaveMoments, gemmLayout, gemmProgram, productSize } from '../conv3d/gemm.ts'
-import { matrixFits, matrixLayout, matrixProgram, ROUNDED_SUMS } from '../conv3d/matrix.ts'
+import { type GemmLayout, gemmProgram, productSize } from '../conv3d/gemm.ts'
+import { gemmKernel } from '../conv3d/gemm-kernel.ts'
+import { type MatrixLayout, matrixKernel, matrixProgram, ROUNDED_SUMS } from '../conv3d/matrix.ts'
 import forwardDirect from './forward.direct.wgsl'
 import forwardLanes from './forward.lanes.wgsl'
 import {
@@ -99,44 +100,36 @@ function withParityWeights(
   }
 }
 
-const layoutOf = ([x, w]: readonly Spec[], params: UpsampledConv3dParams, device: Capabilities) => {
+/** A convolution of an upsampled volume as eight products, and what `gemmProgram` or `matrixProgram` has to be told. */
+function parityProduct(inputs: readonly Spec[], params: UpsampledConv3dParams, device: Capabilities) {
+  const [x, w, addend] = ownInputs(inputs, params)
   const g = parityGeometry(upsampledGeometry('upsampledConv3d', x!, w!, params))
-  return { g, layout: gemmLayout(productSize('forward', g, true), device) }
+  const fused = fusedStage(inputs, params, device)
+  const options = { addend: addend && 'tensor', doubled: true, fused } as const
+  const factors = (sums: Slot) => ({ ...options, factors: ['input0', sums] as const })
+  return { g, fused, size: productSize('forward', g, true), w: w!, factors }
 }
 
 const matrix: Kernel<UpsampledConv3dParams> = {
-  name: 'matrix',
+  ...matrixKernel<UpsampledConv3dParams>((inputs, _, params, device) => {
+    const { g, fused, size, w, factors } = parityProduct(inputs, params, device)
+    const program = (layout: MatrixLayout) =>
+      withParityWeights(w, fused, layout.shares, (sums) =>
+        matrixProgram('forward', g, factors(sums), device, layout),
+      )
+    return { g, size, program }
+  }),
   tolerance: ROUNDED_SUMS,
-  fits(device, [x, w], _, params) {
-    const g = parityGeometry(upsampledGeometry('upsampledConv3d', x!, w!, params))
-    if (!matrixFits(device, g, [x!, w!])) return false
-    return canLeaveMoments(matrixLayout(productSize('forward', g, true), device), params)
-  },
-  program(inputs, _, params, device) {
-    const [x, w, sum] = ownInputs(inputs, params)
-    const g = parityGeometry(upsampledGeometry('upsampledConv3d', x!, w!, params))
-    const fused = fusedStage(inputs, params, device)
-    const { shares } = matrixLayout(productSize('forward', g, true), device)
-    const addend = sum && 'tensor'
-    return withParityWeights(w!, fused, shares, (sums) =>
-      matrixProgram('forward', g, { addend, doubled: true, factors: ['input0', sums], fused }, device),
-    )
-  },
   cost: forwardCost,
 }
 
 const gemm: Kernel<UpsampledConv3dParams> = {
-  name: 'gemm',
-  fits: (device, inputs, _, params) => canLeaveMoments(layoutOf(inputs, params, device).layout, params),
-  suits: (device) => !device.software,
-  program(inputs, _, params, device) {
-    const { g, layout } = layoutOf(inputs, params, device)
-    const addend = ownInputs(inputs, params)[2] && 'tensor'
-    const fused = fusedStage(inputs, params, device)
-    return withParityWeights(inputs[1]!, fused, layout.shares, (sums) =>
-      gemmProgram('forward', g, layout, { addend, doubled: true, factors: ['input0', sums], fused }),
-    )
-  },
+  ...gemmKernel<UpsampledConv3dParams>((inputs, _, params, device) => {
+    const { g, fused, size, w, factors } = parityProduct(inputs, params, device)
+    const program = (layout: GemmLayout) =>
+      withParityWeights(w, fused, layout.shares, (sums) => gemmProgram('forward', g, layout, factors(sums)))
+    return { size, program }
+  }),
   cost: forwardCost,
 }
 

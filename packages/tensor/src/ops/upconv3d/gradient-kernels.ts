@@ -1,8 +1,10 @@
 import { elements, type Spec } from '../../graph/spec.ts'
 import { type Kernel, linearGrid, type Program, packing, type Slot, type Stage } from '../../op.ts'
+import type { Capabilities } from '../../runtime/capabilities.ts'
 import { fusedStage } from '../batchnorm/fusion.ts'
-import { gemmLayout, gemmProgram, productSize } from '../conv3d/gemm.ts'
-import { matrixFits, matrixProgram, ROUNDED_SUMS } from '../conv3d/matrix.ts'
+import { type GemmLayout, gemmProgram, productSize } from '../conv3d/gemm.ts'
+import { gemmKernel } from '../conv3d/gemm-kernel.ts'
+import { type MatrixLayout, matrixKernel, matrixProgram, ROUNDED_SUMS } from '../conv3d/matrix.ts'
 import { sharedSum } from '../reduce/program.ts'
 import {
   doubledGeometry,
@@ -70,14 +72,12 @@ const inputCost = ([, w]: readonly Spec[], dx: Spec, params: UpsampledConv3dPara
 
 export const inputGradientKernels: readonly Kernel<UpsampledConv3dParams>[] = [
   {
-    name: 'matrix',
-    tolerance: ROUNDED_SUMS,
-    fits: (device, [dy, w], dx, params) =>
-      matrixFits(device, upsampledGeometry('upsampledConv3dInput', dx, w!, params).full, [dy!, w!]),
-    program([, w], dx, params, device) {
+    ...matrixKernel<UpsampledConv3dParams>(([, w], dx, params, device) => {
       const g = doubledGeometry(upsampledGeometry('upsampledConv3dInput', dx, w!, params))
-      return matrixProgram('input', g, { doubled: true }, device)
-    },
+      const program = (layout: MatrixLayout) => matrixProgram('input', g, { doubled: true }, device, layout)
+      return { g, size: productSize('input', g, true), program }
+    }),
+    tolerance: ROUNDED_SUMS,
     cost: inputCost,
   },
   {
@@ -103,12 +103,11 @@ export const inputGradientKernels: readonly Kernel<UpsampledConv3dParams>[] = [
   },
   {
     // The sums of tap-sums.wgsl are made while dy is gathered.
-    name: 'gemm',
-    suits: (device) => !device.software,
-    program([, w], dx, params, device) {
+    ...gemmKernel<UpsampledConv3dParams>(([, w], dx, params) => {
       const g = doubledGeometry(upsampledGeometry('upsampledConv3dInput', dx, w!, params))
-      return gemmProgram('input', g, gemmLayout(productSize('input', g), device), { doubled: true })
-    },
+      const program = (layout: GemmLayout) => gemmProgram('input', g, layout, { doubled: true })
+      return { size: productSize('input', g, true), program }
+    }),
     cost: inputCost,
   },
   {
@@ -201,28 +200,33 @@ const weightLanesKernel: Kernel<UpsampledConv3dParams> = {
   cost: weightCost,
 }
 
-/** The sums of tap-sums.wgsl are made while dy is gathered. */
-const weightGemm: Kernel<UpsampledConv3dParams> = {
-  name: 'gemm',
-  suits: (device) => !device.software,
-  program(inputs, dw, params, device) {
-    const g = doubledGeometry(weightGeometry(inputs[0]!, dw, params))
-    const fused = fusedStage(inputs, params, device)
-    const layout = gemmLayout(productSize('weight', g, true), device)
-    return gemmProgram('weight', g, layout, { doubled: true, factors: ['input1', 'input0'], fused })
-  },
-  cost: weightCost,
+/** As a product of the sums of tap-sums.wgsl, which are made while dy is gathered, and x. */
+function weightProduct(
+  inputs: readonly Spec[],
+  dw: Spec,
+  params: UpsampledConv3dParams,
+  device: Capabilities,
+) {
+  const g = doubledGeometry(weightGeometry(inputs[0]!, dw, params))
+  const fused = fusedStage(inputs, params, device)
+  const options = { doubled: true, factors: ['input1', 'input0'], fused } as const
+  return { g, size: productSize('weight', g, true), options }
 }
 
 const weightMatrix: Kernel<UpsampledConv3dParams> = {
-  name: 'matrix',
+  ...matrixKernel<UpsampledConv3dParams>((inputs, dw, params, device) => {
+    const { g, size, options } = weightProduct(inputs, dw, params, device)
+    return { g, size, program: (layout) => matrixProgram('weight', g, options, device, layout) }
+  }),
   tolerance: ROUNDED_SUMS,
-  fits: (device, [x, dy], dw, params) => matrixFits(device, weightGeometry(x!, dw, params).full, [x!, dy!]),
-  program(inputs, dw, params, device) {
-    const g = doubledGeometry(weightGeometry(inputs[0]!, dw, params))
-    const fused = fusedStage(inputs, params, device)
-    return matrixProgram('weight', g, { doubled: true, factors: ['input1', 'input0'], fused }, device)
-  },
+  cost: weightCost,
+}
+
+const weightGemm: Kernel<UpsampledConv3dParams> = {
+  ...gemmKernel<UpsampledConv3dParams>((inputs, dw, params, device) => {
+    const { g, size, options } = weightProduct(inputs, dw, params, device)
+    return { size, program: (layout) => gemmProgram('weight', g, layout, options) }
+  }),
   cost: weightCost,
 }
 
