@@ -190,7 +190,7 @@ describe('bench', () => {
     [['pool', '--shape', 'size=8x8'], 'size=8x8 needs one side or three'],
     [['pool', '--shape', 'size=8..4'], 'size=8..4 is an empty range'],
     [['pool', '--kernel', 'lane'], 'there is no kernel called "lane"'],
-    [['step', '--shape', 'size=8'], '--shape and --kernel are for kernels'],
+    [['step', '--shape', 'size=8'], '--shape, --kernel and --variants are for kernels'],
     [['pool', '--out', 'rows.txt'], 'neither a .csv nor a .json file'],
     [['pool', '--rounds', '0'], '--rounds is 0'],
   ])('answers %j with 64 and says why', async (words, why) => {
