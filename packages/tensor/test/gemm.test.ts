@@ -119,7 +119,7 @@ describe('the layout of a product', () => {
   it('keeps a grid within 65,535 workgroups a dimension', () => {
     const layer: Conv3dProblem = { ...layers[0]!, batch: 64, size: [64, 96, 96], inputs: 4, outputs: 4 }
     const g = geometryOf(layer)
-    const { stages } = gemmProgram('forward', g, gemmLayout(productSize('forward', g), plainGpu))
+    const { stages } = gemmProgram('forward', g, gemmLayout(productSize('forward', g), plainGpu), plainGpu)
     expect(stages[0]!.grid.every((size) => size <= 65_535)).toBe(true)
     expect(stages[0]!.grid[0] * stages[0]!.grid[1]).toBeGreaterThan(65_535)
   })
@@ -192,7 +192,10 @@ describe('tiles of several fours for each invocation', async () => {
       slicesPerShare,
       shares: Math.ceil(slices / slicesPerShare),
     }
-    const kernel: Kernel<never> = { name: 'tile', program: () => gemmProgram(direction, g, layout) }
+    const kernel: Kernel<never> = {
+      name: 'tile',
+      program: (_inputs, _output, _params, device) => gemmProgram(direction, g, layout, device),
+    }
     const op = { ...opCase.op, kernels: [kernel] }
     const build: typeof opCase.build = (inputs) => apply(op, inputs, opCase.build(inputs).params as never)
     await expect(checkCase(runtime, { ...opCase, op, build })).resolves.toHaveLength(1)

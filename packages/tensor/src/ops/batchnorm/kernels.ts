@@ -1,7 +1,7 @@
 import { elements, type Spec } from '../../graph/spec.ts'
 import { linearGrid, type Program, packing, type Slot, type Stage } from '../../op.ts'
 import type { Capabilities } from '../../runtime/capabilities.ts'
-import { sharedSum } from '../reduce/program.ts'
+import { enoughInvocations, sharedSum } from '../reduce/program.ts'
 import gradientInput from './gradient-input.wgsl'
 import gradientSums from './gradient-sums.wgsl'
 import combine from './moments.combine.wgsl'
@@ -9,13 +9,10 @@ import moments from './moments.wgsl'
 import normalize from './normalize.wgsl'
 import type { NormParams } from './op.ts'
 
-/**
- * Invocations among which a pass over a tensor is shared out: enough for a device, few enough to reuse their loads. A
- * software device has few cores, and pays for every share that is joined afterwards.
- */
-const INVOCATIONS = { gpu: 8192, software: 2048 }
 /** Rows below which a share does not pay. */
 const SHORTEST_SHARE = 16
+/** A GPU joins many shares of moments in two stages. So many are left between them: one for each lane of the second. */
+const JOINED = 64
 
 /** Rows, channels in packed numbers, and into how many strided shares the rows are dealt. */
 function sharing(x: Spec, device: Capabilities) {
@@ -23,9 +20,10 @@ function sharing(x: Spec, device: Capabilities) {
   const rows = elements(x.shape) / channels
   const { numbers, constants } = packing(channels)
   const columns = channels / numbers
-  const invocations = device.software ? INVOCATIONS.software : INVOCATIONS.gpu
-  const shares = Math.min(Math.ceil(rows / SHORTEST_SHARE), Math.floor(invocations / columns))
-  return { rows, columns, shares: Math.max(1, shares), constants }
+  const most = Math.min(Math.ceil(rows / SHORTEST_SHARE), Math.floor(enoughInvocations(device) / columns))
+  const joinsTwice = !device.software && most > 4 * JOINED
+  const shares = joinsTwice ? most - (most % JOINED) : Math.max(1, most)
+  return { rows, columns, shares, joinsTwice, constants }
 }
 
 function stage(
@@ -48,20 +46,22 @@ const joiningLanes = ({ software, subgroupSize }: Capabilities): number =>
   software && subgroupSize ? subgroupSize : 64
 
 export function momentsProgram(x: Spec, device: Capabilities): Program {
-  const { rows, columns, shares, constants } = sharing(x, device)
+  const { rows, columns, shares, joinsTwice, constants } = sharing(x, device)
+  const words = (count: number) => (2 * count * elements(x.shape)) / rows
+  const join = (from: number, to: number, source: Slot, target: Slot): Stage => ({
+    source: combine,
+    file: 'moments.combine.wgsl',
+    constants: { ...constants, LANES: joiningLanes(device), LAST: to === 1 ? 1 : 0 },
+    bindings: [source, target],
+    uniforms: { u32: [rows, columns, from, to] },
+    grid: [columns, to, 1],
+  })
+  const joins = joinsTwice
+    ? [join(shares, JOINED, 'scratch0', 'scratch1'), join(JOINED, 1, 'scratch1', 'output')]
+    : [join(shares, 1, 'scratch0', 'output')]
   return {
-    scratch: [(2 * shares * elements(x.shape)) / rows],
-    stages: [
-      stage(moments, 'moments.wgsl', x, device, ['input0', 'scratch0'], []),
-      {
-        source: combine,
-        file: 'moments.combine.wgsl',
-        constants: { ...constants, LANES: joiningLanes(device) },
-        bindings: ['scratch0', 'output'],
-        uniforms: { u32: [rows, columns, shares] },
-        grid: [columns, 1, 1],
-      },
-    ],
+    scratch: [words(shares), ...(joinsTwice ? [words(JOINED)] : [])],
+    stages: [stage(moments, 'moments.wgsl', x, device, ['input0', 'scratch0'], []), ...joins],
   }
 }
 
@@ -75,7 +75,7 @@ export function gradientSumsProgram(x: Spec, { epsilon, slope }: NormParams, dev
   const target = shares > 1 ? 'scratch0' : 'output'
   const bindings: Slot[] = ['input0', 'input1', 'input2', 'input3', 'input4', target]
   const partial = stage(gradientSums, 'gradient-sums.wgsl', x, device, bindings, [epsilon, slope])
-  return sharedSum(partial, shares, (2 * elements(x.shape)) / rows)
+  return sharedSum(partial, shares, (2 * elements(x.shape)) / rows, device)
 }
 
 export function gradientInputProgram(

@@ -1,9 +1,12 @@
 // Joins the shares of `moments.wgsl`: the mean of their means, then the squared deviations from it (Chan, Golub and
-// LeVeque 1979). A workgroup takes one channel; its lanes add up strided shares and then join in a tree, so that
-// rounding grows with the logarithm of the shares. moments is [2, C]: means, then biased variances.
+// LeVeque 1979). A workgroup takes one channel and every `joined`th share; its lanes add up strided ones of these and then
+// join in a tree, so that rounding grows with the logarithm of the shares. As rows were dealt to the shares in turns, what
+// comes out are the shares among `joined` instead of `shares`. From one, the last join makes moments [2, C]: means, then
+// biased variances.
 alias Value = f32;
 const LANES = 64;
-struct Shape { rows: u32, channels: u32, shares: u32 }
+const LAST = 1;
+struct Shape { rows: u32, channels: u32, shares: u32, joined: u32 }
 @group(0) @binding(0) var<storage, read> partials: array<Value>;
 @group(0) @binding(1) var<storage, read_write> moments: array<Value>;
 @group(0) @binding(2) var<uniform> shape: Shape;
@@ -25,23 +28,32 @@ fn total(lane: u32, value: Value) -> Value {
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let c = group.x;
-  let origin = partials[2u * c];
+  let result = group.y * shape.channels + c;
+  let first = group.y + lane * shape.joined;
+  let step = u32(LANES) * shape.joined;
+  let allRows = f32((shape.rows - group.y + shape.joined - 1u) / shape.joined);
+  let origin = partials[2u * result];
   var sum = Value(0.0);
-  for (var share = lane; share < shape.shares; share += u32(LANES)) {
+  for (var share = first; share < shape.shares; share += step) {
     let rows = f32((shape.rows - share + shape.shares - 1u) / shape.shares);
     sum += rows * (partials[2u * (share * shape.channels + c)] - origin);
   }
-  let mean = origin + total(lane, sum) / f32(shape.rows);
+  let mean = origin + total(lane, sum) / allRows;
   var squares = Value(0.0);
-  for (var share = lane; share < shape.shares; share += u32(LANES)) {
+  for (var share = first; share < shape.shares; share += step) {
     let at = 2u * (share * shape.channels + c);
     let rows = f32((shape.rows - share + shape.shares - 1u) / shape.shares);
     let delta = partials[at] - mean;
     squares += partials[at + 1u] + rows * delta * delta;
   }
-  let variance = total(lane, squares) / f32(shape.rows);
-  if (lane == 0u) {
+  let deviations = total(lane, squares);
+  if (lane > 0u) { return; }
+  if (LAST == 1) {
     moments[c] = mean;
-    moments[shape.channels + c] = max(variance, Value(0.0));
+    moments[shape.channels + c] = max(deviations / allRows, Value(0.0));
+  }
+  if (LAST == 0) {
+    moments[2u * result] = mean;
+    moments[2u * result + 1u] = deviations;
   }
 }

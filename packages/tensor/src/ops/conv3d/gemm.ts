@@ -147,6 +147,7 @@ export function gemmProgram(
   direction: Direction,
   g: Conv3dGeometry,
   layout: GemmLayout,
+  device: Capabilities,
   { addend, doubled = false }: GemmOptions = {},
 ): Program {
   const { tile, depth, buffers, tiles, slices, slicesPerShare, shares } = layout
@@ -179,5 +180,5 @@ export function gemmProgram(
     },
     grid: [x, y, shares],
   }
-  return sharedSum(stage, shares, resultElements(direction, g))
+  return sharedSum(stage, shares, resultElements(direction, g), device)
 }

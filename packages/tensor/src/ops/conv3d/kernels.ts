@@ -113,7 +113,7 @@ export const forwardKernels: readonly Kernel<Conv3dParams>[] = [
     program([x, w, bias], _, params, device) {
       const g = geometry('conv3d', x!, w!, params)
       const layout = gemmLayout(productSize('forward', g), device)
-      return gemmProgram('forward', g, layout, { addend: bias && 'bias' })
+      return gemmProgram('forward', g, layout, device, { addend: bias && 'bias' })
     },
     cost: ([x, w], _, params) => convolutionCost(geometry('conv3d', x!, w!, params)),
   },
@@ -189,7 +189,7 @@ export const inputGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
     suits: (device) => !device.software,
     program([, w], dx, params, device) {
       const g = geometry('conv3dInput', dx, w!, params)
-      return gemmProgram('input', g, gemmLayout(productSize('input', g), device))
+      return gemmProgram('input', g, gemmLayout(productSize('input', g), device), device)
     },
     cost: ([, w], dx, params) => convolutionCost(geometry('conv3dInput', dx, w!, params)),
   },
@@ -242,7 +242,7 @@ export const weightGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
         uniforms: { u32: [g.inputChannels, g.outputChannels, ...g.input, ...layout] },
         grid: [3 * channelGroups, outputGroups, shares],
       }
-      return sharedSum(partial, shares, elements(dw.shape))
+      return sharedSum(partial, shares, elements(dw.shape), device)
     },
     cost: ([x], _, params) => convolutionCost(geometry('conv3dWeight', x!, f32(params.shape), params)),
   },
@@ -251,14 +251,14 @@ export const weightGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
     suits: (device) => !device.software,
     program([x], _dw, params, device) {
       const g = geometry('conv3dWeight', x!, f32(params.shape), params)
-      return gemmProgram('weight', g, gemmLayout(productSize('weight', g), device))
+      return gemmProgram('weight', g, gemmLayout(productSize('weight', g), device), device)
     },
     cost: ([x], _, params) => convolutionCost(geometry('conv3dWeight', x!, f32(params.shape), params)),
   },
   weightBlocks,
   {
     name: 'direct',
-    program([x], dw, params): Program {
+    program([x], dw, params, device): Program {
       const g = geometry('conv3dWeight', x!, f32(params.shape), params)
       const weights = elements(dw.shape)
       const rows = g.batch * g.output[0] * g.output[1]
@@ -270,7 +270,7 @@ export const weightGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
         uniforms: { u32: [...shapeWords(g), shares] },
         grid: linearGrid(weights * shares, 64),
       }
-      return sharedSum(partial, shares, weights)
+      return sharedSum(partial, shares, weights, device)
     },
     cost: ([x], _, params) => convolutionCost(geometry('conv3dWeight', x!, f32(params.shape), params)),
   },

@@ -106,7 +106,7 @@ function matrixProgram(
     uniforms: { u32: [...shapeWords(g), ...layout] },
     grid: [x, y, shares],
   }
-  return sharedSum(stage, shares, resultElements(direction, g))
+  return sharedSum(stage, shares, resultElements(direction, g), device)
 }
 
 /** Matrix units may cut off digits of their sums instead of rounding them. */

@@ -70,7 +70,7 @@ export const forwardKernels: readonly Kernel<UpsampledConv3dParams>[] = [
     program([x, w, addend], _, params, device) {
       const g = doubledGeometry(upsampledGeometry('upsampledConv3d', x!, w!, params))
       const layout = gemmLayout(productSize('forward', g), device)
-      return gemmProgram('forward', g, layout, { addend: addend && 'tensor', doubled: true })
+      return gemmProgram('forward', g, layout, device, { addend: addend && 'tensor', doubled: true })
     },
     cost: forwardCost,
   },
