@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { create } from 'webgpu'
-import { apply, input, type Tensor } from '../src/graph/tensor.ts'
+import { input, type Tensor } from '../src/graph/tensor.ts'
 import { openGpu } from '../src/node/index.ts'
 import type { Kernel } from '../src/op.ts'
 import { forwardMatrix, inputMatrix, weightMatrix } from '../src/ops/conv3d/matrix.ts'
@@ -15,7 +15,7 @@ import {
   type OpCase,
   uNetLayers,
 } from '../src/testing/index.ts'
-import { EMULATED_TYPES, emulateMatrices } from './emulated-matrices.ts'
+import { withEmulatedMatrices } from './emulated-matrices.ts'
 
 const OPS = ['conv3d', 'conv3dInput', 'conv3dWeight'] as const
 const KERNELS = { conv3d: forwardMatrix, conv3dInput: inputMatrix, conv3dWeight: weightMatrix }
@@ -119,28 +119,11 @@ describe('the indices of the kernel for matrix units', async () => {
 
   it.runIf(canRun).each(cases)('%s: are right, with emulated matrices, in %o', async (op, problem) => {
     const opCase = halfCase(op, problem)
-    const { program } = KERNELS[op] as Kernel<never>
-    const kernel: Kernel<never> = {
-      name: 'emulated',
-      program(inputs, output, params) {
-        const whole = program(inputs, output, params, tinyGpu)
-        const stages = whole.stages.map((stage) =>
-          stage.file.startsWith('matrix')
-            ? {
-                ...stage,
-                source: emulateMatrices(stage.source),
-                constants: { ...stage.constants, ...EMULATED_TYPES },
-              }
-            : stage,
-        )
-        return { ...whole, stages }
-      },
-    }
-    const emulated = { ...opCase.op, kernels: [kernel] }
-    const build: OpCase['build'] = (inputs) => apply(emulated, inputs, opCase.build(inputs).params as never)
+    const names = { factors: 'tiles', results: 'leaving', size: 'shape.batch' }
+    const emulated = withEmulatedMatrices(opCase, KERNELS[op] as Kernel<never>, tinyGpu, names)
     // With a replicated padding, gradients of several outputs are added up and rounded before they are multiplied.
     const isRounded = op === 'conv3dInput' && problem.mode === 'replicate'
     const tolerance = isRounded ? 1e-3 : (opCase.tolerance ?? 5e-6)
-    await checkCase(runtime, { ...opCase, op: emulated, build, tolerance })
+    await checkCase(runtime, { ...emulated, tolerance })
   })
 })
