@@ -1,8 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { create } from 'webgpu'
-import { rewrite } from '../src/graph/rewrite.ts'
 import { f32 } from '../src/graph/spec.ts'
-import { apply, collect, input, type Tensor } from '../src/graph/tensor.ts'
+import { collect, input, type Tensor } from '../src/graph/tensor.ts'
 import { openGpu } from '../src/node/index.ts'
 import type { Kernel } from '../src/op.ts'
 import { fusedStage } from '../src/ops/batchnorm/fusion.ts'
@@ -28,6 +27,7 @@ import {
   type OpCase,
   uNetLayers,
 } from '../src/testing/index.ts'
+import { withKernels } from './with-kernels.ts'
 
 const DIRECTIONS = ['forward', 'input', 'weight'] as const
 const OPS = { forward: 'conv3d', input: 'conv3dInput', weight: 'conv3dWeight' } as const
@@ -132,7 +132,7 @@ describe('the layout of a product', () => {
   it('keeps a grid within 65,535 workgroups a dimension', () => {
     const layer: Conv3dProblem = { ...layers[0]!, batch: 64, size: [64, 96, 96], inputs: 4, outputs: 4 }
     const g = geometryOf(layer)
-    const { stages } = gemmProgram('forward', g, gemmLayout(productSize('forward', g), plainGpu))
+    const { stages } = gemmProgram('forward', g, gemmLayout(productSize('forward', g), plainGpu), plainGpu)
     expect(stages[0]!.grid.every((size) => size <= 65_535)).toBe(true)
     expect(stages[0]!.grid[0] * stages[0]!.grid[1]).toBeGreaterThan(65_535)
   })
@@ -209,16 +209,9 @@ describe('tiles of several fours for each invocation', async () => {
     const kernel: Kernel<never> = {
       name: 'tile',
       program: (inputs, _, params, device) =>
-        gemmProgram(direction, g, layout, { fused: fusedStage(inputs, params, device) }),
+        gemmProgram(direction, g, layout, device, { fused: fusedStage(inputs, params, device) }),
     }
-    const op = { ...opCase.op, kernels: [kernel] }
-    const build: OpCase['build'] = (inputs) => {
-      const root = opCase.build(inputs)
-      return rewrite([root], ({ op: former, inputs: operands, params }) =>
-        former === (opCase.op as unknown) ? apply(op, operands, params as never) : undefined,
-      ).get(root)!
-    }
-    await expect(checkCase(runtime, { ...opCase, op, build })).resolves.toHaveLength(1)
+    await expect(checkCase(runtime, withKernels(opCase, [kernel]))).resolves.toHaveLength(1)
   }
 
   it.each(DIRECTIONS)('compute the same: %s', (direction) =>

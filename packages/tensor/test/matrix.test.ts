@@ -1,7 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { create } from 'webgpu'
-import { rewrite } from '../src/graph/rewrite.ts'
-import { apply, collect, input, type Tensor } from '../src/graph/tensor.ts'
+import { collect, input, type Tensor } from '../src/graph/tensor.ts'
 import { openGpu } from '../src/node/index.ts'
 import type { Kernel } from '../src/op.ts'
 import { chooseKernel } from '../src/plan/choose.ts'
@@ -18,7 +17,7 @@ import {
   uNetLayers,
   upsampledConv3dCase,
 } from '../src/testing/index.ts'
-import { EMULATED_TYPES, emulateMatrices } from './emulated-matrices.ts'
+import { withEmulatedMatrices } from './emulated-matrices.ts'
 
 const OPS = ['conv3d', 'conv3dInput', 'conv3dWeight'] as const
 const UPSAMPLED = ['upsampledConv3d', 'upsampledConv3dInput', 'upsampledConv3dWeight'] as const
@@ -175,31 +174,9 @@ describe('the indices of the kernel for matrix units', async () => {
     // The rule takes the smaller tile here.
     const others = layouts ? matrix.variants!(specs, spec, params, tinyGpu) : []
     if (layouts) expect(others.length).toBeGreaterThan(0)
-    const programs = [matrix.program(specs, spec, params, tinyGpu), ...others.map((one) => one.program())]
-    const kernels = programs.map((whole, index): Kernel<never> => {
-      const stages = whole.stages.map((stage) =>
-        stage.file.startsWith('matrix')
-          ? {
-              ...stage,
-              source: emulateMatrices(stage.source),
-              constants: { ...stage.constants, ...EMULATED_TYPES },
-            }
-          : stage,
-      )
-      return { name: `emulated ${index}`, program: () => ({ ...whole, stages }) }
-    })
-    const emulated = { ...opCase.op, kernels }
-    const build: OpCase['build'] = (given) => {
-      const root = opCase.build(given)
-      return rewrite([root], ({ op, inputs: operands }) =>
-        op === (opCase.op as unknown) ? apply(emulated, operands, params as never) : undefined,
-      ).get(root)!
-    }
-    await checkCase(runtime, {
-      ...opCase,
-      op: emulated,
-      build,
-      tolerance: Math.max(tolerance, opCase.tolerance ?? 0),
-    })
+    const kernels = [matrix, ...others] as readonly Kernel<never>[]
+    const names = { factors: 'tiles', results: 'leaving', size: 'shape.batch' }
+    const emulated = withEmulatedMatrices(opCase, kernels, tinyGpu, names)
+    await checkCase(runtime, { ...emulated, tolerance: Math.max(tolerance, opCase.tolerance ?? 0) })
   }
 })

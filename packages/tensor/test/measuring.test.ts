@@ -1,10 +1,19 @@
 import { afterAll, describe, expect, it } from 'vitest'
+import { create } from 'webgpu'
 import { openGpu } from '../src/node/index.ts'
 import { compile } from '../src/plan/compile.ts'
 import { clockOf } from '../src/plan/stopwatch.ts'
 import { Runtime } from '../src/runtime/runtime.ts'
-import { checkCase, instantiate, measureRoof, median, medianDeviation } from '../src/testing/index.ts'
-import { multiplyAddCase, streamCase } from '../src/testing/roof.ts'
+import {
+  checkCase,
+  instantiate,
+  measureMatrixPeak,
+  measureRoof,
+  median,
+  medianDeviation,
+} from '../src/testing/index.ts'
+import { matrixMultiplyCase, multiplyAddCase, streamCase } from '../src/testing/roof.ts'
+import { withEmulatedMatrices } from './emulated-matrices.ts'
 
 const opened = await openGpu({ device: process.env['VOXNORM_TEST_DEVICE'] ?? 'software' })
 const runtime = await Runtime.open(opened.gpu)
@@ -59,6 +68,31 @@ describe('the roof', () => {
       await checkCase(runtime, opCase)
     }
   })
+
+  const matrices = matrixMultiplyCase(3, 5)
+  const [units] = matrices.op.kernels
+
+  it('has a peak of matrix units only where kernels use them', async () => {
+    expect((await measureMatrixPeak(runtime)) !== null).toBe(runtime.capabilities.matrices === 'present')
+  })
+
+  it('compiles its products of matrices where there are such', async () => {
+    const nobody = await Runtime.open(create(['backend=null', 'enable-dawn-features=allow_unsafe_apis']))
+    const { output } = instantiate(matrices)
+    const specs = output.inputs.map(({ spec }) => spec)
+    const params = output.params as never
+    const [stage] = units!.program(specs, output.spec, params, runtime.capabilities).stages
+    await nobody.kernel(stage!.source, stage!.file, stage!.constants, [0])
+    nobody.dispose()
+  })
+
+  it.runIf(runtime.capabilities.features.has('shader-f16'))(
+    'multiplies matrices right, with emulated ones',
+    async () => {
+      const names = { factors: 'x', results: 'y', size: 'work.rounds' }
+      await checkCase(runtime, withEmulatedMatrices(matrices, [units!], runtime.capabilities, names))
+    },
+  )
 
   it('has two lines, and leaves no memory behind', async () => {
     const before = runtime.allocatedBytes

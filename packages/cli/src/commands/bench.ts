@@ -2,7 +2,7 @@ import path from 'node:path'
 import { ConfigError } from '@voxnorm/data'
 import { makeFolder, writeFileAtomically } from '@voxnorm/data/node'
 import { kernelOf } from '@voxnorm/tensor'
-import { measureRoof } from '@voxnorm/tensor/testing'
+import { measureMatrixPeak, measureRoof } from '@voxnorm/tensor/testing'
 import type { Command } from '../command.ts'
 import { hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'
 import { parseConfig } from '../config/read-config.ts'
@@ -10,7 +10,7 @@ import type { Config } from '../config/schema.ts'
 import { type OpenDevice, openDevice } from '../device.ts'
 import { EXIT } from '../exit-codes.ts'
 import { contest } from '../measuring/contest.ts'
-import { caseTable, type Row, rowOf, rowsCsv } from '../measuring/row.ts'
+import { caseTable, type Measurement, type Row, rowOf, rowsCsv } from '../measuring/row.ts'
 import { parseShapes } from '../measuring/shape.ts'
 import { KERNEL_TARGETS, type KernelProblem, type KernelTarget } from '../measuring/targets.ts'
 import { measurePrediction, measureStep } from '../measuring/whole-runs.ts'
@@ -42,7 +42,7 @@ export const bench: Command = {
       aliases: ['sweep'],
       kind: 'list',
       value: 'SHAPE',
-      help: 'such as size=8..32,in=4/8; conv3d knows unet too',
+      help: 'such as size=8..32,in=4/8; conv3d knows unet and unet-f16',
     },
     { name: 'kernel', kind: 'list', value: 'NAME', help: 'these and the plain one (all that fit)' },
     { name: 'variants', kind: 'switch', help: 'also their other tiles and shares' },
@@ -159,7 +159,14 @@ async function measure(device: OpenDevice, job: Job): Promise<readonly Row[]> {
   const { problems, wholeRuns, config, log } = job
   const { runtime } = device
   log.info('device', `timing on ${device.description}`)
-  const measured = { name: device.name, software: device.software, roof: await measureRoof(runtime) }
+  const roof = await measureRoof(runtime)
+  const storesHalves =
+    problems.some(({ opCase }) => opCase.inputs[0]!.spec.dtype === 'f16') ||
+    config.train.precision === 'mixed'
+  const gflops = (storesHalves && (await measureMatrixPeak(runtime))) || roof.gflops
+  const roofs = { f32: roof, u32: roof, f16: { ...roof, gflops } }
+  const row = (one: Measurement, plain?: Measurement) =>
+    rowOf(one, { name: device.name, software: device.software, roof: roofs[one.dtype] }, plain)
   const rows: Row[] = []
   const total = problems.length + wholeRuns.length
   let done = 0
@@ -172,11 +179,11 @@ async function measure(device: OpenDevice, job: Job): Promise<readonly Row[]> {
     if (job.wanted.length > 0 && !measurements.some(({ kernel }) => isWanted(kernel))) {
       log.warning('kernel', `${job.wanted.join(', ')} does not fit ${problem.target} ${problem.name}`)
     }
-    rows.push(...measurements.map((one) => rowOf(one, measured, measurements.at(-1))))
+    rows.push(...measurements.map((one) => row(one, measurements.at(-1))))
   }
   for (const name of wholeRuns) {
     report(name)
-    rows.push(rowOf(await WHOLE_RUNS[name](runtime, config, job.rounds), measured))
+    rows.push(row(await WHOLE_RUNS[name](runtime, config, job.rounds)))
   }
   return rows
 }
@@ -187,10 +194,14 @@ function describe(description: string, rows: readonly Row[]): string {
     const name = `${row.target} ${row.case}`
     cases.set(name, [...(cases.get(name) ?? []), row])
   }
-  const { peak_gflops, peak_gbps } = rows[0]!
+  const peaks = new Map(rows.map(({ dtype, peak_gflops }) => [dtype, peak_gflops]))
+  const products = [...peaks].map(
+    ([dtype, gflops]) =>
+      `${gflops.toPrecision(3)} GFLOP/s of multiply-adds${dtype === 'f16' ? ' of halves' : ''}`,
+  )
   return [
     description,
-    `measured now: ${peak_gflops.toPrecision(3)} GFLOP/s of multiply-adds, ${peak_gbps.toPrecision(3)} GB/s of copying; * marks what plans take`,
+    `measured now: ${products.join(', ')}, ${rows[0]!.peak_gbps.toPrecision(3)} GB/s of copying; * marks what plans take`,
     ...[...cases.values()].map((group) => `\n${caseTable(group)}`),
   ].join('\n')
 }

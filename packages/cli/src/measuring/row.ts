@@ -23,6 +23,7 @@ export interface Row {
   readonly gflops: number
   /** Operands read once and results written once, over the median time. */
   readonly gbps: number
+  /** Of multiply-adds in f32; of matrix units where the operands are halves and the device has such. */
   readonly peak_gflops: number
   readonly peak_gbps: number
   /** `gflops` as a part of the measured peak. */

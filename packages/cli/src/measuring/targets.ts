@@ -51,7 +51,7 @@ const convolution = (direction: 'forward' | 'input' | 'weight'): KernelTarget =>
   name: `conv3d.${direction}`,
   keys: CONV_KEYS,
   shapes: { software: 'size=16,in=32,out=32', hardware: 'batch=8,size=32,in=32,out=32/64' },
-  sets: { unet: UNET },
+  sets: { unet: UNET, 'unet-f16': UNET.map((shape) => ({ ...shape, type: 'f16' })) },
   problems(shape) {
     const op = { forward: 'conv3d', input: 'conv3dInput', weight: 'conv3dWeight' } as const
     const opCase = (at: Shape) =>

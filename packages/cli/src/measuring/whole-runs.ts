@@ -29,10 +29,13 @@ export async function measureStep(runtime: Runtime, config: Config, rounds: numb
     let step = 0
     const iterate = async () => {
       step++
+      // As in a training, the host waits for nothing before everything is submitted.
+      const submitted: Promise<unknown>[] = []
       for (let one = 0; networks.discriminator && one < discriminatorSteps; one++) {
-        await trainer.discriminatorStep(patches, scalarsOf(config, step))
+        submitted.push(trainer.discriminatorStep(patches, scalarsOf(config, step)))
       }
-      await trainer.systemStep(patches, scalarsOf(config, step))
+      submitted.push(trainer.systemStep(patches, scalarsOf(config, step)))
+      await Promise.all(submitted)
     }
     const times = await timeRounds(iterate, rounds, compileTime)
     const host = runtime.capabilities.software && kernelProcessorTime() > 0 ? kernelProcessorTime : undefined

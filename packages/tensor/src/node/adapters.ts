@@ -40,7 +40,7 @@ export interface Toggles {
  * Half precision is held back on NVIDIA without the second switch; quantised time stamps tick every 65 µs.
  * Dawn ignores names that it does not know.
  */
-const DEFAULT_TOGGLES = {
+export const DEFAULT_TOGGLES = {
   enable: ['allow_unsafe_apis', 'vulkan_enable_f16_on_nvidia'],
   disable: ['timestamp_quantization'],
 }

@@ -2,10 +2,12 @@ import { existsSync } from 'node:fs'
 import {
   type AdapterType,
   type Candidate,
+  DEFAULT_TOGGLES,
   loadDawn,
   lookAtPackage,
   lookAtSystem,
   openCandidate,
+  type Toggles,
 } from './adapters.ts'
 import { rankCandidates } from './gpu.ts'
 import { chosenDriverFiles, driverManifests } from './vulkan.ts'
@@ -26,6 +28,8 @@ export interface AdapterSurvey {
   readonly adapters: readonly AdapterReport[]
   readonly chosen: number
   readonly advice: readonly string[]
+  /** Dawn's switches with which they are opened. */
+  readonly toggles: Toggles
 }
 
 /** Looks everywhere, also where `openGpu` would not look any more. Throws DeviceError only without Dawn. */
@@ -53,6 +57,7 @@ export async function listAdapters(): Promise<AdapterSurvey> {
     adapters,
     chosen: best ? opened.indexOf(best) : -1,
     advice: [...problems, ...adviceFor(adapters, facts)],
+    toggles: DEFAULT_TOGGLES,
   }
 }
 

@@ -18,6 +18,6 @@ export {
   inHalves,
   instantiate,
 } from './check.ts'
-export { measureRoof, type Roof } from './roof.ts'
+export { measureMatrixPeak, measureRoof, type Roof } from './roof.ts'
 export { median, medianDeviation } from './statistics.ts'
 export { fill, picker, uniform } from './values.ts'

@@ -1,10 +1,12 @@
-import { elements, f32 } from '../graph/spec.ts'
+import { elements, f16, f32 } from '../graph/spec.ts'
 import { apply, input } from '../graph/tensor.ts'
 import { linearGrid, type Op } from '../op.ts'
 import { compile } from '../plan/compile.ts'
 import { SlotPool } from '../plan/memory.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { OpCase } from './cases.ts'
+import { fittingKernels } from './check.ts'
+import matrixMultiply from './matrix-multiply.wgsl'
 import multiplyAdd from './multiply-add.wgsl'
 import stream from './stream.wgsl'
 
@@ -53,6 +55,48 @@ const multiplyAddOp: Op<{ readonly rounds: number }> = {
   ],
 }
 
+const DOWN = 4
+const ACROSS = 2
+const SUBGROUPS = 4
+
+/**
+ * `x [DOWN + ACROSS, 16, 16] → y [workgroups, SUBGROUPS, DOWN, ACROSS, 16, 16]`: in every subgroup the products of the
+ * first matrices with the others, times `rounds`.
+ */
+const matrixMultiplyOp: Op<{ readonly workgroups: number; readonly rounds: number }> = {
+  name: 'matrixMultiply',
+  infer: (_, { workgroups }) => f32(workgroups, SUBGROUPS, DOWN, ACROSS, 16, 16),
+  reference: ([x], { rounds }, _, y) =>
+    Float64Array.from({ length: elements(y.shape) }, (_, index) => {
+      const [column, row] = [index % 16, Math.floor(index / 16) % 16]
+      const right = DOWN + (Math.floor(index / 256) % ACROSS)
+      const left = Math.floor(index / (256 * ACROSS)) % DOWN
+      let sum = 0
+      for (let k = 0; k < 16; k++)
+        sum += x![(left * 16 + row) * 16 + k]! * x![(right * 16 + k) * 16 + column]!
+      return sum * rounds
+    }),
+  kernels: [
+    {
+      name: 'registers',
+      fits: ({ matrices, subgroupSize }) => matrices === 'present' && subgroupSize === 32,
+      program: (_x, _y, { workgroups, rounds }) => ({
+        stages: [
+          {
+            source: matrixMultiply,
+            file: 'matrix-multiply.wgsl',
+            constants: { DOWN, ACROSS, SUBGROUPS },
+            bindings: ['input0', 'output'],
+            uniforms: { u32: [rounds] },
+            grid: [workgroups, 1, 1],
+          },
+        ],
+      }),
+      cost: (_x, y, { rounds }) => 2 * 16 * elements(y.shape) * rounds,
+    },
+  ],
+}
+
 /** `x [4n] → y [4n]`, the same values. */
 const streamOp: Op<null> = {
   name: 'stream',
@@ -85,6 +129,14 @@ export const multiplyAddCase = (threads: number, rounds: number): OpCase => ({
   build: (inputs) => apply(multiplyAddOp, inputs, { rounds }),
 })
 
+/** The work that measures the peak of matrix units. */
+export const matrixMultiplyCase = (workgroups: number, rounds: number): OpCase => ({
+  op: matrixMultiplyOp,
+  name: `${workgroups} workgroups, ${rounds} rounds`,
+  inputs: [{ spec: f16(DOWN + ACROSS, 16, 16) }],
+  build: (inputs) => apply(matrixMultiplyOp, inputs, { workgroups, rounds }),
+})
+
 /** The work that measures the bandwidth: a copy of so many numbers, a multiple of four. */
 export const streamCase = (numbers: number): OpCase => ({
   op: streamOp,
@@ -105,6 +157,17 @@ export async function measureRoof(runtime: Runtime): Promise<Roof> {
   const work = await fastest(runtime, multiplyAddCase(threads, rounds))
   const copy = await fastest(runtime, streamCase(4 * Math.floor(bytes / 16)))
   return { gflops: work.flops / work.milliseconds / 1e6, gbps: copy.bytes / copy.milliseconds / 1e6 }
+}
+
+/**
+ * GFLOP/s of the device's matrix units, multiplying halves and adding up in f32; null where kernels use none. It takes
+ * the place of the multiply-adds in the roofline of what is stored in half precision.
+ */
+export async function measureMatrixPeak(runtime: Runtime): Promise<number | null> {
+  const work = matrixMultiplyCase(2048, 2048)
+  if (fittingKernels(runtime.capabilities, work).length === 0) return null
+  const { flops, milliseconds } = await fastest(runtime, work)
+  return flops / milliseconds / 1e6
 }
 
 async function fastest(runtime: Runtime, opCase: OpCase) {

@@ -18,12 +18,23 @@ export function picker(seed: number): Pick {
   return (least, greatest) => least + Math.floor(next() * (greatest - least + 1))
 }
 
+/** Random values after which the same come again: making more for large inputs takes longer than computing with them. */
+const PERIOD = 1_000_003
+
+/** So many values of a generator, with no period that a shape is likely to have. */
+function draw<Values extends Float32Array | Uint32Array>(values: Values, next: () => number): Values {
+  const own = Math.min(values.length, PERIOD)
+  for (let index = 0; index < own; index++) values[index] = next()
+  for (let start = own; start < values.length; start += own) values.copyWithin(start, 0, own)
+  return values
+}
+
 /** Values for a test input. */
 export function fill({ spec, fill: kind, classes = 4 }: InputCase, seed: number): Float32Array | Uint32Array {
   const next = uniform(seed)
   const count = elements(spec.shape)
-  if (spec.dtype === 'u32') return Uint32Array.from({ length: count }, () => Math.floor(next() * classes))
-  if (kind === 'positive') return Float32Array.from({ length: count }, () => 0.5 + next())
+  if (spec.dtype === 'u32') return draw(new Uint32Array(count), () => Math.floor(next() * classes))
+  if (kind === 'positive') return draw(new Float32Array(count), () => 0.5 + next())
   if (kind === 'apart') {
     // A shuffled ladder with steps of 0.02 around zero, none of its rungs at zero.
     const ladder = Array.from({ length: count }, (_, index) => (index - count / 2) * 0.02 + 0.0137)
@@ -34,5 +45,5 @@ export function fill({ spec, fill: kind, classes = 4 }: InputCase, seed: number)
     return Float32Array.from(ladder)
   }
   const normal = () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next())
-  return Float32Array.from({ length: count }, normal)
+  return draw(new Float32Array(count), normal)
 }

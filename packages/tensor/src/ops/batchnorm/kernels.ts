@@ -1,7 +1,7 @@
 import { elements, type Spec } from '../../graph/spec.ts'
 import { linearGrid, type Program, packing, type Slot, type Stage } from '../../op.ts'
 import type { Capabilities } from '../../runtime/capabilities.ts'
-import { sharedSum } from '../reduce/program.ts'
+import { enoughInvocations, sharedSum } from '../reduce/program.ts'
 import gradientInput from './gradient-input.wgsl'
 import gradientSums from './gradient-sums.wgsl'
 import combine from './moments.combine.wgsl'
@@ -9,13 +9,10 @@ import moments from './moments.wgsl'
 import normalize from './normalize.wgsl'
 import type { NormParams } from './op.ts'
 
-/**
- * Invocations among which a pass over a tensor is shared out: enough for a device, few enough to reuse their loads. A
- * software device has few cores, and pays for every share that is joined afterwards.
- */
-const INVOCATIONS = { gpu: 8192, software: 2048 }
 /** Rows below which a share does not pay. */
 const SHORTEST_SHARE = 16
+/** A GPU joins many shares of moments in two stages. So many are left between them: one for each lane of the second. */
+const JOINED = 64
 
 /** Rows, channels in packed numbers, and into how many strided shares the rows are dealt. */
 function sharing(x: Spec, device: Capabilities) {
@@ -23,8 +20,8 @@ function sharing(x: Spec, device: Capabilities) {
   const rows = elements(x.shape) / channels
   const { numbers, constants } = packing(channels)
   const columns = channels / numbers
-  const invocations = device.software ? INVOCATIONS.software : INVOCATIONS.gpu
-  const shares = Math.min(Math.ceil(rows / SHORTEST_SHARE), Math.floor(invocations / columns))
+  const most = Math.floor(enoughInvocations(device) / columns)
+  const shares = Math.min(Math.ceil(rows / SHORTEST_SHARE), most)
   return { rows, columns, shares: Math.max(1, shares), constants }
 }
 
@@ -60,22 +57,26 @@ export interface PartialSizes {
  */
 export function joinedMoments(
   partial: Stage,
-  sizes: PartialSizes,
+  { rows, channels, shares }: PartialSizes,
   target: Slot,
   device: Capabilities,
 ): Program {
-  const { rows, channels, shares } = sizes
   const { numbers, constants } = packing(channels)
   const columns = channels / numbers
-  const total: Stage = {
+  const join = (from: number, to: number, source: Slot, result: Slot): Stage => ({
     source: combine,
     file: 'moments.combine.wgsl',
-    constants: { ...constants, LANES: joiningLanes(device) },
-    bindings: ['scratch0', target],
-    uniforms: { u32: [rows, columns, shares] },
-    grid: [columns, 1, 1],
+    constants: { ...constants, LANES: joiningLanes(device), LAST: to === 1 ? 1 : 0 },
+    bindings: [source, result],
+    uniforms: { u32: [rows, columns, from, to] },
+    grid: [columns, to, 1],
+  })
+  const words = (count: number) => 3 * count * channels
+  if (device.software || shares <= 4 * JOINED) {
+    return { scratch: [words(shares)], stages: [partial, join(shares, 1, 'scratch0', target)] }
   }
-  return { scratch: [3 * shares * channels], stages: [partial, total] }
+  const joins = [join(shares, JOINED, 'scratch0', 'scratch1'), join(JOINED, 1, 'scratch1', target)]
+  return { scratch: [words(shares), words(JOINED)], stages: [partial, ...joins] }
 }
 
 export function momentsProgram(x: Spec, device: Capabilities): Program {
@@ -94,7 +95,7 @@ export function gradientSumsProgram(x: Spec, { epsilon, slope }: NormParams, dev
   const target = shares > 1 ? 'scratch0' : 'output'
   const bindings: Slot[] = ['input0', 'input1', 'input2', 'input3', 'input4', target]
   const partial = stage(gradientSums, 'gradient-sums.wgsl', x, device, bindings, [epsilon, slope])
-  return sharedSum(partial, shares, (2 * elements(x.shape)) / rows)
+  return sharedSum(partial, shares, (2 * elements(x.shape)) / rows, device)
 }
 
 export function gradientInputProgram(

@@ -1,10 +1,12 @@
 // Joins the partial moments [shares, 3, C] of `moments.wgsl`, or of a convolution's tiles: the mean of their means, then
-// the squared deviations from it (Chan, Golub and LeVeque 1979). A workgroup takes one channel; its lanes add up strided
-// shares and then join in a tree, so that rounding grows with the logarithm of the shares. moments is [2, C]: means,
-// then biased variances.
+// the squared deviations from it (Chan, Golub and LeVeque 1979). A workgroup takes one channel and every `joined`th share;
+// its lanes add up strided ones of these and then join in a tree, so that rounding grows with the logarithm of the shares.
+// What comes out are `joined` shares in the place of `shares`. The last join, with one, makes moments [2, C]: means, then
+// biased variances.
 alias Value = f32;
 const LANES = 64;
-struct Shape { rows: u32, channels: u32, shares: u32 }
+const LAST = 1;
+struct Shape { rows: u32, channels: u32, shares: u32, joined: u32 }
 @group(0) @binding(0) var<storage, read> partials: array<Value>;
 @group(0) @binding(1) var<storage, read_write> moments: array<Value>;
 @group(0) @binding(2) var<uniform> shape: Shape;
@@ -26,22 +28,36 @@ fn total(lane: u32, value: Value) -> Value {
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let c = group.x;
-  let origin = partials[c];
+  let result = 3u * group.y * shape.channels + c;
+  let first = group.y + lane * shape.joined;
+  let step = u32(LANES) * shape.joined;
+  let origin = partials[result];
   var sum = Value(0.0);
-  for (var share = lane; share < shape.shares; share += u32(LANES)) {
+  var count = Value(0.0);
+  for (var share = first; share < shape.shares; share += step) {
     let at = 3u * share * shape.channels + c;
+    count += partials[at + 2u * shape.channels];
     sum += partials[at + 2u * shape.channels] * (partials[at] - origin);
   }
-  let mean = origin + total(lane, sum) / f32(shape.rows);
+  // The last join need not count: barriers are dear on software devices.
+  var rows = Value(f32(shape.rows));
+  if (LAST == 0) { rows = total(lane, count); }
+  let mean = origin + total(lane, sum) / rows;
   var squares = Value(0.0);
-  for (var share = lane; share < shape.shares; share += u32(LANES)) {
+  for (var share = first; share < shape.shares; share += step) {
     let at = 3u * share * shape.channels + c;
     let delta = partials[at] - mean;
     squares += partials[at + shape.channels] + partials[at + 2u * shape.channels] * delta * delta;
   }
-  let variance = total(lane, squares) / f32(shape.rows);
-  if (lane == 0u) {
+  let deviations = total(lane, squares);
+  if (lane > 0u) { return; }
+  if (LAST == 1) {
     moments[c] = mean;
-    moments[shape.channels + c] = max(variance, Value(0.0));
+    moments[shape.channels + c] = max(deviations / rows, Value(0.0));
+  }
+  if (LAST == 0) {
+    moments[result] = mean;
+    moments[result + shape.channels] = deviations;
+    moments[result + 2u * shape.channels] = rows;
   }
 }

@@ -46,7 +46,7 @@ export const classSumsOp: Op<null> = {
   kernels: [
     {
       name: 'shares',
-      program([s, labels]): Program {
+      program([s, labels], _output, _params, device): Program {
         const { batch, classes, voxels } = sizesOf('classSums', s!.shape, labels!)
         const shares = Math.ceil(voxels / VOXELS_PER_SHARE)
         return sharedSum(
@@ -59,6 +59,7 @@ export const classSumsOp: Op<null> = {
           },
           shares,
           batch * classes * 2,
+          device,
         )
       },
     },

@@ -59,7 +59,7 @@ function inputProgram(g: Conv3dGeometry): Program {
   return { stages: [stage] }
 }
 
-function weightProgram(g: Conv3dGeometry): Program {
+function weightProgram(g: Conv3dGeometry, device: Capabilities): Program {
   const INPUTS = channelsOf(g.inputChannels)
   const OUTPUTS = channelsOf(g.outputChannels)
   const taps = g.kernel ** 3
@@ -75,7 +75,7 @@ function weightProgram(g: Conv3dGeometry): Program {
     uniforms: { u32: [...shapeWords(g), rowsPerShare, shares] },
     grid: linearGrid(blocks * shares, 64),
   }
-  return sharedSum(partial, shares, elements([taps, g.inputChannels, g.outputChannels]))
+  return sharedSum(partial, shares, elements([taps, g.inputChannels, g.outputChannels]), device)
 }
 
 /** Measured on software renderers only, see docs/measuring.md. */
@@ -101,6 +101,7 @@ export const inputBlocks: Kernel<Conv3dGradientParams> = {
 export const weightBlocks: Kernel<Conv3dGradientParams> = {
   name: 'blocks',
   suits,
-  program: ([x], _, params) => weightProgram(geometry('conv3dWeight', x!, f32(...params.shape), params)),
+  program: ([x], _, params, device) =>
+    weightProgram(geometry('conv3dWeight', x!, f32(...params.shape), params), device),
   cost: ([x], _, params) => convolutionCost(geometry('conv3dWeight', x!, f32(...params.shape), params)),
 }

@@ -192,6 +192,7 @@ export function gemmProgram(
   direction: Direction,
   g: Conv3dGeometry,
   layout: GemmLayout,
+  device: Capabilities,
   { addend, doubled = false, factors: [left, right] = ['input0', 'input1'], fused }: GemmOptions = {},
 ): Program {
   const { tile, depth, buffers, tiles, slices, slicesPerShare, shares } = layout
@@ -231,7 +232,7 @@ export function gemmProgram(
     grid: [x, y, shares * products],
   }
   const results = resultElements(direction, g, doubled)
-  if (shares > 1 || !fused) return sharedSum(stage, shares, results)
+  if (shares > 1 || !fused) return sharedSum(stage, shares, results, device)
   const channels = g.outputChannels
   return fused.program(stage, { rows: results / channels, channels, shares: tiles[0] * products })
 }

@@ -129,7 +129,7 @@ const forwardGemm: Kernel<Conv3dParams> = {
     const options = { addend: bias && 'bias', fused: fusedStage(inputs, params, device) } as const
     return {
       size: productSize('forward', g),
-      program: (layout) => gemmProgram('forward', g, layout, options),
+      program: (layout) => gemmProgram('forward', g, layout, device, options),
     }
   }),
   suits: (device, [x]) => !device.software && !isMostlyPadding(x!.shape[4]!),
@@ -213,9 +213,9 @@ export const inputGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
     cost: ([, w], dx, params) => convolutionCost(geometry('conv3dInput', dx, w!, params)),
   },
   {
-    ...gemmKernel<Conv3dGradientParams>(([, w], dx, params) => {
+    ...gemmKernel<Conv3dGradientParams>(([, w], dx, params, device) => {
       const g = geometry('conv3dInput', dx, w!, params)
-      return { size: productSize('input', g), program: (layout) => gemmProgram('input', g, layout) }
+      return { size: productSize('input', g), program: (layout) => gemmProgram('input', g, layout, device) }
     }),
     cost: ([, w], dx, params) => convolutionCost(geometry('conv3dInput', dx, w!, params)),
   },
@@ -267,7 +267,7 @@ const weightOfLanes: Kernel<Conv3dGradientParams> = {
       uniforms: { u32: [g.inputChannels, g.outputChannels, ...g.input, ...layout], f32: [slope] },
       grid: [3 * channelGroups, outputGroups, shares],
     }
-    return sharedSum(partial, shares, elements(dw.shape))
+    return sharedSum(partial, shares, elements(dw.shape), device)
   },
   cost: ([x], _, params) => convolutionCost(geometry('conv3dWeight', x!, f32(params.shape), params)),
 }
@@ -278,7 +278,7 @@ const weightGemm: Kernel<Conv3dGradientParams> = {
     const fused = fusedStage(inputs, params, device)
     return {
       size: productSize('weight', g),
-      program: (layout) => gemmProgram('weight', g, layout, { fused }),
+      program: (layout) => gemmProgram('weight', g, layout, device, { fused }),
     }
   }),
   cost: ([x], _, params) => convolutionCost(geometry('conv3dWeight', x!, f32(params.shape), params)),
@@ -296,7 +296,7 @@ export const weightGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
   weightBlocks,
   {
     name: 'direct',
-    program([x], dw, params): Program {
+    program([x], dw, params, device): Program {
       const g = geometry('conv3dWeight', x!, f32(params.shape), params)
       const weights = elements(dw.shape)
       const rows = g.batch * g.output[0] * g.output[1]
@@ -308,7 +308,7 @@ export const weightGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
         uniforms: { u32: [...shapeWords(g), shares] },
         grid: linearGrid(weights * shares, 64),
       }
-      return sharedSum(partial, shares, weights)
+      return sharedSum(partial, shares, weights, device)
     },
     cost: ([x], _, params) => convolutionCost(geometry('conv3dWeight', x!, f32(params.shape), params)),
   },

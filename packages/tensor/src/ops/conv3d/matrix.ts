@@ -180,7 +180,7 @@ export function matrixProgram(
     grid: [x, y, shares * products],
   }
   const results = resultElements(direction, g, doubled)
-  if (shares > 1 || !fused) return sharedSum(stage, shares, results)
+  if (shares > 1 || !fused) return sharedSum(stage, shares, results, device)
   const channels = g.outputChannels
   const parts = tiles[0] * SUBGROUPS_DOWN * products
   return fused.program(stage, { rows: results / channels, channels, shares: parts })

@@ -36,7 +36,7 @@ export const sumOp: Op<SumParams> = {
     return y
   },
   vjp: (ct, [x]) => [() => broadcastTo(ct, x!.shape)],
-  kernels: [{ name: 'shares', program: ([x], _, params) => sumProgram(x!, params.axes) }],
+  kernels: [{ name: 'shares', program: ([x], _, { axes }, device) => sumProgram(x!, axes, device) }],
 }
 
 /** Sum over axes (all by default); they disappear unless `keepAxes`. */

@@ -1,12 +1,21 @@
 import { elements, type Spec, strides } from '../../graph/spec.ts'
 import { linearGrid, type Program, packing, type Slot, type Stage } from '../../op.ts'
+import type { Capabilities } from '../../runtime/capabilities.ts'
 import { padRank } from '../broadcast/op.ts'
 import source from './reduce.wgsl'
 
-/** Invocations that keep a device busy when a sum has few outputs. */
-const INVOCATIONS = 2048
+/**
+ * Invocations among which a pass over a tensor is shared out, by device. A software device has few cores, and pays for
+ * every share that is joined afterwards. A large GPU wants half of the threads that its some 130 multiprocessors can hold,
+ * with several loads each, before its memory is busy.
+ */
+export const enoughInvocations = ({ software }: Capabilities): number => (software ? 2048 : 2 ** 17)
+
 /** Additions below which splitting an output's sum does not pay. */
 const SHORTEST_SHARE = 32
+
+/** Shares that one invocation of a GPU joins. On a software device it joins all: there a dispatch is dearer than a load. */
+const MOST_JOINED = 32
 
 const MAX_RANK = 5
 
@@ -59,8 +68,8 @@ function merge(sizes: readonly number[], steps: readonly number[]): [number[], n
   return merged
 }
 
-/** Sums of `x` over `axes`: one pass, or two where one would leave most of the device idle. */
-export function sumProgram(x: Spec, axes: readonly number[]): Program {
+/** Sums of `x` over `axes`: one pass, or several where one would leave most of the device idle. */
+export function sumProgram(x: Spec, axes: readonly number[], device: Capabilities): Program {
   const steps = strides(x.shape)
   const pick = (keep: boolean): [number[], number[]] => {
     const chosen = x.shape.map((_, axis) => axis).filter((axis) => axes.includes(axis) !== keep)
@@ -73,17 +82,32 @@ export function sumProgram(x: Spec, axes: readonly number[]): Program {
   const reduced = pick(false)
   const outputs = elements(kept[0])
   const length = elements(reduced[0])
-  const shares = Math.max(1, Math.min(Math.floor(INVOCATIONS / outputs), Math.ceil(length / SHORTEST_SHARE)))
+  const most = Math.floor(enoughInvocations(device) / outputs)
+  const shares = Math.max(1, Math.min(most, Math.ceil(length / SHORTEST_SHARE)))
   if (shares === 1) return { stages: [pass(kept, reduced, 1, ['input0', 'output'])] }
-  return sharedSum(pass(kept, reduced, shares, ['input0', 'scratch0']), shares, outputs)
+  return sharedSum(pass(kept, reduced, shares, ['input0', 'scratch0']), shares, outputs, device)
 }
 
 /**
- * A stage whose result comes in `shares` pieces of `outputs` words, laid out `[shares, outputs]` in scratch0, and the
- * stage that adds them in a fixed order. A stage with one share writes the output itself.
+ * The stages that add up `shares` pieces of `outputs` words, laid out `[shares, outputs]` in scratch0, in a fixed order: a
+ * tree on a GPU. With one share there is nothing to do.
  */
-export function sharedSum(partial: Stage, shares: number, outputs: number): Program {
-  if (shares === 1) return { stages: [partial] }
-  const total = pass([[outputs], [1]], [[shares], [outputs]], 1, ['scratch0', 'output'])
-  return { scratch: [shares * outputs], stages: [partial, total] }
+export function joinShares(shares: number, outputs: number, device: Capabilities): Required<Program> {
+  const scratch: number[] = []
+  const stages: Stage[] = []
+  for (let left = shares; left > 1; ) {
+    const next = device.software ? 1 : Math.ceil(left / MOST_JOINED)
+    const source: Slot = `scratch${scratch.length}`
+    scratch.push(left * outputs)
+    const target: Slot = next > 1 ? `scratch${scratch.length}` : 'output'
+    stages.push(pass([[outputs], [1]], [[left], [outputs]], next, [source, target]))
+    left = next
+  }
+  return { scratch, stages }
+}
+
+/** A stage whose result comes in shares, and those that join them. A stage with one share writes the output itself. */
+export function sharedSum(partial: Stage, shares: number, outputs: number, device: Capabilities): Program {
+  const { scratch, stages } = joinShares(shares, outputs, device)
+  return { scratch, stages: [partial, ...stages] }
 }

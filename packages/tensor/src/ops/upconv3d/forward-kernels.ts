@@ -1,7 +1,7 @@
 import { elements, type Spec } from '../../graph/spec.ts'
 import { type Kernel, linearGrid, MOST_WORKGROUPS, type Program, type Slot, type Stage } from '../../op.ts'
 import type { Capabilities } from '../../runtime/capabilities.ts'
-import { type FusedStage, fusedStage, ownInputs } from '../batchnorm/fusion.ts'
+import { fusedStage, ownInputs } from '../batchnorm/fusion.ts'
 import { type GemmLayout, gemmProgram, productSize } from '../conv3d/gemm.ts'
 import { gemmKernel } from '../conv3d/gemm-kernel.ts'
 import { type MatrixLayout, matrixKernel, matrixProgram, ROUNDED_SUMS } from '../conv3d/matrix.ts'
@@ -84,19 +84,13 @@ function parityWeights(w: Spec, sums: Slot): Stage {
   }
 }
 
-/** A product with the sums of taps in front of it; `product` gets the slot where they are. */
-function withParityWeights(
-  w: Spec,
-  fused: FusedStage,
-  shares: number,
-  product: (sums: Slot) => Program,
-): Program {
-  const hasScratch = shares > 1 || fused.moments.MOMENTS === 1
-  const sums: Slot = hasScratch ? 'scratch1' : 'scratch0'
-  const { scratch = [], stages } = product(sums)
+/** A product with the sums of taps in front of it; `product` gets the slot where they are, behind scratch of its own. */
+function withParityWeights(w: Spec, product: (sums: Slot) => Program): Program {
+  const { scratch = [] } = product('scratch0')
+  const sums: Slot = `scratch${scratch.length}`
   return {
     scratch: [...scratch, (64 * elements(w.shape)) / 27],
-    stages: [parityWeights(w, sums), ...stages],
+    stages: [parityWeights(w, sums), ...product(sums).stages],
   }
 }
 
@@ -107,16 +101,14 @@ function parityProduct(inputs: readonly Spec[], params: UpsampledConv3dParams, d
   const fused = fusedStage(inputs, params, device)
   const options = { addend: addend && 'tensor', doubled: true, fused } as const
   const factors = (sums: Slot) => ({ ...options, factors: ['input0', sums] as const })
-  return { g, fused, size: productSize('forward', g, true), w: w!, factors }
+  return { g, size: productSize('forward', g, true), w: w!, factors }
 }
 
 const matrix: Kernel<UpsampledConv3dParams> = {
   ...matrixKernel<UpsampledConv3dParams>((inputs, _, params, device) => {
-    const { g, fused, size, w, factors } = parityProduct(inputs, params, device)
+    const { g, size, w, factors } = parityProduct(inputs, params, device)
     const program = (layout: MatrixLayout) =>
-      withParityWeights(w, fused, layout.shares, (sums) =>
-        matrixProgram('forward', g, factors(sums), device, layout),
-      )
+      withParityWeights(w, (sums) => matrixProgram('forward', g, factors(sums), device, layout))
     return { g, size, program }
   }),
   tolerance: ROUNDED_SUMS,
@@ -125,9 +117,9 @@ const matrix: Kernel<UpsampledConv3dParams> = {
 
 const gemm: Kernel<UpsampledConv3dParams> = {
   ...gemmKernel<UpsampledConv3dParams>((inputs, _, params, device) => {
-    const { g, fused, size, w, factors } = parityProduct(inputs, params, device)
+    const { g, size, w, factors } = parityProduct(inputs, params, device)
     const program = (layout: GemmLayout) =>
-      withParityWeights(w, fused, layout.shares, (sums) => gemmProgram('forward', g, layout, factors(sums)))
+      withParityWeights(w, (sums) => gemmProgram('forward', g, layout, device, factors(sums)))
     return { size, program }
   }),
   cost: forwardCost,

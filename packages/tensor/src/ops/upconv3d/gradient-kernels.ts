@@ -5,7 +5,7 @@ import { fusedStage } from '../batchnorm/fusion.ts'
 import { type GemmLayout, gemmProgram, productSize } from '../conv3d/gemm.ts'
 import { gemmKernel } from '../conv3d/gemm-kernel.ts'
 import { type MatrixLayout, matrixKernel, matrixProgram, ROUNDED_SUMS } from '../conv3d/matrix.ts'
-import { sharedSum } from '../reduce/program.ts'
+import { joinShares } from '../reduce/program.ts'
 import {
   doubledGeometry,
   hasLanes,
@@ -103,9 +103,9 @@ export const inputGradientKernels: readonly Kernel<UpsampledConv3dParams>[] = [
   },
   {
     // The sums of tap-sums.wgsl are made while dy is gathered.
-    ...gemmKernel<UpsampledConv3dParams>(([, w], dx, params) => {
+    ...gemmKernel<UpsampledConv3dParams>(([, w], dx, params, device) => {
       const g = doubledGeometry(upsampledGeometry('upsampledConv3dInput', dx, w!, params))
-      const program = (layout: GemmLayout) => gemmProgram('input', g, layout, { doubled: true })
+      const program = (layout: GemmLayout) => gemmProgram('input', g, layout, device, { doubled: true })
       return { size: productSize('input', g, true), program }
     }),
     cost: inputCost,
@@ -136,34 +136,42 @@ interface WeightStage {
   readonly shares: number
 }
 
-/** `wantedShares` is how many shares of the sum over all voxels keep a device busy. */
+/**
+ * `wantedShares` is how many shares of the sum over all voxels keep a device busy. A large volume comes in so many pieces
+ * that a share of its own for each would fill more memory than a device binds: later pieces then add to the shares of
+ * earlier ones.
+ */
 function weightProgram(
   g: UpsampledGeometry,
   wantedShares: number,
+  device: Capabilities,
   product: (stage: WeightStage) => Stage,
 ): Program {
   const { full, voxels } = g
   const { pieces, words } = piecesOf(g)
+  const weights = 27 * full.inputChannels * full.outputChannels
+  const mostShares = Math.max(1, Math.floor(device.limits.maxStorageBufferBindingSize / 4 / weights))
   const voxelsPerShare = Math.ceil(Math.min(voxels / Math.min(voxels, wantedShares), pieces[0]!.voxels))
   const sharesOf = (piece: Piece) => Math.ceil(piece.voxels / voxelsPerShare)
-  const shares = pieces.reduce((sum, piece) => sum + sharesOf(piece), 0)
-  const sums: Slot = shares > 1 ? 'scratch1' : 'scratch0'
-  let firstShare = 0
-  const stages = pieces.flatMap((piece) => {
-    const { firstVoxel } = piece
-    const sizes = [full.inputChannels, full.outputChannels, firstShare, voxelsPerShare]
-    firstShare += sharesOf(piece)
+  const sharesPerPiece = sharesOf(pieces[0]!)
+  const piecesAtOnce = Math.max(1, Math.floor(mostShares / sharesPerPiece))
+  const shares = pieces.slice(0, piecesAtOnce).reduce((sum, piece) => sum + sharesOf(piece), 0)
+  const join = joinShares(shares, weights, device)
+  const sums: Slot = `scratch${join.scratch.length}`
+  const products = pieces.flatMap((piece, index) => {
+    const firstShare = (index % piecesAtOnce) * sharesPerPiece
+    const adds = index >= piecesAtOnce ? 1 : 0
+    const sizes = [full.inputChannels, full.outputChannels, firstShare, voxelsPerShare, adds]
     return [
       tapSumsStage(g, piece, 'input1', sums),
       product({
         bindings: ['input0', sums, shares > 1 ? 'scratch0' : 'output'],
-        uniforms: [firstVoxel, piece.voxels, ...sizes],
+        uniforms: [piece.firstVoxel, piece.voxels, ...sizes],
         shares: sharesOf(piece),
       }),
     ]
   })
-  const total = sharedSum(stages.pop()!, shares, 27 * full.inputChannels * full.outputChannels)
-  return { scratch: [...(total.scratch ?? []), words], stages: [...stages, ...total.stages] }
+  return { scratch: [...join.scratch, words], stages: [...products, ...join.stages] }
 }
 
 /** Workgroups that keep a software device's few cores busy. */
@@ -188,7 +196,7 @@ const weightLanesKernel: Kernel<UpsampledConv3dParams> = {
     const pairGroups = Math.ceil((27 * g.full.outputChannels) / (lanes * VECTORS))
     const channelGroups = Math.ceil(g.full.inputChannels / CHANNELS)
     const wantedShares = Math.ceil(ENOUGH_WORKGROUPS / (pairGroups * channelGroups))
-    return weightProgram(g, wantedShares, ({ bindings: [x, sums, target], uniforms, shares }) => ({
+    return weightProgram(g, wantedShares, device, ({ bindings: [x, sums, target], uniforms, shares }) => ({
       source: weightLanes,
       file: 'upconv3d/weight.lanes.wgsl',
       constants: { LANES: lanes, CHANNELS, VECTORS, ...normalized },
@@ -225,7 +233,7 @@ const weightMatrix: Kernel<UpsampledConv3dParams> = {
 const weightGemm: Kernel<UpsampledConv3dParams> = {
   ...gemmKernel<UpsampledConv3dParams>((inputs, dw, params, device) => {
     const { g, size, options } = weightProduct(inputs, dw, params, device)
-    return { size, program: (layout) => gemmProgram('weight', g, layout, options) }
+    return { size, program: (layout) => gemmProgram('weight', g, layout, device, options) }
   }),
   cost: weightCost,
 }
@@ -241,12 +249,13 @@ export const weightGradientKernels: readonly Kernel<UpsampledConv3dParams>[] = [
   ...fusingWeightGradientKernels,
   {
     name: 'direct',
-    program([x], dw, params) {
+    program([x], dw, params, device) {
       const weights = elements(dw.shape)
       const wantedShares = Math.ceil((ENOUGH_WORKGROUPS * 64) / weights)
       return weightProgram(
         weightGeometry(x!, dw, params),
         wantedShares,
+        device,
         ({ bindings, uniforms, shares }) => ({
           source: weightDirect,
           file: 'upconv3d/weight.direct.wgsl',
