@@ -97,7 +97,7 @@ describe('a sum that a large GPU shares out', () => {
     for (const opCase of [sumCase([2 ** 21], [0]), batchNormCase('moments', 70_001, 4)]) {
       const { scratch, stages } = programs(opCase, software).get('shares')!
       expect(stages).toHaveLength(2)
-      expect(scratch![0]).toBeLessThanOrEqual(4 * 2 * 2048)
+      expect(scratch![0]).toBeLessThanOrEqual(4 * 3 * 2048)
     }
   })
 })
@@ -116,8 +116,8 @@ describe('the partial gradients of weights', () => {
       ]
       for (const device of [gpu, software, { ...software, subgroupSize: 4 }]) {
         for (const opCase of cases) {
-          for (const [name, { scratch }] of programs(opCase, device)) {
-            const bytes = 4 * Math.max(0, ...scratch!)
+          for (const [name, { scratch = [] }] of programs(opCase, device)) {
+            const bytes = 4 * Math.max(0, ...scratch)
             expect(bytes, `${opCase.op.name}.${name} ${opCase.name}`).toBeLessThanOrEqual(2 ** 27)
           }
         }
