@@ -79,6 +79,11 @@ export type TrainingEvent =
   | (When & SafetensorsFile & { readonly kind: 'checkpoint'; readonly which: 'latest' | 'best' })
   | (When & { readonly kind: 'stopped'; readonly reason: 'finished' | 'time-limit' | 'signal' })
 
+/**
+ * Iterations that the device may have at a time, one that it computes and one that waits: it runs dry only where the host
+ * takes longer for the next batches than the device for an iteration. docs/measuring.md has both times.
+ */
+const ITERATIONS_IN_FLIGHT = 2
 /** Seconds between checkpoints within an epoch. */
 const CHECKPOINT_SECONDS = 600
 /** Patches per site, in batches, of the validation that a training without any so far ends with. */
@@ -170,27 +175,29 @@ export async function* train(
       return when().time >= config.train.timeLimit ? 'time-limit' : undefined
     }
 
-    const settle = async (step: PendingStep): Promise<TrainingEvent> => {
-      const values = await valuesOf(step)
-      progress = { ...progress, losses: addLosses(progress.losses, values) }
-      return { kind: 'step', epoch: step.epoch, iteration: step.iteration, time: when().time, values }
+    const inFlight: PendingStep[] = []
+    /** Waits for the oldest iterations until no more than `left` are in flight. */
+    async function* settle(left: number): AsyncGenerator<TrainingEvent> {
+      while (inFlight.length > left) {
+        const step = inFlight.shift()!
+        const values = await valuesOf(step)
+        progress = { ...progress, losses: addLosses(progress.losses, values) }
+        yield { kind: 'step', epoch: step.epoch, iteration: step.iteration, time: when().time, values }
+      }
     }
 
     let saved = when().time
     let hasBest = progress.bestScore !== null
     let reason: 'finished' | 'time-limit' | 'signal' = 'finished'
     training: while (progress.epoch < config.train.epochs) {
-      let pending: PendingStep | undefined
       while (progress.iteration < iterationsPerEpoch) {
-        // The step before is awaited only after this one is submitted: the device never waits for the host.
         const submitted = submitIteration({ trainer, batches, config, model, progress })
-        if (pending) yield await settle(pending)
-        pending = submitted
+        inFlight.push(submitted)
         progress = { ...progress, iteration: progress.iteration + 1, steps: submitted.steps }
+        yield* settle(ITERATIONS_IN_FLIGHT - 1)
         const stop = stopReason()
         if (stop === undefined && when().time - saved < CHECKPOINT_SECONDS) continue
-        yield await settle(pending)
-        pending = undefined
+        yield* settle(0)
         if (stop !== undefined && progress.iteration < iterationsPerEpoch) {
           reason = stop
           break training
@@ -198,7 +205,7 @@ export async function* train(
         if (stop === undefined) yield await checkpoint('latest')
         saved = when().time
       }
-      if (pending) yield await settle(pending)
+      yield* settle(0)
 
       const measured = await validator.run({ signal: options.signal })
       if (measured === undefined) {
