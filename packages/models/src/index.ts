@@ -75,6 +75,7 @@ export {
   type Trainer,
   type TrainerOptions,
 } from './trainer.ts'
+export type { MemoryPlan, TrainingPlan } from './training-plan.ts'
 export { modelOfTraining } from './training-setup.ts'
 export {
   followStatistics,

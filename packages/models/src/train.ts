@@ -1,19 +1,19 @@
 import type { SafetensorsFile } from '@voxnorm/autograd'
 import { ConfigError, type PreparedSubject } from '@voxnorm/data'
-import type { PlanSummary, Runtime } from '@voxnorm/tensor'
+import type { Runtime } from '@voxnorm/tensor'
 import { restoreCheckpoint, type TrainingProgress, writeCheckpoint } from './checkpoint.ts'
-import type { ModelConfig, TrainingConfig } from './config.ts'
+import type { TrainingConfig } from './config.ts'
 import { addLosses, meanLosses } from './epoch-losses.ts'
 import {
   allocateNetworks,
   disposeNetworks,
   initializeNetworks,
   makeNetworks,
-  type NetworkName,
   networksOfMethod,
 } from './networks.ts'
 import { trainingBatches } from './patch-batches.ts'
 import { createTrainer } from './trainer.ts'
+import { planOf, type TrainingPlan } from './training-plan.ts'
 import {
   checkNormalization,
   checkTraining,
@@ -60,19 +60,10 @@ type Measured<Kind extends string> = When & {
 
 /** What a training tells while it runs. */
 export type TrainingEvent =
-  | {
+  | (TrainingPlan & {
       readonly kind: 'plan'
-      readonly model: ModelConfig
-      readonly networks: readonly NetworkName[]
-      readonly batch: number
-      /** Patches at once; batch norm takes its statistics over these. */
-      readonly microBatch: number
-      readonly iterationsPerEpoch: number
-      /** Bytes on the device: weights, gradients, moments, intermediate results. */
-      readonly allocatedBytes: number
-      readonly plans: readonly { readonly name: string; readonly summary: PlanSummary }[]
       readonly resumedAt: { readonly epoch: number; readonly iteration: number } | undefined
-    }
+    })
   | Measured<'step'>
   | Measured<'validation'>
   | Measured<'epoch'>
@@ -146,13 +137,7 @@ export async function* train(
     const { iterationsPerEpoch } = batches
     yield {
       kind: 'plan',
-      model,
-      networks: names,
-      batch: config.train.batch,
-      microBatch,
-      iterationsPerEpoch,
-      allocatedBytes: runtime.allocatedBytes,
-      plans: trainer.plans,
+      ...planOf(runtime, trainer, { model, config, iterationsPerEpoch }),
       resumedAt: options.resume && { epoch: progress.epoch, iteration: progress.iteration },
     }
 
