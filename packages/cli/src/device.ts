@@ -18,7 +18,8 @@ export interface OpenDevice {
  */
 export async function openDevice(device = 'auto'): Promise<OpenDevice> {
   const opened = await openGpu({ device })
-  const runtime = await Runtime.open(opened.gpu, { software: opened.software, pause: sleep })
+  const { software } = opened
+  const runtime = await Runtime.open(opened.gpu, { software, ...(software && { pause: sleep }) })
   return {
     runtime,
     name: opened.name,
@@ -32,6 +33,6 @@ export async function openDevice(device = 'auto'): Promise<OpenDevice> {
 }
 
 /** Blocks the thread: a software device computes on the cores that an idle wait would burn. */
-function sleep(milliseconds: number): void {
+export function sleep(milliseconds: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
 }

@@ -51,6 +51,7 @@ describe('planRun and loadRun', () => {
       plan,
       log,
       stopWhen(() => false),
+      loadSubject,
     )
     expect(data.train.map(({ id }) => id)).toEqual(['p1', 'p2'])
     const stopped = loadRun(
@@ -58,6 +59,7 @@ describe('planRun and loadRun', () => {
       plan,
       log,
       stopWhen(() => true),
+      loadSubject,
     )
     await expect(stopped).rejects.toMatchObject({ exitCode: 75 })
     expect(data.validation.map(({ id }) => id)).toEqual(['p3'])
@@ -93,7 +95,7 @@ describe('planRun and loadRun', () => {
     const nyul = { ...settings, data: { ...settings.data, scaling: 'nyul' as const } }
     const never = stopWhen(() => false)
     const plan = await planRun(nyul)
-    const { train, validation, standardScale } = await loadRun(nyul, plan, log, never)
+    const { train, validation, standardScale } = await loadRun(nyul, plan, log, never, loadSubject)
     expect(standardScale).toHaveLength(1)
     // Both training subjects are a ramp, whose landmarks lie where their percentiles do.
     ;[1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 99].forEach((percentile, index) => {
@@ -115,7 +117,21 @@ describe('planRun and loadRun', () => {
         expect(value).toBeCloseTo(prepared.image[voxel]!, 5)
       })
     }
-    expect((await loadRun(settings, plan, log, never)).standardScale).toBeUndefined()
+    expect((await loadRun(settings, plan, log, never, loadSubject)).standardScale).toBeUndefined()
+  })
+
+  it('tells the error of the first subject that has one, whichever fails first', async () => {
+    const rows = ['p1', 'p2', 'p3'].map((id, index) => row(id, index === 0 ? 'b' : 'a', 'train'))
+    const settings = config(rows)
+    const slow = new Promise((resolve) => setTimeout(resolve, 20))
+    const load: typeof loadSubject = async (subject, options) => {
+      if (subject.id === 'p1') return loadSubject(subject, options)
+      if (subject.id === 'p2') await slow
+      throw new Error(`${subject.id} is broken`)
+    }
+    const plan = await planRun(settings)
+    const never = stopWhen(() => false)
+    await expect(loadRun(settings, plan, log, never, load)).rejects.toThrow('p2 is broken')
   })
 
   it('leaves validation subjects of unknown sites for testing, and says so', async () => {

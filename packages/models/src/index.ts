@@ -76,6 +76,7 @@ export {
   type TrainerOptions,
   type TuneKernels,
 } from './trainer.ts'
+export type { MemoryPlan, TrainingPlan } from './training-plan.ts'
 export { modelOfTraining } from './training-setup.ts'
 export {
   followStatistics,

@@ -54,6 +54,7 @@ export interface StepFeeds {
 /** A step made ready for a device. */
 export interface GradientStep {
   readonly name: string
+  /** Of the whole step, with all parts of the batch. */
   readonly summary: PlanSummary
   /** Submits the step; resolves with its outputs, scalars as means over the parts of the batch. */
   run(feeds: StepFeeds): Promise<Record<string, Float32Array>>
@@ -116,7 +117,21 @@ export async function compileStep(
   }
   const profile = ({ batch, scalars }: StepFeeds, host?: () => number) =>
     share.profile(pick(partOf(batch, scalars, 0, parts), wanted), host)
-  return { name, summary: share.summary, run, profile, dispose }
+  const summary = sumOf([clear, ...Array.from({ length: parts }, () => share), move])
+  return { name, summary, run, profile, dispose }
+}
+
+/** What plans need that run one after another in the same slots. */
+function sumOf(plans: readonly Pick<Plan, 'summary'>[]): PlanSummary {
+  const sum = (amount: keyof PlanSummary) => plans.reduce((all, { summary }) => all + summary[amount], 0)
+  const largest = (amount: keyof PlanSummary) => Math.max(...plans.map(({ summary }) => summary[amount]))
+  return {
+    dispatches: sum('dispatches'),
+    slotBytes: largest('slotBytes'),
+    largestBinding: largest('largestBinding'),
+    flops: sum('flops'),
+    bytes: sum('bytes'),
+  }
 }
 
 function partOf(

@@ -1,19 +1,19 @@
 import type { SafetensorsFile } from '@voxnorm/autograd'
 import { ConfigError, type PreparedSubject } from '@voxnorm/data'
-import type { PlanSummary, Runtime } from '@voxnorm/tensor'
+import type { Runtime } from '@voxnorm/tensor'
 import { restoreCheckpoint, type TrainingProgress, writeCheckpoint } from './checkpoint.ts'
-import type { ModelConfig, TrainingConfig } from './config.ts'
+import type { TrainingConfig } from './config.ts'
 import { addLosses, meanLosses } from './epoch-losses.ts'
 import {
   allocateNetworks,
   disposeNetworks,
   initializeNetworks,
   makeNetworks,
-  type NetworkName,
   networksOfMethod,
 } from './networks.ts'
 import { trainingBatches } from './patch-batches.ts'
 import { createTrainer, type TuneKernels } from './trainer.ts'
+import { planOf, type TrainingPlan } from './training-plan.ts'
 import {
   checkNormalization,
   checkTraining,
@@ -62,25 +62,21 @@ type Measured<Kind extends string> = When & {
 
 /** What a training tells while it runs. */
 export type TrainingEvent =
-  | {
+  | (TrainingPlan & {
       readonly kind: 'plan'
-      readonly model: ModelConfig
-      readonly networks: readonly NetworkName[]
-      readonly batch: number
-      /** Patches at once; batch norm takes its statistics over these. */
-      readonly microBatch: number
-      readonly iterationsPerEpoch: number
-      /** Bytes on the device: weights, gradients, moments, intermediate results. */
-      readonly allocatedBytes: number
-      readonly plans: readonly { readonly name: string; readonly summary: PlanSummary }[]
       readonly resumedAt: { readonly epoch: number; readonly iteration: number } | undefined
-    }
+    })
   | Measured<'step'>
   | Measured<'validation'>
   | Measured<'epoch'>
   | (When & SafetensorsFile & { readonly kind: 'checkpoint'; readonly which: 'latest' | 'best' })
   | (When & { readonly kind: 'stopped'; readonly reason: 'finished' | 'time-limit' | 'signal' })
 
+/**
+ * Iterations that the device may have at a time, one that it computes and one that waits: it runs dry only where the host
+ * takes longer for the next batches than the device for an iteration. docs/measuring.md has both times.
+ */
+const ITERATIONS_IN_FLIGHT = 2
 /** Seconds between checkpoints within an epoch. */
 const CHECKPOINT_SECONDS = 600
 /** Patches per site, in batches, of the validation that a training without any so far ends with. */
@@ -145,13 +141,7 @@ export async function* train(
     const { iterationsPerEpoch } = batches
     yield {
       kind: 'plan',
-      model,
-      networks: names,
-      batch: config.train.batch,
-      microBatch,
-      iterationsPerEpoch,
-      allocatedBytes: runtime.allocatedBytes,
-      plans: trainer.plans,
+      ...planOf(runtime, trainer, { model, config, iterationsPerEpoch }),
       resumedAt: options.resume && { epoch: progress.epoch, iteration: progress.iteration },
     }
 
@@ -174,27 +164,29 @@ export async function* train(
       return when().time >= config.train.timeLimit ? 'time-limit' : undefined
     }
 
-    const settle = async (step: PendingStep): Promise<TrainingEvent> => {
-      const values = await valuesOf(step)
-      progress = { ...progress, losses: addLosses(progress.losses, values) }
-      return { kind: 'step', epoch: step.epoch, iteration: step.iteration, time: when().time, values }
+    const inFlight: PendingStep[] = []
+    /** Waits for the oldest iterations until no more than `left` are in flight. */
+    async function* settle(left: number): AsyncGenerator<TrainingEvent> {
+      while (inFlight.length > left) {
+        const step = inFlight.shift()!
+        const values = await valuesOf(step)
+        progress = { ...progress, losses: addLosses(progress.losses, values) }
+        yield { kind: 'step', epoch: step.epoch, iteration: step.iteration, time: when().time, values }
+      }
     }
 
     let saved = when().time
     let hasBest = progress.bestScore !== null
     let reason: 'finished' | 'time-limit' | 'signal' = 'finished'
     training: while (progress.epoch < config.train.epochs) {
-      let pending: PendingStep | undefined
       while (progress.iteration < iterationsPerEpoch) {
-        // The step before is awaited only after this one is submitted: the device never waits for the host.
         const submitted = submitIteration({ trainer, batches, config, model, progress })
-        if (pending) yield await settle(pending)
-        pending = submitted
+        inFlight.push(submitted)
         progress = { ...progress, iteration: progress.iteration + 1, steps: submitted.steps }
+        yield* settle(ITERATIONS_IN_FLIGHT - 1)
         const stop = stopReason()
         if (stop === undefined && when().time - saved < CHECKPOINT_SECONDS) continue
-        yield await settle(pending)
-        pending = undefined
+        yield* settle(0)
         if (stop !== undefined && progress.iteration < iterationsPerEpoch) {
           reason = stop
           break training
@@ -202,7 +194,7 @@ export async function* train(
         if (stop === undefined) yield await checkpoint('latest')
         saved = when().time
       }
-      if (pending) yield await settle(pending)
+      yield* settle(0)
 
       const measured = await validator.run({ signal: options.signal })
       if (measured === undefined) {

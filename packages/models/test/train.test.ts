@@ -9,7 +9,7 @@ import {
   train,
 } from '@voxnorm/models'
 import type { Runtime } from '@voxnorm/tensor'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { openTestDevice } from './device.ts'
 import { ball, tinyTraining, twoSites } from './subjects.ts'
 
@@ -284,6 +284,48 @@ describe('train', () => {
     expect(all[0]).toMatchObject({ batch: 4, microBatch: 2 })
     expect(ofKind(all, 'step')).toHaveLength(2)
     await expect(events(tinyTraining({ microBatch: 3 }))).rejects.toThrow('use auto or one of 4, 2, 1')
+  })
+
+  it('submits every step once and has two iterations in flight, each uploaded while the device works', async () => {
+    const { queue } = runtime.device
+    const submitted = vi.spyOn(queue, 'submit')
+    const ahead: number[] = []
+    const config = tinyTraining({ epochs: 1, iterationsPerEpoch: 5 })
+    let told = 0
+    // Three submissions an iteration: two steps of D, one of G and S.
+    for await (const { kind } of train(runtime, config, twoSites())) {
+      if (kind === 'plan') submitted.mockClear()
+      if (kind === 'step') ahead.push(submitted.mock.calls.length / 3 - told++)
+    }
+    submitted.mockRestore()
+    expect(ahead).toEqual([2, 2, 2, 2, 1])
+  })
+
+  it('knows before it starts what it will need on the device', async () => {
+    let most = 0
+    let now = runtime.allocatedBytes
+    const others = now
+    Object.defineProperty(runtime, 'allocatedBytes', {
+      configurable: true,
+      get: () => now,
+      set: (bytes: number) => {
+        now = bytes
+        most = Math.max(most, bytes)
+      },
+    })
+    const [plan] = ofKind(await events(tinyTraining({ microBatch: 2 })), 'plan')
+    Object.defineProperty(runtime, 'allocatedBytes', { value: now, writable: true })
+    const { peak, largestBinding, bindingLimit, ...parts } = plan!.memory
+    expect(Object.values(parts).reduce((a, b) => a + b)).toBe(peak)
+    expect(parts.moments).toBe(2 * parts.gradients)
+    expect(parts.other).toBeGreaterThanOrEqual(others)
+    // Results on their way back: of two validation batches, two patches of 8³ each, and some losses.
+    expect(most).toBeGreaterThanOrEqual(peak)
+    expect(most - peak).toBeLessThan(2 * 2 * 8 ** 3 * 4 + 2048)
+    expect(largestBinding).toBeLessThan(bindingLimit)
+    const [whole] = ofKind(await events(tinyTraining({ epochs: 1, iterationsPerEpoch: 1 })), 'plan')
+    expect(plan!.work.flops).toBeCloseTo(whole!.work.flops, -3)
+    expect(plan!.work.dispatches).toBeGreaterThan(1.5 * whole!.work.dispatches)
   })
 
   it('frees what it allocated', async () => {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { ConfigError, type LabelConventionName, SITE_STYLES } from '@voxnorm/data'
+import { openSubjectLoader } from '@voxnorm/data/node'
 import type { Command } from '../command.ts'
 import { listFlag, numberFlag, textFlag } from '../command-line.ts'
 import { parseConfig } from '../config/read-config.ts'
@@ -22,7 +23,7 @@ import { predictionCounter } from '../reproduction/measurement/prediction-counts
 import { performRuns } from '../reproduction/perform-runs.ts'
 import { examinedRun } from '../reproduction/results/trust-rows.ts'
 import { type Budget, planBudget, readBudget } from '../reproduction/scale.ts'
-import { cachedLoader, openCohort, readDataWord } from '../reproduction/subjects.ts'
+import { cached, openCohort, readDataWord } from '../reproduction/subjects.ts'
 import { assertFreeForReproduction, type Beginning, openWorkspace } from '../reproduction/workspace.ts'
 import { writeResults } from '../reproduction/write-results.ts'
 import { listenForStop, type StopRequest } from '../stop-request.ts'
@@ -76,6 +77,7 @@ export const reproduce: Command = {
     const stop = listenForStop((signal) =>
       log.warning('stop', `${signal}: stopping as soon as everything is saved`),
     )
+    const loader = openSubjectLoader()
     let device: OpenDevice | undefined
     try {
       const given = listFlag(parsed, 'data')
@@ -112,7 +114,7 @@ export const reproduce: Command = {
         })
       }
       const runs = distinctRuns(played.flatMap((experiment) => runsOf(experiment, cast)))
-      const load = cachedLoader()
+      const load = cached(loader.load)
       const settings = (config: Config) => withSettings(config, readDataWord(data[0]!).place, labels, set)
       log.info('device', `reproducing ${played.join(', ')} on ${device.description}`)
       const budget =
@@ -159,6 +161,7 @@ export const reproduce: Command = {
       }
     } finally {
       stop.release()
+      loader.close()
       device?.close()
     }
   },

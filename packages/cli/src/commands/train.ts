@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { openSubjectLoader } from '@voxnorm/data/node'
 import type { Command } from '../command.ts'
 import { hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'
 import { readConfig } from '../config/read-config.ts'
@@ -29,6 +30,7 @@ export const train: Command = {
     const stop = listenForStop((signal) =>
       log.warning('stop', `${signal}: the training stops as soon as it has saved itself`),
     )
+    const loader = openSubjectLoader()
     let device: OpenDevice | undefined
     try {
       const written = readConfig(parsed.positionals[0]!, {
@@ -40,7 +42,8 @@ export const train: Command = {
       const checkpoint = resume ? readCheckpoint(folder, written) : undefined
       const plan = await planRun(written)
       for (const warning of plan.warnings) log.warning('data', warning)
-      const data = await loadRun(written, plan, log, stop)
+      const data = await loadRun(written, plan, log, stop, loader.load)
+      loader.close()
       device = await openDevice(textFlag(parsed, 'device'))
       const trained = await trainRun({
         written,
@@ -68,6 +71,7 @@ export const train: Command = {
       return { exitCode, document, text: describe(document, exitCode) }
     } finally {
       stop.release()
+      loader.close()
       device?.close()
     }
   },

@@ -40,12 +40,8 @@ export async function measureStep(runtime: Runtime, config: Config, rounds: numb
     const times = await timeRounds(iterate, rounds, compileTime)
     const host = runtime.capabilities.software && kernelProcessorTime() > 0 ? kernelProcessorTime : undefined
     const profile = await trainer.profile(patches, scalarsOf(config, step + 1), host)
-    const parts = batch / trainer.microBatch
     const sum = (amount: 'flops' | 'bytes') =>
-      trainer.plans.reduce(
-        (all, { name, summary }) => all + summary[amount] * parts * (perIteration[name] ?? 0),
-        0,
-      )
+      trainer.plans.reduce((all, { name, summary }) => all + summary[amount] * (perIteration[name] ?? 0), 0)
     return {
       target: 'step',
       case: `${config.preset} ${method}, batch ${batch} of ${model.patch}³, base ${model.base}`,

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { type AssignedSubject, type PreparedSubject, type Split, sitesOf } from '@voxnorm/data'
-import type { loadSubject } from '@voxnorm/data/node'
+import type { SubjectLoader } from '@voxnorm/data/node'
 import type { Config } from '../config/schema.ts'
 import type { OpenDevice } from '../device.ts'
 import { harmonizationRows } from '../evaluation/harmonization.ts'
@@ -30,7 +30,7 @@ export interface Laboratory {
   readonly budget: Budget
   readonly workspace: Workspace
   readonly device: OpenDevice
-  readonly load: typeof loadSubject
+  readonly load: SubjectLoader['load']
   readonly log: Log
   readonly stop: StopRequest
   readonly words: readonly string[]

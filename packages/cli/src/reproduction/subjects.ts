@@ -9,7 +9,7 @@ import {
   type Split,
   type Subject,
 } from '@voxnorm/data'
-import { type LoadOptions, loadSubject, openDataset } from '@voxnorm/data/node'
+import { openDataset, type SubjectLoader } from '@voxnorm/data/node'
 
 /** The subjects of a reproduction, all with labels, and the sites in the order of their roles. */
 export interface Cohort {
@@ -161,15 +161,15 @@ export function subjectsOf(
 /** More prepared subjects are not kept in memory but read again. */
 const CACHE_BYTES = 2 * 2 ** 30
 
-/** A {@link loadSubject} that keeps what it prepared, for runs that look at the same subjects. */
-export function cachedLoader(): typeof loadSubject {
+/** A way to load that keeps what it prepared, for runs that look at the same subjects. */
+export function cached(load: SubjectLoader['load']): SubjectLoader['load'] {
   const kept = new Map<string, PreparedSubject>()
   let bytes = 0
-  return async (subject, options: LoadOptions) => {
+  return async (subject, options) => {
     const key = JSON.stringify([subject.site, subject.id, options])
     const known = kept.get(key)
     if (known !== undefined) return known
-    const prepared = await loadSubject(subject, options)
+    const prepared = await load(subject, options)
     const size = prepared.image.byteLength + 2 * prepared.mask.byteLength
     if (bytes + size <= CACHE_BYTES) {
       kept.set(key, prepared)

@@ -8,7 +8,7 @@ import {
   type PreparedSubject,
   sitesOf,
 } from '@voxnorm/data'
-import { loadSubject, openDataset } from '@voxnorm/data/node'
+import { openDataset, type SubjectLoader } from '@voxnorm/data/node'
 import type { Config } from '../config/schema.ts'
 import { assertFitsSites } from '../config/to-training.ts'
 import type { Log } from '../progress.ts'
@@ -76,24 +76,29 @@ export async function planRun(config: Config): Promise<RunPlan> {
 }
 
 /**
- * Reads and prepares the training and validation subjects, one after the other. Throws StoppedError between two of
- * them after a stop signal.
+ * Reads and prepares the training and validation subjects. All are asked for at the start; `load` decides how many it
+ * does at a time. Errors are those of the first subject that has one. Throws StoppedError between two subjects after a
+ * stop signal.
  */
 export async function loadRun(
   config: Config,
   plan: RunPlan,
   log: Log,
   stop: StopRequest,
-  load = loadSubject,
+  load: SubjectLoader['load'],
 ): Promise<RunData> {
   const { scaling, voxelSize, modalities, labels } = config.data
   const wanted = plan.subjects.filter(({ split }) => split !== 'test')
+  // Patches reach beyond the volume into zeros, so the brain alone is enough.
+  const options = { scaling, voxelSize, modalities, labels, margin: 0 }
+  const loading = wanted.map((subject) => load(subject, options))
+  // Behind the first that fails nobody awaits the others any more.
+  for (const subject of loading) subject.catch(() => undefined)
   const prepared: PreparedSubject[] = []
-  for (const [index, subject] of wanted.entries()) {
+  for (const subject of loading) {
     stop.throwIfStopped('the training has not begun')
-    log.progress({ what: 'load', done: index, total: wanted.length, unit: 'subjects' })
-    // Patches reach beyond the volume into zeros, so the brain alone is enough.
-    prepared.push(await load(subject, { scaling, voxelSize, modalities, labels, margin: 0 }))
+    log.progress({ what: 'load', done: prepared.length, total: wanted.length, unit: 'subjects' })
+    prepared.push(await subject)
   }
   log.endProgress()
   const of = (split: string) => prepared.filter((_, index) => wanted[index]!.split === split)

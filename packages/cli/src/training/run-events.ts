@@ -2,10 +2,10 @@ import type { TrainingEvent as NetworkEvent } from '@voxnorm/models'
 import type { TrainingEvent } from './record-run.ts'
 
 /** What a training says about itself before its first step. */
-export type TrainingPlan = Extract<NetworkEvent, { readonly kind: 'plan' }>
+export type PlanEvent = Extract<NetworkEvent, { readonly kind: 'plan' }>
 
 /** Whether an event is the plan. */
-export function isPlan(event: NetworkEvent): event is TrainingPlan {
+export function isPlan(event: NetworkEvent): event is PlanEvent {
   return event.kind === 'plan'
 }
 

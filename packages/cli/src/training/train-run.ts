@@ -19,7 +19,8 @@ import { type ModelFacts, writeModelFolder } from './model-folder.ts'
 import { withPossiblePrecision } from './precision.ts'
 import { datasetRecord, type RunData, type RunPlan } from './prepare-run.ts'
 import { recordRun } from './record-run.ts'
-import { countIterations, isPlan, type TrainingPlan } from './run-events.ts'
+import { countIterations, isPlan } from './run-events.ts'
+import { sayPlan } from './say-plan.ts'
 import { writePreviews } from './write-previews.ts'
 
 /** One training with everything that it needs, opened and loaded. */
@@ -74,9 +75,12 @@ export async function trainRun(task: RunTask): Promise<TrainedRun> {
     const dataset = datasetRecord(config, plan)
     directory.writeConfig(written)
     directory.writeDataset(dataset)
-    directory.writeEnvironment(environment(device, config, words))
+    const { batch, microBatch, work, memory } = first.value
+    const planned = { batch, microBatch, work, memory }
+    directory.writeEnvironment({ ...environment(device, config, words), plan: planned })
     if (tuner) directory.writeTuning(tuner.table())
-    sayPlan(first.value, device, config, log)
+    log.info('device', `training on ${device.description}`)
+    sayPlan(first.value, config, log)
     const { iterationsPerEpoch, resumedAt } = first.value
     const done = resumedAt === undefined ? 0 : resumedAt.epoch * iterationsPerEpoch + resumedAt.iteration
     directory.truncateMetrics(done)
@@ -135,7 +139,7 @@ function trainingConfig(config: Config, { standardScale }: RunData): TrainingCon
   return { ...rest, data: { ...kept, ...(standardScale !== undefined && { standardScale }) } }
 }
 
-function environment(device: OpenDevice, { train }: Config, words: readonly string[]): unknown {
+function environment(device: OpenDevice, { train }: Config, words: readonly string[]) {
   const [processor] = os.cpus()
   return {
     voxnorm: version(),
@@ -148,19 +152,6 @@ function environment(device: OpenDevice, { train }: Config, words: readonly stri
     precision: train.precision,
     command: ['voxnorm', ...words],
   }
-}
-
-function sayPlan(plan: TrainingPlan, device: OpenDevice, config: Config, log: Log): void {
-  const { networks, iterationsPerEpoch, batch, microBatch, allocatedBytes, resumedAt } = plan
-  const { epochs, timeLimit, precision } = config.train
-  const from =
-    resumedAt === undefined ? '' : `, resumed at epoch ${resumedAt.epoch} iteration ${resumedAt.iteration}`
-  const limit = timeLimit === 'none' ? '' : `, at most ${timeLimit}`
-  log.info('device', `training on ${device.description}`)
-  log.info(
-    'plan',
-    `${networks.join(', ')}: ${epochs} epochs of ${iterationsPerEpoch} iterations, batch ${batch} (${microBatch} at once), ${precision === 'mixed' ? 'mixed precision, ' : ''}${Math.round(allocatedBytes / 2 ** 20)} MiB on the device${limit}${from}`,
-  )
 }
 
 /** Writes `model/` from the best checkpoint and returns the validation that it was chosen by. */

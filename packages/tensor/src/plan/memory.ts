@@ -47,6 +47,11 @@ export class SlotPool {
     this.runtime = runtime
   }
 
+  /** Bytes of all slots. */
+  get bytes(): number {
+    return this.buffers.reduce((sum, { size }) => sum + size, 0)
+  }
+
   /** One distinct buffer per wanted size, in the order of the sizes. */
   async claim(words: readonly number[]): Promise<GPUBuffer[]> {
     const free = [...this.buffers].sort((a, b) => b.size - a.size)

@@ -2,6 +2,7 @@ import { PlanError } from '../errors.ts'
 import { packHalves, unpackHalves } from '../graph/halves.ts'
 import { describeSpec, elements, type Spec } from '../graph/spec.ts'
 import type { Runtime } from '../runtime/runtime.ts'
+import { ReadbackRing } from './readback-ring.ts'
 import { encodeStep, type Memory, type Step } from './step.ts'
 import { timePasses, timeSteps } from './stopwatch.ts'
 
@@ -68,11 +69,6 @@ export function elementsOf({ dtype }: Spec, values: ArrayLike<number>): Elements
 
 type Elements = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>
 
-interface Staging {
-  readonly buffer: GPUBuffer
-  busy: boolean
-}
-
 /**
  * A graph made ready to run again and again: kernels chosen and compiled, memory laid out, bind groups made. A run
  * writes the inputs and encodes one compute pass.
@@ -86,8 +82,7 @@ export class Plan {
   private readonly outputs: ReadonlyMap<string, OutputPlace>
   private readonly scalars: PlanParts['scalars']
   private readonly owned: readonly GPUBuffer[]
-  private readonly staging: Staging[] = []
-  private readonly outputBytes: number
+  private readonly readback: ReadbackRing
 
   constructor(runtime: Runtime, parts: PlanParts) {
     this.runtime = runtime
@@ -98,12 +93,13 @@ export class Plan {
     this.outputs = parts.outputs
     this.scalars = parts.scalars
     this.owned = parts.owned
-    this.outputBytes = [...parts.outputs.values()].reduce((sum, { source }) => sum + source.size, 0)
+    const outputBytes = [...parts.outputs.values()].reduce((sum, { source }) => sum + source.size, 0)
+    this.readback = new ReadbackRing(runtime, outputBytes)
   }
 
   /**
-   * Submits one run and resolves with the values of the outputs. A caller that does not await keeps the device
-   * busy while it prepares the next run; state changes happen in the order of the calls.
+   * Submits one run, in one submission, and resolves with the values of the outputs. A caller that does not await keeps
+   * the device busy while it prepares and uploads the next run; state changes happen in the order of the calls.
    */
   run(feeds: Feeds = {}): Promise<Record<string, Float32Array>> {
     this.runtime.check()
@@ -141,9 +137,7 @@ export class Plan {
   /** Frees what belongs to this plan alone; shared slots stay with their pool. */
   dispose(): void {
     for (const buffer of this.owned) this.runtime.release(buffer)
-    // Made without waiting, these are not among the buffers that the runtime counts. A run in flight frees its own.
-    for (const { buffer, busy } of this.staging) if (!busy) buffer.destroy()
-    this.staging.length = 0
+    this.readback.dispose()
   }
 
   private feed(feeds: Feeds): void {
@@ -181,23 +175,12 @@ export class Plan {
       device.queue.submit([encoder.finish()])
       return {}
     }
-    let staging = this.staging.find(({ busy }) => !busy)
-    if (!staging) {
-      const usage = GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ
-      staging = { buffer: device.createBuffer({ size: this.outputBytes, usage }), busy: false }
-      this.staging.push(staging)
-    }
-    staging.busy = true
+    const buffer = this.readback.take()
     for (const { source, offset } of this.outputs.values()) {
-      encoder.copyBufferToBuffer(source.buffer, source.offset, staging.buffer, offset, source.size)
+      encoder.copyBufferToBuffer(source.buffer, source.offset, buffer, offset, source.size)
     }
     device.queue.submit([encoder.finish()])
-    const { buffer } = staging
-    await this.runtime.patiently(() => buffer.mapAsync(GPUMapMode.READ))
-    const bytes = buffer.getMappedRange().slice(0)
-    buffer.unmap()
-    staging.busy = false
-    if (!this.staging.includes(staging)) buffer.destroy()
+    const bytes = await this.readback.read(buffer)
     const results: Record<string, Float32Array> = {}
     for (const [name, { spec, offset }] of this.outputs) {
       const count = elements(spec.shape)

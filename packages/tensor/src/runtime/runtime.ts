@@ -5,7 +5,7 @@ import { specialize } from './specialize.ts'
 
 /** What `Runtime.open` may be told. */
 export interface RuntimeOptions {
-  /** Blocks the thread for some milliseconds, again and again while the host waits: a software device needs the core. */
+  /** Blocks the thread for some milliseconds. Who gives it wants the host to nap while it waits for the device. */
   readonly pause?: (milliseconds: number) => void
   /** True when the adapter is known to be a software renderer. */
   readonly software?: boolean
@@ -43,6 +43,10 @@ export class Runtime {
   private readonly specialized = new Map<string, string>()
   private readonly buffers = new Set<GPUBuffer>()
   private failure: DeviceError | undefined
+  /** Set once the device is gone, for whatever reason. */
+  private lost: DeviceError | undefined
+  /** Tells everybody who waits for the device that it is gone. Reactions to `device.lost` itself would never be freed. */
+  private readonly waiting = new Set<(failure: DeviceError) => void>()
   /** Until then no wait sleeps again. */
   private rested = 0
 
@@ -50,17 +54,17 @@ export class Runtime {
     this.gpu = gpu
     this.device = device
     this.capabilities = capabilities
-    this.pause = capabilities.software ? options.pause : undefined
+    this.pause = options.pause
     device.addEventListener('uncapturederror', (event) => {
       const { error } = event as GPUUncapturedErrorEvent
       this.failure ??= new DeviceError('validation', `the device refused a command: ${error.message}`)
     })
     void device.lost.then((info) => {
-      if (info.reason !== 'destroyed') {
-        this.failure ??= new DeviceError('lost', `the device was lost: ${info.message || info.reason}`, {
-          fix: 'run again with --resume; if it happens again, use smaller batches or another --device',
-        })
-      }
+      this.lost = new DeviceError('lost', `the device was lost: ${info.message || info.reason}`, {
+        fix: 'run again with --resume; if it happens again, use smaller batches or another --device',
+      })
+      if (info.reason !== 'destroyed') this.failure ??= this.lost
+      for (const give of this.waiting) give(this.failure ?? this.lost)
     })
   }
 
@@ -129,8 +133,18 @@ export class Runtime {
         fix: `${this.allocatedBytes} bytes are in use; use a smaller batch or window`,
       })
     }
+    return this.count(buffer)
+  }
+
+  /** A small buffer for results on their way to the host, made without waiting: a failure shows at the next `check`. */
+  readbackBuffer(bytes: number): GPUBuffer {
+    const usage = GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ
+    return this.count(this.device.createBuffer({ size: bytes, usage, label: 'readback' }))
+  }
+
+  private count(buffer: GPUBuffer): GPUBuffer {
     this.buffers.add(buffer)
-    this.allocatedBytes += size
+    this.allocatedBytes += buffer.size
     return buffer
   }
 
@@ -195,14 +209,21 @@ export class Runtime {
 
   /** Waits for a promise of the device; throws if the device fails meanwhile. */
   async patiently<T>(wait: () => Promise<T>): Promise<T> {
-    const lost = this.device.lost.then((info): never => {
-      throw this.failure ?? new DeviceError('lost', `the device was lost: ${info.message || info.reason}`)
+    if (this.lost) throw this.failure ?? this.lost
+    let giveUp: (failure: DeviceError) => void = () => undefined
+    const gone = new Promise<never>((_, reject) => {
+      giveUp = reject
     })
-    const work = Promise.race([wait(), lost])
-    if (this.pause) await this.napDuring(work, this.pause)
-    const result = await work
-    this.check()
-    return result
+    this.waiting.add(giveUp)
+    try {
+      const work = Promise.race([wait(), gone])
+      if (this.pause) await this.napDuring(work, this.pause)
+      const result = await work
+      this.check()
+      return result
+    } finally {
+      this.waiting.delete(giveUp)
+    }
   }
 
   /**

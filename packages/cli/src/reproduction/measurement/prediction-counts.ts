@@ -1,5 +1,5 @@
 import { windowCorners } from '@voxnorm/data'
-import type { loadSubject } from '@voxnorm/data/node'
+import type { SubjectLoader } from '@voxnorm/data/node'
 import type { Config } from '../../config/schema.ts'
 import { type Run, testedSites } from '../experiments.ts'
 import type { Predictions } from '../scale.ts'
@@ -14,7 +14,7 @@ const BIASED_PREDICTIONS = 6
  */
 export async function predictionCounter(
   cohort: Cohort,
-  load: typeof loadSubject,
+  load: SubjectLoader['load'],
 ): Promise<(run: Run, config: Config, testSubjects: number) => Predictions> {
   const voxelSize = 2
   const brains = await Promise.all(
