@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { median } from '@voxnorm/tensor/testing'
+import { commit } from '../measure.ts'
 import type { Case } from './cases.ts'
 import { type Index, largestError, readTensors, writeTensors } from './exchange.ts'
 import { inputsOf, truthOf } from './graphs.ts'
@@ -43,18 +44,17 @@ export async function measure(
   const rows: Row[] = []
   const contestants: Contestant[] = []
   for (const process of peers) {
-    for (const [variant, adapter] of Object.entries(process.adapters)) {
-      const peer = variant ? `${process.name}:${variant}` : process.name
+    for (const variant of Object.keys(process.adapters)) {
       try {
         const first = await prepare(process, variant)
         if ('unable' in first) continue
         const error = errorOf(folder, first.index, truth)
         const tolerance = Math.max(theCase.tolerance, process.tolerances?.[variant] ?? 0)
-        const row = rowOf(peer, theCase, adapter, first, error, !(error <= tolerance))
+        const row = rowOf(process, variant, theCase, first, error, !(error <= tolerance))
         rows.push(row)
         contestants.push({ process, variant, row, samples: [] })
       } catch (error) {
-        rows.push(failedRow(peer, theCase, adapter, error))
+        rows.push(failedRow(process, variant, theCase, error))
       }
     }
   }
@@ -96,18 +96,20 @@ async function truthOfTorch(
 const errorOf = (folder: string, index: Index, truth: Truth): number =>
   largestError(readTensors(join(folder, 'outputs.f32'), index), truth)
 
+const COMMIT = commit()
+
 function rowOf(
-  peer: string,
+  { name, adapters, version }: PeerProcess,
+  variant: string,
   theCase: Case,
-  adapter: string,
   first: { readonly ms: number; readonly cpu: number },
   error: number,
   wrong: boolean,
 ): Row {
   return {
-    peer,
+    peer: variant ? `${name}:${variant}` : name,
     case: theCase.name,
-    adapter,
+    adapter: adapters[variant]!,
     ms_median: null,
     kernel_cpu_ms: null,
     gflops_per_kernel_cpu_s: null,
@@ -117,11 +119,13 @@ function rowOf(
     first_cpu_ms: first.cpu,
     device_bytes: null,
     wrong,
+    version,
+    commit: COMMIT,
   }
 }
 
-const failedRow = (peer: string, theCase: Case, adapter: string, error: unknown): Row => ({
-  ...rowOf(peer, theCase, adapter, { ms: 0, cpu: 0 }, Number.NaN, false),
+const failedRow = (process: PeerProcess, variant: string, theCase: Case, error: unknown): Row => ({
+  ...rowOf(process, variant, theCase, { ms: 0, cpu: 0 }, Number.NaN, false),
   first_ms: null,
   first_cpu_ms: null,
   error: lineOf(error),

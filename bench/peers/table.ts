@@ -16,6 +16,9 @@ export interface Row {
   device_bytes: number | null
   readonly wrong: boolean
   error?: string
+  /** The peer's version, and the commit of this checkout. */
+  readonly version: string
+  readonly commit: string
 }
 
 const HEADER = [

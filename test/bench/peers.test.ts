@@ -33,7 +33,8 @@ describe('the comparison with peers', () => {
     const names = ['conv [2,4³,3→5] forward', 'conv [2,4³,3→5] forward+backward']
     expect(rows).toHaveLength(names.length)
     for (const [index, row] of rows.entries()) {
-      expect(row).toMatchObject({ peer: 'ours', case: names[index], wrong: false })
+      expect(row).toMatchObject({ peer: 'ours', case: names[index], wrong: false, version: 'this checkout' })
+      expect(row.commit).toMatch(/^[0-9a-f]{7,}(\+changes)?$|^unknown$/)
       expect(row.adapter).toMatch(/llvmpipe|swiftshader/i)
       expect(row.max_rel_err).toBeGreaterThan(0)
       expect(row.max_rel_err).toBeLessThan(1e-5)
