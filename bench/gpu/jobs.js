@@ -4,7 +4,7 @@ export const SECTIONS = ['peaks', 'iteration', 'layers', 'tests']
 /**
  * What is measured. `iterations` are of Algorithm 1, the large one first; `layers` the shapes of convolutions, in our words
  * and in those of pytorch.py; `wide` the layer that has a goal of its own; `kernels`, by the type of the operands, those that
- * plans take, and what they are to be compared with.
+ * plans take, with what they are to be compared with, and `firstLayer` those for one input channel.
  */
 export const SIZES = {
   iterations: [
@@ -15,7 +15,8 @@ export const SIZES = {
   fields: 'batch=8,size=32,channels=64',
   layers: { f32: 'unet', f16: 'unet-f16', torch: { batch: 8, base: 32, patch: 32 } },
   wide: 'x[8,32,32,32,64] w[3,3,3,64,64]',
-  kernels: { f32: ['gemm', 'blocks'], f16: ['matrix', 'gemm'] },
+  kernels: { f32: ['gemm'], f16: ['matrix', 'gemm'] },
+  firstLayer: ['blocks'],
 }
 
 /** The same, so small that a software renderer and a processor are done in a minute: does all of it work? */
@@ -32,73 +33,65 @@ export const SMALL_SIZES = {
   },
   wide: 'x[1,16,16,16,4] w[3,3,3,4,8]',
   kernels: { f32: ['lanes'], f16: ['lanes'] },
+  firstLayer: [],
 }
 
 /** The end of a case's name that ours and PyTorch's rows of an iteration share. */
 export const iterationName = ({ batch, base, patch }) => `batch ${batch} of ${patch}³, base ${base}`
 
-const PRECISIONS = ['f32', 'mixed']
-const DIRECTIONS = ['forward', 'input', 'weight']
-const DTYPES = ['f32', 'f16']
+/** A job for our command line: `bench` with these words. */
+const ours = (section, seconds, ...words) => ({
+  section,
+  seconds,
+  program: 'voxnorm',
+  words: ['bench', ...words],
+})
 
-/** Flags of an object's entries for pytorch.py. */
-const flags = (sizes) => Object.entries(sizes).flatMap(([name, value]) => [`--${name}`, String(value)])
+/** A job for PyTorch, at these sizes. */
+const torch = (section, seconds, what, sizes) => {
+  const flags = Object.entries(sizes).flatMap(([name, value]) => [`--${name}`, String(value)])
+  return { section, seconds, program: 'pytorch.py', words: [what, ...flags] }
+}
+
+function iteration({ batch, base, patch }) {
+  const settings = {
+    preset: 'paper',
+    'data.patch': patch,
+    'model.base': base,
+    'model.discriminator.base': base / 2,
+    // cuDNN pads with zeros by itself; for the paper's replicated borders PyTorch would copy every volume.
+    'model.padding': 'zero',
+    'train.batch': batch,
+    'train.microBatch': batch,
+  }
+  const set = Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`])
+  const words = ['step', '--rounds', '20', ...set]
+  return [
+    ...['f32', 'mixed'].map((precision) =>
+      ours('iteration', 60, ...words, '--set', `train.precision=${precision}`),
+    ),
+    torch('iteration', 75, 'iteration', { batch, base, patch }),
+  ]
+}
+
+function convolutions(dtype, { layers, kernels, firstLayer }) {
+  return ['forward', 'input', 'weight'].map((direction) => {
+    const names = [...kernels[dtype], ...(direction === 'forward' ? firstLayer : [])]
+    const words = [`conv3d.${direction}`, '--shape', layers[dtype], '--rounds', '3']
+    return ours('layers', 60, ...words, ...names.flatMap((name) => ['--kernel', name]))
+  })
+}
+
+const tests = ['ops', 'gemm', 'shares'].map((name) => `packages/tensor/test/${name}.test.ts`)
 
 /**
  * The processes that are run one after another, ours and PyTorch's in turns. `program` is what runs the words, `seconds` how
  * long it may take.
  */
-export function jobsOf(sizes) {
-  const ours = (section, seconds, ...words) => ({
-    section,
-    seconds,
-    program: 'voxnorm',
-    words: ['bench', ...words],
-  })
-  const torch = (section, seconds, what, at) => ({
-    section,
-    seconds,
-    program: 'pytorch.py',
-    words: [what, ...flags(at)],
-  })
-  const iteration = (at) => {
-    // Padded with zeros, which cuDNN does by itself: with the paper's replicated borders PyTorch would copy every volume.
-    const settings = { 'model.base': at.base, 'data.patch': at.patch, 'model.padding': 'zero' }
-    const batch = { 'train.batch': at.batch, 'train.microBatch': at.batch }
-    const set = (values) => Object.entries(values).flatMap(([key, value]) => ['--set', `${key}=${value}`])
-    const discriminator = { 'model.discriminator.base': at.base / 2 }
-    return [
-      ...PRECISIONS.map((precision) =>
-        ours(
-          'iteration',
-          60,
-          ...['step', '--rounds', '20'],
-          ...set({ preset: 'paper', ...settings, ...discriminator, ...batch, 'train.precision': precision }),
-        ),
-      ),
-      torch('iteration', 75, 'iteration', at),
-    ]
-  }
-  const convolutions = DTYPES.flatMap((dtype) =>
-    DIRECTIONS.map((direction) =>
-      ours(
-        'layers',
-        60,
-        ...[`conv3d.${direction}`, '--shape', sizes.layers[dtype], '--rounds', '3'],
-        ...sizes.kernels[dtype].flatMap((kernel) => ['--kernel', kernel]),
-      ),
-    ),
-  )
-  return [
-    ...DTYPES.map((type) => ours('peaks', 30, 'norm', '--shape', `${sizes.fields},type=${type}`)),
-    ...sizes.iterations.flatMap(iteration),
-    ...convolutions,
-    torch('layers', 90, 'layers', sizes.layers.torch),
-    {
-      section: 'tests',
-      seconds: 240,
-      program: 'vitest',
-      words: ['run', ...['ops', 'gemm', 'shares'].map((name) => `packages/tensor/test/${name}.test.ts`)],
-    },
-  ]
-}
+export const jobsOf = (sizes) => [
+  ...['f32', 'f16'].map((type) => ours('peaks', 30, 'norm', '--shape', `${sizes.fields},type=${type}`)),
+  ...sizes.iterations.flatMap(iteration),
+  ...['f32', 'f16'].flatMap((dtype) => convolutions(dtype, sizes)),
+  torch('layers', 90, 'layers', sizes.layers.torch),
+  { section: 'tests', seconds: 240, program: 'vitest', words: ['run', ...tests] },
+]

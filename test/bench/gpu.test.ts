@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { judge } from '../../bench/gpu/goals.js'
 import { jobsOf, SECTIONS, SIZES, SMALL_SIZES } from '../../bench/gpu/jobs.js'
-import { built } from '../e2e/program.ts'
+import { built, voxnorm } from '../e2e/program.ts'
 
 const PROGRAM = join(import.meta.dirname, '../../bench/gpu/run.js')
 
@@ -63,6 +63,16 @@ describe.runIf(built)('the command for a GPU', () => {
 })
 
 describe('the jobs', () => {
+  it.runIf(built)('for a GPU are understood: what is missing is only the device', () => {
+    const ours = jobsOf(SIZES).filter(({ program }) => program === 'voxnorm')
+    expect(ours).toHaveLength(12)
+    for (const { words } of ours) {
+      const { code, err } = voxnorm('.', ...words, '--device', 'nowhere')
+      expect(err).toMatch(/no WebGPU adapter is called "nowhere"/)
+      expect(code).toBe(69)
+    }
+  })
+
   it.each([
     ['on a GPU', SIZES],
     ['to try out', SMALL_SIZES],
