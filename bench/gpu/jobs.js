@@ -3,8 +3,8 @@ export const SECTIONS = ['peaks', 'iteration', 'layers', 'tests']
 
 /**
  * What is measured. `iterations` are of Algorithm 1, the large one first; `layers` the shapes of convolutions, in our words
- * and in those of pytorch.py; `wide` the layer that has a goal of its own; `kernels`, by the type of the operands, those that
- * plans take, with what they are to be compared with, and `firstLayer` those for one input channel.
+ * and in those of pytorch.py; `wide` the layer that has a goal of its own; `kernels`, by direction and type of the operands,
+ * those that plans take, with what they are to be compared with. `blocks` is for one input channel.
  */
 export const SIZES = {
   iterations: [
@@ -15,8 +15,11 @@ export const SIZES = {
   fields: 'batch=8,size=32,channels=64',
   layers: { f32: 'unet', f16: 'unet-f16', torch: { batch: 8, base: 32, patch: 32 } },
   wide: 'x[8,32,32,32,64] w[3,3,3,64,64]',
-  kernels: { f32: ['gemm'], f16: ['matrix', 'gemm'] },
-  firstLayer: ['blocks'],
+  kernels: {
+    forward: { f32: ['gemm', 'blocks'], f16: ['halo', 'matrix', 'gemm', 'blocks'] },
+    input: { f32: ['gemm'], f16: ['halo', 'matrix', 'gemm'] },
+    weight: { f32: ['gemm'], f16: ['matrix', 'gemm'] },
+  },
 }
 
 /** The same, so small that a software renderer and a processor are done in a minute: does all of it work? */
@@ -32,8 +35,11 @@ export const SMALL_SIZES = {
     torch: { batch: 1, base: 4, patch: 16 },
   },
   wide: 'x[1,16,16,16,4] w[3,3,3,4,8]',
-  kernels: { f32: ['lanes'], f16: ['lanes'] },
-  firstLayer: [],
+  kernels: {
+    forward: { f32: ['lanes'], f16: ['lanes'] },
+    input: { f32: ['lanes'], f16: ['lanes'] },
+    weight: { f32: ['lanes'], f16: ['lanes'] },
+  },
 }
 
 /** The end of a case's name that ours and PyTorch's rows of an iteration share. */
@@ -74,11 +80,10 @@ function iteration({ batch, base, patch }) {
   ]
 }
 
-function convolutions(dtype, { layers, kernels, firstLayer }) {
+function convolutions(dtype, { layers, kernels }) {
   return ['forward', 'input', 'weight'].map((direction) => {
-    const names = [...kernels[dtype], ...(direction === 'forward' ? firstLayer : [])]
     const words = [`conv3d.${direction}`, '--shape', layers[dtype], '--rounds', '3']
-    return ours('layers', 60, ...words, ...names.flatMap((name) => ['--kernel', name]))
+    return ours('layers', 60, ...words, ...kernels[direction][dtype].flatMap((name) => ['--kernel', name]))
   })
 }
 

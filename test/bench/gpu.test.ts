@@ -2,9 +2,11 @@ import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { chosenKernel, conv3dCase, inHalves, uNetLayers } from '@voxnorm/tensor/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { judge } from '../../bench/gpu/goals.js'
 import { jobsOf, SECTIONS, SIZES, SMALL_SIZES } from '../../bench/gpu/jobs.js'
+import { matrixGpu } from '../../packages/tensor/test/emulated-matrices.ts'
 import { built, voxnorm } from '../e2e/program.ts'
 
 const PROGRAM = join(import.meta.dirname, '../../bench/gpu/run.js')
@@ -63,6 +65,16 @@ describe.runIf(built)('the command for a GPU', () => {
 })
 
 describe('the jobs', () => {
+  it('time the kernels that plans take on matrix units, or the goals would find no row', () => {
+    const directions = { forward: 'conv3d', input: 'conv3dInput', weight: 'conv3dWeight' } as const
+    for (const layer of uNetLayers(32, 32, 8)) {
+      for (const [direction, op] of Object.entries(directions)) {
+        const timed = SIZES.kernels[direction as keyof typeof directions].f16
+        expect(timed).toContain(chosenKernel(matrixGpu, inHalves(conv3dCase(op, layer))!))
+      }
+    }
+  })
+
   it.runIf(built)('for a GPU are understood: what is missing is only the device', () => {
     const ours = jobsOf(SIZES).filter(({ program }) => program === 'voxnorm')
     expect(ours).toHaveLength(12)

@@ -1,7 +1,29 @@
+import { collect, input, type Tensor } from '../src/graph/tensor.ts'
 import type { Kernel } from '../src/op.ts'
 import type { Capabilities } from '../src/runtime/capabilities.ts'
 import type { OpCase } from '../src/testing/index.ts'
 import { withKernels } from './with-kernels.ts'
+
+/** A GPU with matrix units, as an NVIDIA one shows itself. */
+export const matrixGpu: Capabilities = {
+  adapter: 'a GPU',
+  software: false,
+  subgroupSize: 32,
+  features: new Set(['subgroups', 'shader-f16', 'chromium-experimental-subgroup-matrix']),
+  matrices: 'present',
+  limits: {
+    maxStorageBufferBindingSize: 2 ** 31 - 4,
+    maxBufferSize: 2 ** 32 - 4,
+    maxComputeWorkgroupStorageSize: 49_152,
+    maxComputeInvocationsPerWorkgroup: 1024,
+  },
+}
+
+/** The node of a case's op in its graph. */
+export const nodeOf = ({ op, inputs, build }: OpCase): Tensor =>
+  collect([build(inputs.map(({ spec }, index) => input(`x${index}`, spec)))]).find(
+    (tensor) => tensor.op === (op as unknown),
+  )!
 
 /**
  * The three functions of matrix units in plain WGSL, so that the indices of a kernel that is written for them can be

@@ -1,6 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { create } from 'webgpu'
-import { collect, input, type Tensor } from '../src/graph/tensor.ts'
 import { openGpu } from '../src/node/index.ts'
 import type { Kernel } from '../src/op.ts'
 import { chooseKernel } from '../src/plan/choose.ts'
@@ -17,25 +16,11 @@ import {
   uNetLayers,
   upsampledConv3dCase,
 } from '../src/testing/index.ts'
-import { withEmulatedMatrices } from './emulated-matrices.ts'
+import { matrixGpu as gpu, nodeOf, withEmulatedMatrices } from './emulated-matrices.ts'
 
 const OPS = ['conv3d', 'conv3dInput', 'conv3dWeight'] as const
 const UPSAMPLED = ['upsampledConv3d', 'upsampledConv3dInput', 'upsampledConv3dWeight'] as const
 
-/** A GPU with matrix units, as an NVIDIA one shows itself. */
-const gpu: Capabilities = {
-  adapter: 'a GPU',
-  software: false,
-  subgroupSize: 32,
-  features: new Set(['subgroups', 'shader-f16', 'chromium-experimental-subgroup-matrix']),
-  matrices: 'present',
-  limits: {
-    maxStorageBufferBindingSize: 2 ** 31 - 4,
-    maxBufferSize: 2 ** 32 - 4,
-    maxComputeWorkgroupStorageSize: 49_152,
-    maxComputeInvocationsPerWorkgroup: 1024,
-  },
-}
 /** With WebGPU's default limits, which are those of Dawn's backend without a device. */
 const smallGpu: Capabilities = {
   ...gpu,
@@ -44,13 +29,9 @@ const smallGpu: Capabilities = {
 
 const halfCase = (op: (typeof OPS)[number], problem: Conv3dProblem): OpCase =>
   inHalves(conv3dCase(op, problem))!
-/** The node of a case's op in its graph. */
-const nodeOf = ({ op, inputs, build }: OpCase): Tensor =>
-  collect([build(inputs.map(({ spec }, index) => input(`x${index}`, spec)))]).find(
-    (tensor) => tensor.op === (op as unknown),
-  )!
 const layers = uNetLayers(32, 32, 8)
-const wide = layers[1]!
+/** Of 8³ voxels: larger ones are convolved from a halo. */
+const wide = layers[4]!
 
 describe('the kernel for matrix units', () => {
   const chosen = (device: Capabilities, opCase: OpCase) =>

@@ -110,7 +110,7 @@ describe('variants of the product', () => {
       const ways = waysOf(node, device)
       expect(new Set(ways).size).toBe(ways.length)
       const texts = new Set<string>()
-      for (const kernel of ['gemm', 'matrix']) {
+      for (const kernel of ['gemm', 'matrix', 'halo']) {
         const own = ways.filter((way) => kernelOf(way) === kernel)
         expect(own.length).toBeLessThanOrEqual(25)
         for (const way of own) {
@@ -120,7 +120,7 @@ describe('variants of the product', () => {
           texts.add(JSON.stringify([kernel, stages[0]!.constants, stages[0]!.grid]))
         }
       }
-      expect(texts.size).toBe(ways.filter((way) => ['gemm', 'matrix'].includes(kernelOf(way))).length)
+      expect(texts.size).toBe(ways.filter((way) => ['gemm', 'matrix', 'halo'].includes(kernelOf(way))).length)
     }
   })
 

@@ -12,3 +12,19 @@ var<workgroup> tile: array<f16, 256>;
 @compute @workgroup_size(32) fn main() {
   _ = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&tile, 0, 16);
 }`
+
+/**
+ * A kernel in the former syntax: how a matrix lies in memory is a bool among the arguments, and it is loaded from single
+ * halves. The kernel loads from `tiles` of fours, which it fills with `keep`, at indices called `at`.
+ */
+export function inFormerSyntax(text: string): string {
+  return text
+    .replace(/tiles: array<vec4<f16>, (.*)>;/, 'tiles: array<f16, 4 * ($1)>;')
+    .replace('{ tiles[at] = four; }', '{ for (var i = 0; i < 4; i++) { tiles[at * 4 + i] = four[i]; } }')
+    .replaceAll(
+      /subgroupMatrixLoad<(\w+), (row|col)_major>\(&tiles, at, (\w+)\)/g,
+      (_, type, major, line) =>
+        `subgroupMatrixLoad<${type}>(&tiles, at * 4u, ${major === 'col'}, ${line} * 4)`,
+    )
+    .replace(/subgroupMatrixStore<row_major>\((.*), (\w+)\);/, 'subgroupMatrixStore($1, false, $2);')
+}

@@ -9,6 +9,7 @@ import forwardLanes from './forward.lanes.wgsl'
 import { gemmProgram, isMostlyPadding, productSize } from './gemm.ts'
 import { gemmKernel } from './gemm-kernel.ts'
 import { type Conv3dGeometry, type Conv3dParams, convolutionCost, geometry, shapeWords } from './geometry.ts'
+import { forwardHalo, inputHalo } from './halo.ts'
 import inputBorder from './input.border.wgsl'
 import inputDirect from './input.direct.wgsl'
 import { forwardMatrix, inputMatrix, weightMatrix } from './matrix.ts'
@@ -138,6 +139,7 @@ const forwardGemm: Kernel<Conv3dParams> = {
 
 /** Those that can normalise what they load, and leave the moments of their result aside. */
 export const fusingForwardKernels: readonly Kernel<Conv3dParams>[] = [
+  forwardHalo,
   forwardMatrix,
   forwardOfLanes,
   forwardGemm,
@@ -175,6 +177,7 @@ function borderOf(lanes: number, g: Conv3dGeometry): 'none' | 'inside' | 'separa
 }
 
 export const inputGradientKernels: readonly Kernel<Conv3dGradientParams>[] = [
+  inputHalo,
   inputMatrix,
   {
     name: 'lanes',

@@ -1,6 +1,7 @@
 import { f32, type Spec } from '../../graph/spec.ts'
 import { type Kernel, linearGrid, type Program, type Slot, type Stage } from '../../op.ts'
 import type { Capabilities } from '../../runtime/capabilities.ts'
+import { inFormerSyntax } from '../../runtime/matrix-syntax.ts'
 import { type Fusible, fusedStage, ownInputs } from '../batchnorm/fusion.ts'
 import { sharedSum } from '../reduce/program.ts'
 import {
@@ -33,8 +34,8 @@ const TILES: readonly MatrixTile[] = [
   { ROWS: 128, COLUMNS: 32 },
   { ROWS: 64, COLUMNS: 32 },
 ]
-const SUBGROUPS = 4
-const SUBGROUPS_DOWN = 2
+export const SUBGROUPS = 4
+export const SUBGROUPS_DOWN = 2
 const LANES = 32
 const DEPTH = 32
 
@@ -53,32 +54,19 @@ function tileFor({ rows, columns }: ProductSize, { limits }: Capabilities): Matr
   >((best, tile) => (best === undefined || padded(tile) < padded(best) ? tile : best), undefined)
 }
 
-/** Whether the device's matrix units multiply these operands. */
-function matrixFits(device: Capabilities, g: Conv3dGeometry, factors: readonly Spec[]): boolean {
+/** Whether the device has matrix units for these operands, in subgroups of the size that the kernels are written for. */
+export function hasMatricesFor(device: Capabilities, g: Conv3dGeometry, factors: readonly Spec[]): boolean {
   return (
     device.matrices !== null &&
     device.subgroupSize === LANES &&
     factors.every(({ dtype }) => dtype === 'f16') &&
     g.inputChannels % 4 === 0 &&
-    g.outputChannels % 4 === 0 &&
-    tileFor(productSize('forward', g), device) !== undefined
+    g.outputChannels % 4 === 0
   )
 }
 
-/**
- * The kernel in the former syntax of matrix units: how a matrix lies in memory is a bool among the arguments, and it is
- * loaded from single halves.
- */
-function inFormerSyntax(text: string): string {
-  return text
-    .replace(/tiles: array<vec4<f16>, (.*)>;/, 'tiles: array<f16, 4 * ($1)>;')
-    .replace('{ tiles[at] = four; }', '{ for (var i = 0; i < 4; i++) { tiles[at * 4 + i] = four[i]; } }')
-    .replaceAll(
-      /subgroupMatrixLoad<(\w+), (row|col)_major>\(&tiles, at, (\w+)\)/g,
-      (_, type, major, line) =>
-        `subgroupMatrixLoad<${type}>(&tiles, at * 4u, ${major === 'col'}, ${line} * 4)`,
-    )
-    .replace(/subgroupMatrixStore<row_major>\((.*), (\w+)\);/, 'subgroupMatrixStore($1, false, $2);')
+function matrixFits(device: Capabilities, g: Conv3dGeometry, factors: readonly Spec[]): boolean {
+  return hasMatricesFor(device, g, factors) && tileFor(productSize('forward', g), device) !== undefined
 }
 
 /** How a product is divided, see `GemmLayout`. */
@@ -102,7 +90,8 @@ const ruleOf = (size: ProductSize, device: Capabilities): MatrixLayout =>
 const nameOf = ({ tile: { ROWS, COLUMNS }, shares }: MatrixLayout): string =>
   `${ROWS}x${COLUMNS}-shares${shares}`
 
-const canLeaveMoments = ({ shares }: MatrixLayout, { fusion }: Fusible): boolean =>
+/** Whether the moments that a fusion may want can be left: each result must be summed in one piece. */
+export const canLeaveMoments = ({ shares }: Pick<MatrixLayout, 'shares'>, { fusion }: Fusible): boolean =>
   !fusion?.moments || shares === 1
 
 /** Other layouts than the rule's: every tile, in fewer and in more shares. */
@@ -187,7 +176,7 @@ export function matrixProgram(
 }
 
 /** Matrix units may cut off digits of their sums instead of rounding them. */
-const CUT_OFF = 2e-5
+export const CUT_OFF = 2e-5
 /**
  * Where a padding was replicated, gradients that meet at the border are added and rounded to halves before the product; so
  * are those that meet in a voxel that was upsampled, and taps.
