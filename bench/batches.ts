@@ -1,3 +1,4 @@
+import os from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { hostProcessorTime } from '@voxnorm/tensor/node'
@@ -83,7 +84,9 @@ export async function run(options: readonly string[]): Promise<void> {
     }
   })
   loader.close()
-  keep('batches', options, { threads: loader.threads, rows })
+  const processors = os.cpus()
+  const processor = `${processors[0]?.model} x ${processors.length}`
+  keep('batches', options, { processor, threads: loader.threads, rows })
 }
 
 /** Runs once to warm up, and then round by round; times are those of one of the `parts` of a run. */
