@@ -1,10 +1,9 @@
-import { writeFileSync } from 'node:fs'
 import { bind, grad, initialArena } from '@voxnorm/autograd'
 import { runUNet3d, uNet3d } from '@voxnorm/models'
 import { compile, f32, input, mul, Runtime, sum } from '@voxnorm/tensor'
 import { kernelProcessorTime, openGpu } from '@voxnorm/tensor/node'
 import { fill, median, PLAN_REWRITES } from '@voxnorm/tensor/testing'
-import { commit, option } from './measure.ts'
+import { keep, option } from './measure.ts'
 
 /** `[batch, side, base width]`: the tiny preset, the small U-Net of bench/peers, and a wider one. */
 const SHAPES = [
@@ -80,12 +79,7 @@ export async function run(options: readonly string[]): Promise<void> {
       )
     }
   }
-  const file = option(options, 'out')
-  if (file) {
-    const command = `node bench/run.mjs fusion ${options.join(' ')}`
-    const record = { commit: commit(), adapter: opened.description, command, rows }
-    writeFileSync(file, `${JSON.stringify(record, null, 2)}\n`)
-  }
+  keep('fusion', options, { adapter: opened.description, rows })
   runtime.dispose()
   opened.release()
 }

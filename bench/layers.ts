@@ -1,4 +1,3 @@
-import { writeFileSync } from 'node:fs'
 import { grad } from '@voxnorm/autograd'
 import {
   Arena,
@@ -14,7 +13,7 @@ import {
 } from '@voxnorm/tensor'
 import { kernelProcessorTime, openGpu } from '@voxnorm/tensor/node'
 import { compare, fill, median } from '@voxnorm/tensor/testing'
-import { commit, option } from './measure.ts'
+import { keep, option } from './measure.ts'
 
 /** One layer on its own. */
 export interface Layer {
@@ -98,12 +97,7 @@ export async function timeLayers(
       }
     }
   }
-  const file = option(options, 'out')
-  if (file) {
-    const command = `node bench/run.mjs ${target} ${options.join(' ')}`
-    const record = { commit: commit(), adapter: opened.description, command, rows }
-    writeFileSync(file, `${JSON.stringify(record, null, 2)}\n`)
-  }
+  keep(target, options, { adapter: opened.description, rows })
   runtime.dispose()
   opened.release()
 }

@@ -1,14 +1,14 @@
-// node bench/run.mjs norm|pool|upconv3d|fusion [options]: bundles bench/NAME.ts from the sources and runs it. See docs/measuring.md.
+// node bench/run.mjs NAME [options]: bundles bench/NAME.ts from the sources and runs it. See docs/measuring.md.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { bundle } from '../scripts/bundle.js'
 
-const BENCHES = ['norm', 'pool', 'upconv3d', 'fusion']
+const BENCHES = ['norm', 'pool', 'upconv3d', 'fusion', 'batches', 'soak', 'waiting']
 const [name, ...options] = process.argv.slice(2)
 if (!BENCHES.includes(name)) {
   console.error(
-    'usage: node bench/run.mjs norm|pool|upconv3d|fusion [--device NAME] [--rounds N] [--out FILE.json]',
+    `usage: node bench/run.mjs ${BENCHES.join('|')} [--device NAME] [--rounds N] [--steps N] [--out FILE.json]`,
   )
   process.exit(64)
 }

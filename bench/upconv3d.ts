@@ -1,4 +1,3 @@
-import { writeFileSync } from 'node:fs'
 import { grad } from '@voxnorm/autograd'
 import {
   compile,
@@ -13,7 +12,7 @@ import {
 } from '@voxnorm/tensor'
 import { kernelProcessorTime, openGpu } from '@voxnorm/tensor/node'
 import { compare, fill, median } from '@voxnorm/tensor/testing'
-import { commit, option } from './measure.ts'
+import { keep, option } from './measure.ts'
 
 /** `[batch, full side, channels of the skip, channels of the upsampled part, output channels]`. */
 const SHAPES = [
@@ -111,12 +110,7 @@ export async function run(options: readonly string[]): Promise<void> {
       }
     }
   }
-  const file = option(options, 'out')
-  if (file) {
-    const command = `node bench/run.mjs upconv3d ${options.join(' ')}`
-    const record = { commit: commit(), adapter: opened.description, command, rows }
-    writeFileSync(file, `${JSON.stringify(record, null, 2)}\n`)
-  }
+  keep('upconv3d', options, { adapter: opened.description, rows })
   runtime.dispose()
   opened.release()
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { Runtime } from '@voxnorm/tensor'
 import { openGpu } from '@voxnorm/tensor/node'
 
@@ -19,7 +20,7 @@ export interface OpenDevice {
 export async function openDevice(device = 'auto'): Promise<OpenDevice> {
   const opened = await openGpu({ device })
   const { software } = opened
-  const runtime = await Runtime.open(opened.gpu, { software, ...(software && { pause: sleep }) })
+  const runtime = await Runtime.open(opened.gpu, { software, ...(software && { pause: nap }) })
   return {
     runtime,
     name: opened.name,
@@ -32,7 +33,8 @@ export async function openDevice(device = 'auto'): Promise<OpenDevice> {
   }
 }
 
-/** Blocks the thread: a software device computes on the cores that an idle wait would burn. */
-export function sleep(milliseconds: number): void {
+/** Blocks the thread, since an idle wait would burn a core that a software device computes on; then lets Dawn poll once. */
+export async function nap(milliseconds: number): Promise<void> {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
+  await setImmediate()
 }

@@ -73,7 +73,8 @@ describe.each(['training', 'evaluation'] as const)('a U-Net in %s', (mode) => {
 describe('the plan of a training pass', () => {
   it('has hardly a pass left that only normalises, and none that only takes moments', async () => {
     const net = await network()
-    const [plain, fused] = [await planOf(net, 'training', []), await planOf(net, 'training')]
+    const plain = await planOf(net, 'training', [])
+    const fused = await planOf(net, 'training', PLAN_REWRITES)
     const [before, after] = [dispatches(plain), dispatches(fused)]
     plain.dispose()
     fused.dispose()

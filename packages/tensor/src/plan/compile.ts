@@ -18,7 +18,7 @@ import type { Capabilities } from '../runtime/capabilities.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { ArenaVariable } from './arena.ts'
 import { chooseKernel, type KernelChoice, type TunedKernels } from './choose.ts'
-import { PLAN_REWRITES, type PlanRewrite } from './fuse.ts'
+import { type PlanRewrite, rewritesFor } from './fuse.ts'
 import { type Guard, PlainMemory, type PlanMemory } from './guard.ts'
 import { type Lifetime, layOut, SlotPool } from './memory.ts'
 import { elementsOf, type InputPlace, type OutputPlace, Plan, SCALAR_CELL_WORDS } from './plan.ts'
@@ -39,7 +39,7 @@ export interface PlanOptions {
   /** Slots shared with other plans of the same runtime. */
   readonly pool?: SlotPool
   readonly kernels?: KernelChoice
-  /** For tests and benches that compare: which rewrites take place; by default `PLAN_REWRITES`. */
+  /** For tests and benches that compare: which rewrites take place; by default those that suit the device. */
   readonly rewrites?: readonly PlanRewrite[]
   /** Measured choices; where there is none, or without this, the rules of the kernels choose. */
   readonly tuned?: TunedKernels | undefined
@@ -57,7 +57,7 @@ export async function compile(
   options: PlanOptions = {},
 ): Promise<Plan> {
   const device = runtime.capabilities
-  const graph = normalize(definition, options.rewrites ?? PLAN_REWRITES, device)
+  const graph = normalize(definition, options.rewrites ?? rewritesFor(device), device)
   const { tensors, updates, outputs, placed } = graph
   const computed = tensors.filter((tensor) => !isLeaf(tensor) && tensor.op !== reshapeOp && !tensor.op.aside)
   const byProducts = new Map(

@@ -13,6 +13,8 @@ import type { Capabilities } from '../runtime/capabilities.ts'
  */
 export interface PlanRewrite {
   readonly name: string
+  /** Whether it makes plans faster on a device; absent means always. Tests apply it even where it does not. */
+  suits?(device: Capabilities): boolean
   apply(roots: readonly Tensor[], device: Capabilities): ReadonlyMap<Tensor, Tensor>
 }
 
@@ -35,6 +37,8 @@ const SUMMING: ReadonlySet<unknown> = new Set([conv3dOp, upsampledConv3dOp])
  */
 export const normalizeOnLoad: PlanRewrite = {
   name: 'normalize on load',
+  // Software renderers load a value many times where a GPU has it in workgroup memory, and are slower with it: measured.
+  suits: ({ software }) => !software,
   apply(roots, device) {
     const readers = readersOf(roots)
     const wanted = new Set(roots)
@@ -71,8 +75,12 @@ export const momentsInEpilogue: PlanRewrite = {
   },
 }
 
-/** What `compile` does to every graph, in this order. */
+/** All there are, in the order in which they are applied. */
 export const PLAN_REWRITES: readonly PlanRewrite[] = [normalizeOnLoad, momentsInEpilogue]
+
+/** What `compile` does to every graph for a device. */
+export const rewritesFor = (device: Capabilities): readonly PlanRewrite[] =>
+  PLAN_REWRITES.filter(({ suits }) => suits?.(device) ?? true)
 
 function readersOf(roots: readonly Tensor[]): ReadonlyMap<Tensor, readonly Tensor[]> {
   const readers = new Map<Tensor, Tensor[]>()

@@ -5,14 +5,19 @@ import { specialize } from './specialize.ts'
 
 /** What `Runtime.open` may be told. */
 export interface RuntimeOptions {
-  /** Blocks the thread for some milliseconds. Who gives it wants the host to nap while it waits for the device. */
-  readonly pause?: (milliseconds: number) => void
+  /**
+   * Blocks the thread for some milliseconds, then resolves after one turn of the event loop. Who gives it wants the host
+   * to nap while it waits for the device.
+   */
+  readonly pause?: (milliseconds: number) => Promise<void>
   /** True when the adapter is known to be a software renderer. */
   readonly software?: boolean
 }
 
 /** Longest time in milliseconds that the host sleeps at a stretch; by so much it may be late. */
 const LONGEST_NAP = 4
+/** By so many milliseconds a nap is longer than the one before. */
+const NAP_GROWTH = 0.5
 
 /** Optional features that some kernel can use; asked for where the adapter has them. */
 const WANTED_FEATURES = [
@@ -38,7 +43,7 @@ export class Runtime {
   /** Bytes of all buffers that are alive. */
   allocatedBytes = 0
   private readonly gpu: GPU
-  private readonly pause: ((milliseconds: number) => void) | undefined
+  private readonly pause: RuntimeOptions['pause']
   private readonly compiled = new Map<string, Promise<CompiledKernel>>()
   private readonly specialized = new Map<string, string>()
   private readonly buffers = new Set<GPUBuffer>()
@@ -47,8 +52,8 @@ export class Runtime {
   private lost: DeviceError | undefined
   /** Tells everybody who waits for the device that it is gone. Reactions to `device.lost` itself would never be freed. */
   private readonly waiting = new Set<(failure: DeviceError) => void>()
-  /** Until then no wait sleeps again. */
-  private rested = 0
+  private napping = false
+  private nextNap = 0
 
   private constructor(gpu: GPU, device: GPUDevice, capabilities: Capabilities, options: RuntimeOptions) {
     this.gpu = gpu
@@ -215,10 +220,9 @@ export class Runtime {
       giveUp = reject
     })
     this.waiting.add(giveUp)
+    if (this.pause) void this.napWhileWaiting(this.pause)
     try {
-      const work = Promise.race([wait(), gone])
-      if (this.pause) await this.napDuring(work, this.pause)
-      const result = await work
+      const result = await Promise.race([wait(), gone])
       this.check()
       return result
     } finally {
@@ -228,21 +232,19 @@ export class Runtime {
 
   /**
    * While a promise is pending, Dawn's binding for Node polls on the main thread and takes a core from a software
-   * device. Short naps between the polls leave it the core; they begin at nothing, so that short work is not held up.
+   * device. Naps between the polls leave it the core. They begin at nothing with every new wait, so that short work is
+   * not held up, and all waits share them: two that nap in turns would poll in between.
    */
-  private async napDuring(work: Promise<unknown>, pause: (milliseconds: number) => void): Promise<void> {
-    let pending = true
-    const over = () => {
-      pending = false
+  private async napWhileWaiting(pause: NonNullable<RuntimeOptions['pause']>): Promise<void> {
+    this.nextNap = 0
+    if (this.napping) return
+    this.napping = true
+    while (this.waiting.size > 0) {
+      const nap = this.nextNap
+      this.nextNap = Math.min(nap + NAP_GROWTH, LONGEST_NAP)
+      await pause(nap)
     }
-    work.then(over, over)
-    for (let nap = 0; pending; nap = Math.min(nap + 0.5, LONGEST_NAP)) {
-      await new Promise((resolve) => setTimeout(resolve, 0))
-      // Of several waits at a time only one sleeps.
-      if (!pending || performance.now() < this.rested) continue
-      pause(nap)
-      this.rested = performance.now() + 1
-    }
+    this.napping = false
   }
 
   /** Copies bytes back from a buffer. The buffer must have COPY_SRC usage. */
