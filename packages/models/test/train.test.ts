@@ -58,7 +58,7 @@ describe('train', () => {
       for (const { op } of tensors) measured.push(op.name)
       return ({ op }) => {
         computed.push(op.name)
-        return op.name === 'conv3d' ? 'direct' : undefined
+        return op.name === 'conv3dInput' ? 'direct' : undefined
       }
     }
     const tuned = await events(tinyTraining(), { tune })

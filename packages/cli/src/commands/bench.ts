@@ -42,7 +42,7 @@ export const bench: Command = {
       aliases: ['sweep'],
       kind: 'list',
       value: 'SHAPE',
-      help: 'such as size=8..32,in=4/8; conv3d knows unet and unet-f16',
+      help: 'like size=8..32,in=4/8; conv3d: unet, unet-f16',
     },
     { name: 'kernel', kind: 'list', value: 'NAME', help: 'these and the plain one (all that fit)' },
     { name: 'variants', kind: 'switch', help: 'also their other tiles and shares' },

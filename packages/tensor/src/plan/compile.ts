@@ -57,7 +57,7 @@ export async function compile(
   options: PlanOptions = {},
 ): Promise<Plan> {
   const device = runtime.capabilities
-  const graph = normalize(definition, options.rewrites ?? rewritesFor(device), device)
+  const graph = normalize(definition, device, options.rewrites)
   const { tensors, updates, outputs, placed } = graph
   const computed = tensors.filter((tensor) => !isLeaf(tensor) && tensor.op !== reshapeOp && !tensor.op.aside)
   const byProducts = new Map(
@@ -235,8 +235,8 @@ interface Normalized {
 /** Rewrites the graph for a device, and decides which results can be written straight into variables they are assigned to. */
 function normalize(
   definition: PlanDefinition,
-  rewrites: readonly PlanRewrite[],
   device: Capabilities,
+  rewrites?: readonly PlanRewrite[],
 ): Normalized {
   const assigned = (definition.assign ?? []).map(([variable, tensor]) => {
     if (!sameShape(variable.spec.shape, tensor.shape) || variable.spec.dtype !== tensor.spec.dtype) {
@@ -249,7 +249,7 @@ function normalize(
     ...assigned.map(([, tensor]) => tensor),
     ...(definition.updates ?? []).flatMap((update) => update.inputs),
   ]
-  const became = rewritten(roots, rewrites, device)
+  const became = rewritten(roots, rewrites ?? rewritesFor(device), device)
   const merged = collect([...became.values()])
   const placed = new Map<Tensor, ArenaVariable>()
   const copies: Tensor[] = []
