@@ -208,8 +208,8 @@ describe('tiles of several fours for each invocation', async () => {
     }
     const kernel: Kernel<never> = {
       name: 'tile',
-      program: (inputs, _, params, device) =>
-        gemmProgram(direction, g, layout, device, { fused: fusedStage(inputs, params, device) }),
+      program: (inputs, output, params, device) =>
+        gemmProgram(direction, g, layout, device, { fused: fusedStage(inputs, output, params, device) }),
     }
     await expect(checkCase(runtime, withKernels(opCase, [kernel]))).resolves.toHaveLength(1)
   }

@@ -35,7 +35,7 @@ function kernelWith(direction: Direction, tile: HaloTile, enough?: number): Kern
     program(inputs, output, params, device) {
       const [x, w, bias] = ownInputs(inputs, params)
       const g = geometry('test', direction === 'forward' ? x! : output, w!, params)
-      const fused = fusedStage(inputs, params, device)
+      const fused = fusedStage(inputs, output, params, device)
       const options = direction === 'forward' ? { hasBias: bias !== undefined, fused } : {}
       return haloProgram(direction, g, options, device, haloLayout(direction, g, tile, enough))
     },

@@ -94,8 +94,7 @@ export function fusedCase(name: keyof ReturnType<typeof fusedOps>, sizes: Sizes,
       return leavesMoments ? apply(momentsAsideOp, [node], null) : node
     },
     order: 0,
-    // Where the result is stored in half precision, moments are those before the rounding.
-    tolerance: leavesMoments ? 1e-4 : 2e-5,
+    tolerance: 2e-5,
   }
 }
 

@@ -125,13 +125,18 @@ export interface FusedStage {
   readonly normalized: { readonly NORMALIZED: 0 | 1 }
   /** Where the partial moments `[shares, 3, C]` of the result go. */
   readonly partials: Slot
-  readonly moments: { readonly MOMENTS: 0 | 1 }
+  readonly moments: { readonly MOMENTS: 0 | 1; readonly HALVES: 0 | 1 }
   /** The program of a stage that leaves partial moments where they are asked for. */
   program(stage: Stage, sizes: PartialSizes): Program
 }
 
-/** What a kernel does for the fusion of a node with these inputs; by default nothing. */
-export function fusedStage(inputs: readonly Spec[], { fusion }: Fusible, device: Capabilities): FusedStage {
+/** What a kernel does for the fusion of a node; by default nothing. */
+export function fusedStage(
+  inputs: readonly Spec[],
+  output: Spec,
+  { fusion }: Fusible,
+  device: Capabilities,
+): FusedStage {
   const isNormalized = fusion?.slope !== undefined
   const leavesMoments = fusion?.moments === true
   return {
@@ -139,7 +144,7 @@ export function fusedStage(inputs: readonly Spec[], { fusion }: Fusible, device:
     slope: fusion?.slope ?? 0,
     normalized: { NORMALIZED: isNormalized ? 1 : 0 },
     partials: leavesMoments ? 'scratch0' : 'unused',
-    moments: { MOMENTS: leavesMoments ? 1 : 0 },
+    moments: { MOMENTS: leavesMoments ? 1 : 0, HALVES: leavesMoments && output.dtype === 'f16' ? 1 : 0 },
     program: (stage, sizes) =>
       leavesMoments ? joinedMoments(stage, sizes, 'aside', device) : { stages: [stage] },
   }

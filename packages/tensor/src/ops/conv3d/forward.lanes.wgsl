@@ -10,7 +10,7 @@
 //
 // With NORMALIZED, x is normalised and activated as it is gathered; `scales` has the rows of channel-scales.wgsl. A
 // padding of zeros is put around what that gives. With MOMENTS, each tile leaves mean, squared deviations and number of
-// its results for moments.combine.wgsl.
+// its results for moments.combine.wgsl, with HALVES as they are when they are stored.
 enable subgroups;
 
 const LANES = 8;
@@ -21,6 +21,7 @@ const MIRROR = 0;
 const BORDER = 0;
 const NORMALIZED = 0;
 const MOMENTS = 0;
+const HALVES = 0;
 const PATCH_W = TILE_W + 2;
 const PATCH_H = TILE_H + 2;
 const GATHERS = (PATCH_W + LANES - 1) / LANES;
@@ -210,6 +211,7 @@ fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id)
       if ((h0 + r < shape.height) & (w0 + c < shape.width)) {
         // unroll
         for (var v = 0; v < VECTORS; v++) {
+          if (HALVES == 1) { sum[(r * TILE_W + c) * VECTORS + v] = quantizeToF16(sum[(r * TILE_W + c) * VECTORS + v]); }
           if (co + v * LANES < outputs) { y[rowBase + c * outputs + co + v * LANES] = sum[(r * TILE_W + c) * VECTORS + v]; }
         }
       }

@@ -15,7 +15,8 @@
 //            K = voxel. The left tensor is dy, the right one x, and the result is written transposed.
 // With NORMALIZED, x is normalised and activated as it is gathered; `scales` has the rows of channel-scales.wgsl. A
 // padding of zeros is put around what that gives. With MOMENTS, each tile of FORWARD leaves mean, squared deviations and
-// number of each column's results for moments.combine.wgsl; K is in one piece then.
+// number of each column's results for moments.combine.wgsl; K is in one piece then. With HALVES these are rounded before,
+// as they are when they are stored: moments must be those of what readers will see.
 const FORWARD = 0;
 const INPUT = 1;
 const WEIGHT = 2;
@@ -34,6 +35,7 @@ const THREAD_COLUMNS = 4;
 const BUFFERS = 2;
 const NORMALIZED = 0;
 const MOMENTS = 0;
+const HALVES = 0;
 
 // Everything is moved in fours: along the channels of the tensor that it comes from.
 const QUADS = DEPTH / 4;
@@ -408,6 +410,9 @@ fn main(
           if ((shape.addend == 2) & (share == 0)) {
             sums[i * THREAD_FOURS + c / 4][c % 4] += addends[row * columns + column];
           }
+        }
+        if (HALVES == 1) {
+          sums[i * THREAD_FOURS + c / 4][c % 4] = quantizeToF16(sums[i * THREAD_FOURS + c / 4][c % 4]);
         }
         var at = (share * rows * (1 + 7 * PARITIES) + row) * columns + column;
         if (SWAPPED == 1) {

@@ -222,9 +222,9 @@ function haloKernel<P extends Conv3dParams>(
 }
 
 export const forwardHalo: Kernel<Conv3dParams> = {
-  ...haloKernel<Conv3dParams>('forward', (inputs, _, params, device) => {
+  ...haloKernel<Conv3dParams>('forward', (inputs, output, params, device) => {
     const [x, w, bias] = ownInputs(inputs, params)
-    const fused = fusedStage(inputs, params, device)
+    const fused = fusedStage(inputs, output, params, device)
     return { g: geometry('conv3d', x!, w!, params), hasBias: bias !== undefined, fused }
   }),
   tolerance: CUT_OFF,

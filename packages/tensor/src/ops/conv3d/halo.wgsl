@@ -16,6 +16,7 @@ const BORDER = 0;
 const NORMALIZED = 0;
 // 1 where the moments of the result's channels are left in `partials`, a share for each subgroup down.
 const MOMENTS = 0;
+const HALVES = 0;
 // A workgroup of DOWN x ACROSS subgroups makes BLOCK_DEPTH x BLOCK_HEIGHT x 16 voxels of COLUMNS channels, from slices
 // of DEPTH channels of the other side.
 const BLOCK_DEPTH = 2;
@@ -288,10 +289,16 @@ fn main(
       if (all(at < volume()) & (column < columns)) {
         var four = vec4f(leaving[item * 4], leaving[item * 4 + 1], leaving[item * 4 + 2], leaving[item * 4 + 3]);
         if ((shape.hasBias == 1) & (share == 0)) { four += bias[column / 4]; }
+        if (MOMENTS == 1) {
+          if (HALVES == 1) { four = quantizeToF16(four); }
+          // unroll
+          for (var i = 0; i < 4; i++) { leaving[item * 4 + i] = four[i]; }
+        }
         result[((firstVoxel + voxel(at, corner.w)) * columns + column) / 4] = four;
       }
     }
     if (MOMENTS == 1) {
+      workgroupBarrier();
       if (thread < DOWN * ACROSS * 16) {
         let first = corner.xyz + rowAt(thread / 16 / ACROSS * MATRICES_DOWN + matrix / MATRICES_ACROSS);
         let own = select(0, clamp(shape.width - first.z, 0, 16), all(first < volume()));
@@ -319,10 +326,7 @@ fn main(
       let column = firstColumn + thread / 16 % ACROSS * (COLUMNS / ACROSS) + c * 16 + thread % 16;
       let at = 3 * (tile / shape.columnTiles * DOWN + thread / 16 / ACROSS) * columns + column;
       if ((thread < DOWN * ACROSS * 16) & (column < columns)) {
-        // The bias moves the mean and nothing else.
-        var addend = 0.0;
-        if (shape.hasBias == 1) { addend = bias[column / 4][column % 4]; }
-        partials[at] = mean[c] + addend;
+        partials[at] = mean[c];
         partials[at + columns] = squares[c];
         partials[at + 2 * columns] = count[c];
       }

@@ -110,7 +110,7 @@ const forwardOfLanes: Kernel<Conv3dParams> = {
   program(inputs, y, params, device) {
     const [x, w, bias] = ownInputs(inputs, params)
     const g = geometry('conv3d', x!, w!, params)
-    const fused = fusedStage(inputs, params, device)
+    const fused = fusedStage(inputs, y, params, device)
     const replicate = g.mode === 'replicate'
     const operands = { ...g, size: g.input, replicate, hasBias: bias !== undefined, fused }
     const { stage, shares } = lanesStage(device.subgroupSize!, operands)
@@ -124,10 +124,10 @@ const forwardOfLanes: Kernel<Conv3dParams> = {
 }
 
 const forwardGemm: Kernel<Conv3dParams> = {
-  ...gemmKernel<Conv3dParams>((inputs, _, params, device) => {
+  ...gemmKernel<Conv3dParams>((inputs, output, params, device) => {
     const [x, w, bias] = ownInputs(inputs, params)
     const g = geometry('conv3d', x!, w!, params)
-    const options = { addend: bias && 'bias', fused: fusedStage(inputs, params, device) } as const
+    const options = { addend: bias && 'bias', fused: fusedStage(inputs, output, params, device) } as const
     return {
       size: productSize('forward', g),
       program: (layout) => gemmProgram('forward', g, layout, device, options),
@@ -252,7 +252,7 @@ const weightOfLanes: Kernel<Conv3dGradientParams> = {
   suits: (device) => device.software,
   program(inputs, dw, params, device): Program {
     const g = geometry('conv3dWeight', inputs[0]!, f32(params.shape), params)
-    const { scales, slope, normalized } = fusedStage(inputs, params, device)
+    const { scales, slope, normalized } = fusedStage(inputs, dw, params, device)
     const lanes = device.subgroupSize!
     const tile = weightTile(lanes, g)
     const channelGroups = Math.ceil(g.inputChannels / tile.CHANNELS)
@@ -276,9 +276,9 @@ const weightOfLanes: Kernel<Conv3dGradientParams> = {
 }
 
 const weightGemm: Kernel<Conv3dGradientParams> = {
-  ...gemmKernel<Conv3dGradientParams>((inputs, _, params, device) => {
+  ...gemmKernel<Conv3dGradientParams>((inputs, output, params, device) => {
     const g = geometry('conv3dWeight', inputs[0]!, f32(params.shape), params)
-    const fused = fusedStage(inputs, params, device)
+    const fused = fusedStage(inputs, output, params, device)
     return {
       size: productSize('weight', g),
       program: (layout) => gemmProgram('weight', g, layout, device, { fused }),

@@ -184,10 +184,10 @@ export const CUT_OFF = 2e-5
 export const ROUNDED_SUMS = 1e-3
 
 export const forwardMatrix: Kernel<Conv3dParams> = {
-  ...matrixKernel<Conv3dParams>((inputs, _, params, device) => {
+  ...matrixKernel<Conv3dParams>((inputs, output, params, device) => {
     const [x, w, bias] = ownInputs(inputs, params)
     const g = geometry('conv3d', x!, w!, params)
-    const options = { addend: bias && 'bias', fused: fusedStage(inputs, params, device) } as const
+    const options = { addend: bias && 'bias', fused: fusedStage(inputs, output, params, device) } as const
     const program = (layout: MatrixLayout) => matrixProgram('forward', g, options, device, layout)
     return { g, size: productSize('forward', g), program }
   }),
@@ -209,9 +209,9 @@ const weightGeometry = (x: Spec, params: Conv3dGradientParams): Conv3dGeometry =
   geometry('conv3dWeight', x, f32(...params.shape), params)
 
 export const weightMatrix: Kernel<Conv3dGradientParams> = {
-  ...matrixKernel<Conv3dGradientParams>((inputs, _, params, device) => {
+  ...matrixKernel<Conv3dGradientParams>((inputs, output, params, device) => {
     const g = weightGeometry(inputs[0]!, params)
-    const fused = fusedStage(inputs, params, device)
+    const fused = fusedStage(inputs, output, params, device)
     const program = (layout: MatrixLayout) => matrixProgram('weight', g, { fused }, device, layout)
     return { g, size: productSize('weight', g), program }
   }),

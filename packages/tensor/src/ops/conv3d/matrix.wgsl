@@ -22,6 +22,7 @@ const LANES = 32;
 const DOUBLED = 0;
 const NORMALIZED = 0;
 const MOMENTS = 0;
+const HALVES = 0;
 const PARITIES = DOUBLED * (1 - (DIRECTION + 1) / 2);
 const SWAPPED = DOUBLED * (DIRECTION / 2);
 
@@ -327,6 +328,7 @@ fn main(
           if (shape.addend == 1) { leaving[item] += addends[column]; }
           if (shape.addend == 2) { leaving[item] += addends[resultRow * columns + column]; }
         }
+        if (HALVES == 1) { leaving[item] = quantizeToF16(leaving[item]); }
         var at = (share * rows * (1 + 7 * PARITIES) + resultRow) * columns + column;
         if (SWAPPED == 1) {
           at = ((share * taps + row / leftChannels) * columns + column) * leftChannels + row % leftChannels;

@@ -59,12 +59,13 @@ const isCovered = ({ shape }: Spec): boolean => shape.slice(1, 4).every((size) =
 
 function windowsProgram(
   inputs: readonly Spec[],
+  output: Spec,
   params: Fusible,
   device: Capabilities,
   gradient: boolean,
 ): Program {
   const x = inputs[0]!
-  const { scales, slope, normalized } = fusedStage(inputs, params, device)
+  const { scales, slope, normalized } = fusedStage(inputs, output, params, device)
   const [batch, depth, height, width, channels] = pooledShape(x) as [number, number, number, number, number]
   const rows = batch * depth * height
   const { numbers, constants } = packing(channels)
@@ -85,12 +86,12 @@ function windowsProgram(
 const windows: Kernel<Fusible> = {
   name: 'windows',
   fits: (_, [x]) => isCovered(x!),
-  program: (inputs, _, params, device) => windowsProgram(inputs, params, device, false),
+  program: (inputs, output, params, device) => windowsProgram(inputs, output, params, device, false),
 }
 
 const windowsGradient: Kernel<Fusible> = {
   ...windows,
-  program: (inputs, _, params, device) => windowsProgram(inputs, params, device, true),
+  program: (inputs, output, params, device) => windowsProgram(inputs, output, params, device, true),
 }
 
 const pooling: Op<Fusible> = {

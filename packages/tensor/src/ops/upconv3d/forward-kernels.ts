@@ -50,7 +50,7 @@ const lanes: Kernel<UpsampledConv3dParams> = {
     const [x, w, addend] = ownInputs(inputs, params)
     const { full, low } = upsampledGeometry('upsampledConv3d', x!, w!, params)
     const { outputChannels: channels } = full
-    const fused = fusedStage(inputs, params, device)
+    const fused = fusedStage(inputs, y, params, device)
     const LANES = device.subgroupSize!
     const { tile, tilesH, tilesW, workgroups } = tilesOf(LANES, y.shape)
     const replicate = params.mode === 'replicate' ? 1 : 0
@@ -95,18 +95,23 @@ function withParityWeights(w: Spec, product: (sums: Slot) => Program): Program {
 }
 
 /** A convolution of an upsampled volume as eight products, and what `gemmProgram` or `matrixProgram` has to be told. */
-function parityProduct(inputs: readonly Spec[], params: UpsampledConv3dParams, device: Capabilities) {
+function parityProduct(
+  inputs: readonly Spec[],
+  output: Spec,
+  params: UpsampledConv3dParams,
+  device: Capabilities,
+) {
   const [x, w, addend] = ownInputs(inputs, params)
   const g = parityGeometry(upsampledGeometry('upsampledConv3d', x!, w!, params))
-  const fused = fusedStage(inputs, params, device)
+  const fused = fusedStage(inputs, output, params, device)
   const options = { addend: addend && 'tensor', doubled: true, fused } as const
   const factors = (sums: Slot) => ({ ...options, factors: ['input0', sums] as const })
   return { g, size: productSize('forward', g, true), w: w!, factors }
 }
 
 const matrix: Kernel<UpsampledConv3dParams> = {
-  ...matrixKernel<UpsampledConv3dParams>((inputs, _, params, device) => {
-    const { g, size, w, factors } = parityProduct(inputs, params, device)
+  ...matrixKernel<UpsampledConv3dParams>((inputs, output, params, device) => {
+    const { g, size, w, factors } = parityProduct(inputs, output, params, device)
     const program = (layout: MatrixLayout) =>
       withParityWeights(w, (sums) => matrixProgram('forward', g, factors(sums), device, layout))
     return { g, size, program }
@@ -116,8 +121,8 @@ const matrix: Kernel<UpsampledConv3dParams> = {
 }
 
 const gemm: Kernel<UpsampledConv3dParams> = {
-  ...gemmKernel<UpsampledConv3dParams>((inputs, _, params, device) => {
-    const { g, size, w, factors } = parityProduct(inputs, params, device)
+  ...gemmKernel<UpsampledConv3dParams>((inputs, output, params, device) => {
+    const { g, size, w, factors } = parityProduct(inputs, output, params, device)
     const program = (layout: GemmLayout) =>
       withParityWeights(w, (sums) => gemmProgram('forward', g, layout, device, factors(sums)))
     return { size, program }

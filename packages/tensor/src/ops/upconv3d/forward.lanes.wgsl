@@ -6,8 +6,8 @@
 //   y[2i]   =  w0       x[i-1] + (w1 + w2) x[i]
 //   y[2i+1] = (w0 + w1) x[i]   +  w2       x[i+1]
 // So there are four sums of taps, number q = 2 * parity + t with t = 0, 1, and sum q meets x[i - 1 + (q + 1) / 2]. A
-// workgroup makes TILE_H x TILE_W low-resolution positions of one full-resolution plane: four outputs each. NORMALIZED
-// and MOMENTS are those of conv3d's kernel.
+// workgroup makes TILE_H x TILE_W low-resolution positions of one full-resolution plane: four outputs each. NORMALIZED,
+// MOMENTS and HALVES are those of conv3d's kernel.
 enable subgroups;
 
 const LANES = 8;
@@ -17,6 +17,7 @@ const VECTORS = 1;
 const ADDEND = 0;
 const NORMALIZED = 0;
 const MOMENTS = 0;
+const HALVES = 0;
 const PATCH_W = TILE_W + 2;
 const PATCH_H = TILE_H + 2;
 const GATHERS = (PATCH_W + LANES - 1) / LANES;
@@ -174,6 +175,9 @@ fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id)
         for (var v = 0; v < VECTORS; v++) {
           if (co + v * LANES < outputs) {
             if (ADDEND == 1) { sum[(r * 2 * TILE_W + c) * VECTORS + v] += addend[base + v * LANES]; }
+            if (HALVES == 1) {
+              sum[(r * 2 * TILE_W + c) * VECTORS + v] = quantizeToF16(sum[(r * 2 * TILE_W + c) * VECTORS + v]);
+            }
             y[base + v * LANES] = sum[(r * 2 * TILE_W + c) * VECTORS + v];
           }
         }

@@ -189,7 +189,7 @@ const weightLanesKernel: Kernel<UpsampledConv3dParams> = {
   suits: (device) => device.software,
   program(inputs, dw, params, device) {
     const g = weightGeometry(inputs[0]!, dw, params)
-    const { scales, slope, normalized } = fusedStage(inputs, params, device)
+    const { scales, slope, normalized } = fusedStage(inputs, dw, params, device)
     const lanes = device.subgroupSize!
     const CHANNELS = Math.min(8, g.full.inputChannels)
     const VECTORS = 9
@@ -216,7 +216,7 @@ function weightProduct(
   device: Capabilities,
 ) {
   const g = doubledGeometry(weightGeometry(inputs[0]!, dw, params))
-  const fused = fusedStage(inputs, params, device)
+  const fused = fusedStage(inputs, dw, params, device)
   const options = { doubled: true, factors: ['input1', 'input0'], fused } as const
   return { g, size: productSize('weight', g, true), options }
 }
