@@ -45,7 +45,7 @@ function lanesTile(
   const widest = lanes <= 4 ? 16 : 8
   const TILE_W = [2, 4, 8].find((size) => width <= size && size < widest) ?? widest
   const TILE_H = TILE_W === 2 ? 2 : 4
-  const mostVectors = lanes <= 4 ? { 2: 4, 4: 4, 8: 2, 16: 2 }[TILE_W]! : { 2: 2, 4: 2, 8: 1 }[TILE_W]!
+  const mostVectors = lanes <= 4 && TILE_W <= 4 ? 4 : 2
   const wanted = Math.ceil(channels / lanes)
   return { TILE_W, TILE_H, VECTORS: wanted >= mostVectors ? mostVectors : wanted >= 2 ? 2 : 1 }
 }
