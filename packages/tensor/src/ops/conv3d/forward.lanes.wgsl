@@ -164,13 +164,15 @@ fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id)
                 // unroll
                 for (var v = 0; v < VECTORS; v++) {
                   if (BORDER == 1 && kh == 1 && r == 1) {
-                    sum[(c - kw) * VECTORS + v] += value * top[kw * VECTORS + v];
+                    sum[(c - kw) * VECTORS + v] = fma(value, top[kw * VECTORS + v], sum[(c - kw) * VECTORS + v]);
                   }
                   if (BORDER == 1 && kh == 1 && r == TILE_H) {
-                    sum[((TILE_H - 1) * TILE_W + c - kw) * VECTORS + v] += value * bottom[kw * VECTORS + v];
+                    sum[((TILE_H - 1) * TILE_W + c - kw) * VECTORS + v] =
+                      fma(value, bottom[kw * VECTORS + v], sum[((TILE_H - 1) * TILE_W + c - kw) * VECTORS + v]);
                   }
                   if (BORDER == 0 || kh != 1 || (r != 1 && r != TILE_H)) {
-                    sum[((r - kh) * TILE_W + c - kw) * VECTORS + v] += value * weight[(kh * 3 + kw) * VECTORS + v];
+                    sum[((r - kh) * TILE_W + c - kw) * VECTORS + v] =
+                      fma(value, weight[(kh * 3 + kw) * VECTORS + v], sum[((r - kh) * TILE_W + c - kw) * VECTORS + v]);
                   }
                 }
               }

@@ -34,28 +34,28 @@ function tilesFit(lanes: number, { shape }: Spec): boolean {
 }
 
 /**
- * Tile of the forward lanes kernel: as many sums as the device's registers hold, not wider than the plane. Narrow tiles
- * make room for more channels.
+ * Tile of the forward lanes kernel; the values were measured, see docs/measuring.md. Tiles of 16 columns are taken where
+ * they cover the plane as closely as those of 8, several vectors of channels where these come in as many.
  */
 function lanesTile(
   lanes: number,
   width: number,
   channels: number,
 ): { TILE_W: number; TILE_H: number; VECTORS: number } {
-  const widest = lanes <= 4 ? 16 : 8
-  const TILE_W = [2, 4, 8].find((size) => width <= size && size < widest) ?? widest
+  const widest = lanes > 4 && 2 * Math.ceil(width / 16) === Math.ceil(width / 8) ? 16 : 8
+  const TILE_W = width <= 2 ? 2 : width <= 4 ? 4 : widest
   const TILE_H = TILE_W === 2 ? 2 : 4
-  const mostVectors = lanes <= 4 && TILE_W <= 4 ? 4 : 2
-  const wanted = Math.ceil(channels / lanes)
-  return { TILE_W, TILE_H, VECTORS: wanted >= mostVectors ? mostVectors : wanted >= 2 ? 2 : 1 }
+  const vectors = Math.ceil(channels / lanes)
+  const VECTORS = TILE_W === 2 && vectors % 4 === 0 ? 4 : vectors % 2 === 0 ? 2 : 1
+  return { TILE_W, TILE_H, VECTORS }
 }
 
 /** Tile of the weight-gradient lanes kernel; the values were measured, see docs/measuring.md. */
-function weightTile(lanes: number, g: Conv3dGeometry) {
-  const channels = (most: number) => Math.min(most, g.inputChannels)
-  return lanes <= 4
-    ? { TILE_W: 2, TILE_H: 2, CHANNELS: channels(2), VECTORS: g.outputChannels > lanes ? 2 : 1 }
-    : { TILE_W: 4, TILE_H: 2, CHANNELS: channels(4), VECTORS: 1 }
+function weightTile(lanes: number, g: Conv3dGeometry): { TILE_W: number; CHANNELS: number; VECTORS: number } {
+  const width = g.input[2]
+  const VECTORS = Math.ceil(g.outputChannels / lanes) % 2 === 0 ? 2 : 1
+  const TILE_W = width <= 2 ? 2 : width <= 4 || VECTORS === 2 ? 4 : 8
+  return { TILE_W, CHANNELS: Math.min(4, g.inputChannels), VECTORS }
 }
 
 interface LanesOperands {

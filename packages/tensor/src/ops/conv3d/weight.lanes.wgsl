@@ -1,18 +1,16 @@
 // dw of a 3x3x3 convolution of stride 1, padding 1, for devices where a load costs far more than a multiply-add.
 // A workgroup is one subgroup and its lanes are neighbouring output channels. It keeps the nine taps of one plane of
-// the kernel for CHANNELS input channels in registers and walks over its share of the planes (n, d) tile by tile:
-// dy is loaded once per lane, x is gathered along the width and broadcast. `sum` of the shares follows. NORMALIZED is
-// that of forward.lanes.wgsl.
+// the kernel for CHANNELS input channels in registers and walks over its share of the planes (n, d), strip by strip of
+// TILE_W columns and down along each: a row of x is gathered along the width and broadcast once, and meets the three
+// rows of dy that are kept at hand. `sum` of the shares follows. NORMALIZED is that of forward.lanes.wgsl.
 enable subgroups;
 
 const LANES = 8;
-const TILE_W = 8;
-const TILE_H = 2;
-const CHANNELS = 2;
+const TILE_W = 4;
+const CHANNELS = 4;
 const VECTORS = 1;
 const NORMALIZED = 0;
 const PATCH_W = TILE_W + 2;
-const PATCH_H = TILE_H + 2;
 const GATHERS = (PATCH_W + LANES - 1) / LANES;
 
 struct Shape {
@@ -25,6 +23,12 @@ struct Shape {
 @group(0) @binding(2) var<storage, read> scales: array<f32>;
 @group(0) @binding(3) var<storage, read_write> dw: array<f32>;
 @group(0) @binding(4) var<uniform> shape: Shape;
+
+// dy; zero below its plane and to the right of it, so that products with it vanish.
+fn gradientAt(plane: i32, row: i32, column: i32, channel: i32) -> f32 {
+  let voxel = (plane * shape.height + min(row, shape.height - 1)) * shape.width + min(column, shape.width - 1);
+  return select(0.0, dy[voxel * shape.outputChannels + channel], (row < shape.height) & (column < shape.width));
+}
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id) group: vec3u) {
@@ -65,66 +69,69 @@ fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id)
     let plane = clamp(d + kd - 1, 0, shape.depth - 1);
     if (plane != d + kd - 1 && shape.replicate == 0) { continue; }
     let planeBase = (n * shape.depth + plane) * shape.height;
-    for (var h0 = 0; h0 < shape.height; h0 += TILE_H) {
-      for (var w0 = 0; w0 < shape.width; w0 += TILE_W) {
-        // The tile's gradients; zero outside, so that their products vanish.
-        // registers
-        var gradient: array<f32, TILE_H * TILE_W * VECTORS>;
+    for (var w0 = 0; w0 < shape.width; w0 += TILE_W) {
+      // Where the lanes find the columns of a row of x, and which of them lie outside.
+      // registers
+      var column: array<i32, GATHERS>;
+      // registers
+      var inside: array<bool, GATHERS>;
+      // unroll
+      for (var g = 0; g < GATHERS; g++) {
+        let wanted = w0 - 1 + lane + g * LANES;
+        column[g] = clamp(wanted, 0, shape.width - 1) * inputs;
+        inside[g] = (column[g] == wanted * inputs) | (shape.replicate == 1);
+      }
+      // Row h of x meets rows h + 1, h and h - 1 of dy, through the taps kh = 0, 1 and 2. The first is zero above.
+      // registers
+      var gradient: array<f32, 3 * TILE_W * VECTORS>;
+      // unroll
+      for (var i = 0; i < 3 * TILE_W * VECTORS; i++) { gradient[i] = 0.0; }
+      if (shape.replicate == 0) {
         // unroll
-        for (var r = 0; r < TILE_H; r++) {
-          let row = (p * shape.height + min(h0 + r, shape.height - 1)) * shape.width;
+        for (var c = 0; c < TILE_W; c++) {
           // unroll
-          for (var c = 0; c < TILE_W; c++) {
-            let base = (row + min(w0 + c, shape.width - 1)) * outputs;
-            let within = (h0 + r < shape.height) & (w0 + c < shape.width);
-            // unroll
-            for (var v = 0; v < VECTORS; v++) {
-              gradient[(r * TILE_W + c) * VECTORS + v] = select(0.0, dy[base + channel[v]], within);
-            }
-          }
+          for (var v = 0; v < VECTORS; v++) { gradient[c * VECTORS + v] = gradientAt(p, 0, w0 + c, channel[v]); }
         }
-        // registers
-        var column: array<i32, GATHERS>;
-        // registers
-        var inside: array<bool, GATHERS>;
+      }
+      // A replicated border has rows of its own, above the first and below the last.
+      for (var h = -shape.replicate; h < shape.height + shape.replicate; h++) {
         // unroll
-        for (var g = 0; g < GATHERS; g++) {
-          let wanted = w0 - 1 + lane + g * LANES;
-          column[g] = clamp(wanted, 0, shape.width - 1) * inputs;
-          inside[g] = (column[g] == wanted * inputs) | (shape.replicate == 1);
+        for (var i = 0; i < TILE_W * VECTORS; i++) {
+          gradient[2 * TILE_W * VECTORS + i] = gradient[TILE_W * VECTORS + i];
+          gradient[TILE_W * VECTORS + i] = gradient[i];
         }
+        // unroll
+        for (var c = 0; c < TILE_W; c++) {
+          // unroll
+          for (var v = 0; v < VECTORS; v++) { gradient[c * VECTORS + v] = gradientAt(p, h + 1, w0 + c, channel[v]); }
+        }
+        let rowBase = (planeBase + clamp(h, 0, shape.height - 1)) * shape.width * inputs;
         // unroll
         for (var j = 0; j < CHANNELS; j++) {
           let ci = min(ci0 + j, inputs - 1);
+          // registers
+          var gathered: array<f32, GATHERS>;
           // unroll
-          for (var r = 0; r < PATCH_H; r++) {
-            let wantedRow = h0 + r - 1;
-            let row = clamp(wantedRow, 0, shape.height - 1);
-            let rowInside = (row == wantedRow) | (shape.replicate == 1);
-            let rowBase = (planeBase + row) * shape.width * inputs + ci;
-            // registers
-            var gathered: array<f32, GATHERS>;
-            // unroll
-            for (var g = 0; g < GATHERS; g++) {
-              var value = x[rowBase + column[g]];
-              if (NORMALIZED == 1) {
-                value = (value - normal[j]) * normal[CHANNELS + j] + normal[2 * CHANNELS + j];
-                value = select(shape.slope * value, value, value > 0.0);
-              }
-              gathered[g] = select(0.0, value, inside[g] & rowInside);
+          for (var g = 0; g < GATHERS; g++) {
+            var value = x[rowBase + column[g] + ci];
+            if (NORMALIZED == 1) {
+              value = (value - normal[j]) * normal[CHANNELS + j] + normal[2 * CHANNELS + j];
+              value = select(shape.slope * value, value, value > 0.0);
             }
+            gathered[g] = select(0.0, value, inside[g]);
+          }
+          // unroll
+          for (var c = 0; c < PATCH_W; c++) {
+            let value = subgroupBroadcast(gathered[c / LANES], u32(c % LANES));
             // unroll
-            for (var c = 0; c < PATCH_W; c++) {
-              let value = subgroupBroadcast(gathered[c / LANES], u32(c % LANES));
+            for (var kh = 0; kh < 3; kh++) {
               // unroll
-              for (var kh = 0; kh < 3; kh++) {
-                // unroll
-                for (var kw = 0; kw < 3; kw++) {
-                  if (r - kh >= 0 && r - kh < TILE_H && c - kw >= 0 && c - kw < TILE_W) {
-                    // unroll
-                    for (var v = 0; v < VECTORS; v++) {
-                      sum[(j * 9 + kh * 3 + kw) * VECTORS + v] += value * gradient[((r - kh) * TILE_W + c - kw) * VECTORS + v];
-                    }
+              for (var kw = 0; kw < 3; kw++) {
+                if (c - kw >= 0 && c - kw < TILE_W) {
+                  // unroll
+                  for (var v = 0; v < VECTORS; v++) {
+                    sum[(j * 9 + kh * 3 + kw) * VECTORS + v] =
+                      fma(value, gradient[(kh * TILE_W + c - kw) * VECTORS + v], sum[(j * 9 + kh * 3 + kw) * VECTORS + v]);
                   }
                 }
               }
