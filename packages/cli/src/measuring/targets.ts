@@ -6,6 +6,7 @@ import {
   type OpCase,
   poolCases,
   uNetLayers,
+  upsampledConv3dCase,
 } from '@voxnorm/tensor/testing'
 import type { Shape, ShapeKey } from './shape.ts'
 
@@ -70,6 +71,32 @@ const convolution = (direction: 'forward' | 'input' | 'weight'): KernelTarget =>
   },
 })
 
+/** Convolutions of a volume that is upsampled first: `size` is the one before. */
+const upsampledConvolution = (direction: 'forward' | 'input' | 'weight'): KernelTarget => ({
+  name: `upconv3d.${direction}`,
+  keys: ['batch', 'size', 'in', 'out', 'mode', 'type'],
+  shapes: { software: 'size=8,in=32,out=32', hardware: 'batch=8,size=16,in=64/128,out=32/64' },
+  problems(shape) {
+    const op = {
+      forward: 'upsampledConv3d',
+      input: 'upsampledConv3dInput',
+      weight: 'upsampledConv3dWeight',
+    } as const
+    const opCase = (at: Shape) =>
+      stored(at, upsampledConv3dCase(op[direction], { ...at, inputs: at.in, outputs: at.out }))
+    const products = (at: Shape) => 216 * at.batch * voxels(at) * at.in * at.out
+    const small = reduced(shape, products, 2e7)
+    return [
+      {
+        target: `upconv3d.${direction}`,
+        name: convolutionName(shape),
+        opCase: opCase(shape),
+        checked: { name: convolutionName(small), opCase: opCase(small) },
+      },
+    ]
+  },
+})
+
 const norm: KernelTarget = {
   name: 'norm',
   keys: FIELD_KEYS,
@@ -112,6 +139,9 @@ export const KERNEL_TARGETS: readonly KernelTarget[] = [
   convolution('forward'),
   convolution('input'),
   convolution('weight'),
+  upsampledConvolution('forward'),
+  upsampledConvolution('input'),
+  upsampledConvolution('weight'),
   norm,
   pool,
 ]

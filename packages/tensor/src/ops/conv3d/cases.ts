@@ -28,6 +28,7 @@ const problems: readonly Conv3dProblem[] = [
   { ...same3, mode: 'replicate', batch: 2, size: [1, 4, 4], inputs: 9, outputs: 2 },
   { ...same3, mode: 'replicate', batch: 1, size: [3, 8, 8], inputs: 3, outputs: 4 },
   { ...same3, mode: 'replicate', batch: 1, size: [2, 8, 16], inputs: 10, outputs: 3 },
+  { ...same3, mode: 'zero', batch: 1, size: [2, 5, 11], inputs: 5, outputs: 14 },
   { ...same3, mode: 'replicate', batch: 2, size: [3, 4, 5], inputs: 8, outputs: 20 },
   { kernel: 3, stride: 2, padding: 1, mode: 'replicate', batch: 1, size: [5, 4, 6], inputs: 20, outputs: 4 },
   { kernel: 1, stride: 1, padding: 0, mode: 'zero', batch: 2, size: [3, 2, 5], inputs: 6, outputs: 3 },

@@ -25,11 +25,9 @@ const forwardCost = ([x, w]: readonly Spec[], _: Spec, params: UpsampledConv3dPa
  * were measured, see docs/measuring.md.
  */
 function forwardTile(lanes: number, width: number, channels: number) {
-  const widest = lanes <= 4 ? 4 : 8
-  const TILE_W = [2, 4].find((size) => width <= size && size < widest) ?? widest
-  const TILE_H = TILE_W === 2 ? 2 : 4
-  const mostVectors = lanes <= 4 || TILE_W === 2 ? 2 : 1
-  return { TILE_H, TILE_W, VECTORS: Math.min(mostVectors, Math.ceil(channels / lanes)) }
+  if (width <= 2) return { TILE_H: 2, TILE_W: 2, VECTORS: Math.ceil(channels / lanes) % 2 === 0 ? 2 : 1 }
+  if (width <= 4) return { TILE_H: 4, TILE_W: 4, VECTORS: 1 }
+  return { TILE_H: lanes <= 4 ? 2 : 4, TILE_W: 8, VECTORS: 1 }
 }
 
 /** Tiles of a result `[N,D,H,W,C]` of the forward kernel; all those of a sample are one dimension of the grid. */

@@ -153,8 +153,11 @@ fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id)
               if (r >= (qh + 1) / 2 && r - (qh + 1) / 2 < TILE_H && c >= (qw + 1) / 2 && c - (qw + 1) / 2 < TILE_W) {
                 // unroll
                 for (var v = 0; v < VECTORS; v++) {
-                  sum[((2 * (r - (qh + 1) / 2) + qh / 2) * 2 * TILE_W + 2 * (c - (qw + 1) / 2) + qw / 2) * VECTORS + v] +=
-                    value * taps[(qh * 4 + qw) * VECTORS + v];
+                  sum[((2 * (r - (qh + 1) / 2) + qh / 2) * 2 * TILE_W + 2 * (c - (qw + 1) / 2) + qw / 2) * VECTORS + v] = fma(
+                    value,
+                    taps[(qh * 4 + qw) * VECTORS + v],
+                    sum[((2 * (r - (qh + 1) / 2) + qh / 2) * 2 * TILE_W + 2 * (c - (qw + 1) / 2) + qw / 2) * VECTORS + v],
+                  );
                 }
               }
             }

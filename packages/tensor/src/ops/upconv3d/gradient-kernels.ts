@@ -191,8 +191,8 @@ const weightLanesKernel: Kernel<UpsampledConv3dParams> = {
     const g = weightGeometry(inputs[0]!, dw, params)
     const { scales, slope, normalized } = fusedStage(inputs, dw, params, device)
     const lanes = device.subgroupSize!
-    const CHANNELS = Math.min(8, g.full.inputChannels)
-    const VECTORS = 9
+    const CHANNELS = g.full.inputChannels % 16 === 0 ? 16 : Math.min(8, g.full.inputChannels)
+    const VECTORS = 6
     const pairGroups = Math.ceil((27 * g.full.outputChannels) / (lanes * VECTORS))
     const channelGroups = Math.ceil(g.full.inputChannels / CHANNELS)
     const wantedShares = Math.ceil(ENOUGH_WORKGROUPS / (pairGroups * channelGroups))
