@@ -71,6 +71,17 @@ describe('bench', () => {
     }
   })
 
+  it('times convolutions of upsampled volumes, and counts what they need at low resolution', async () => {
+    expect(await run('upconv3d', '--shape', 'size=4,in=2,out=3,mode=zero', '--json')).toBe(0)
+    for (const [direction, products] of Object.entries({ forward: 64, input: 27, weight: 27 })) {
+      const rows = document().filter(({ target }) => target === `upconv3d.${direction}`)
+      expect(rows.at(-1)).toMatchObject({ case: 'x[1,4,4,4,2] w[3,3,3,2,3] zero', kernel: 'direct' })
+      for (const { gflops, ms_median } of rows as Record<string, number>[]) {
+        expect(gflops! * ms_median!).toBeCloseTo((2 * 4 ** 3 * products * 2 * 3) / 1e6)
+      }
+    }
+  })
+
   it('times the parts of batch norm and pooling, whole steps and predictions', async () => {
     expect(await run('norm', '--shape', 'size=4,channels=3', '--json')).toBe(0)
     expect(new Set(document().map((row) => row.case))).toEqual(
