@@ -28,32 +28,28 @@ function lanesFit(device: Capabilities, { kernel, stride, padding }: Conv3dParam
 
 /** Whether the tiles of a result `[N,D,H,W,C]` of the forward lanes kernel can be one dimension of a grid. */
 function tilesFit(lanes: number, { shape }: Spec): boolean {
-  const [, depth, height, width, channels] = shape as [number, number, number, number, number]
-  const { TILE_W, TILE_H } = lanesTile(lanes, width, channels)
+  const [, depth, height, width] = shape as [number, number, number, number]
+  const { TILE_W, TILE_H } = lanesTile(lanes, width)
   return depth * Math.ceil(height / TILE_H) * Math.ceil(width / TILE_W) <= MOST_WORKGROUPS
 }
 
-/**
- * Tile of the forward lanes kernel; the values were measured, see docs/measuring.md. Tiles of 16 columns are taken where
- * they cover the plane as closely as those of 8, several vectors of channels where these come in as many.
- */
-function lanesTile(
-  lanes: number,
-  width: number,
-  channels: number,
-): { TILE_W: number; TILE_H: number; VECTORS: number } {
-  const widest = lanes > 4 && 2 * Math.ceil(width / 16) === Math.ceil(width / 8) ? 16 : 8
-  const TILE_W = width <= 2 ? 2 : width <= 4 ? 4 : widest
-  const TILE_H = TILE_W === 2 ? 2 : 4
-  const vectors = Math.ceil(channels / lanes)
-  const VECTORS = TILE_W === 2 && vectors % 4 === 0 ? 4 : vectors % 2 === 0 ? 2 : 1
-  return { TILE_W, TILE_H, VECTORS }
+/** Positions that a subgroup of the forward lanes kernel makes; the values were measured, see docs/measuring.md. */
+function lanesTile(lanes: number, width: number): { TILE_W: number; TILE_H: number } {
+  if (width <= 2) return { TILE_W: 2, TILE_H: 2 }
+  if (width <= 4) return { TILE_W: 4, TILE_H: 4 }
+  // Wider tiles only where they cover the plane as closely as those of 8.
+  const wide = lanes > 4 && 2 * Math.ceil(width / 16) === Math.ceil(width / 8)
+  return { TILE_W: wide ? 16 : 8, TILE_H: 4 }
 }
+
+/** Vectors of channels that a subgroup makes at once: two where they come in pairs. */
+const vectorsAtOnce = (lanes: number, channels: number): number =>
+  Math.ceil(channels / lanes) % 2 === 0 ? 2 : 1
 
 /** Tile of the weight-gradient lanes kernel; the values were measured, see docs/measuring.md. */
 function weightTile(lanes: number, g: Conv3dGeometry): { TILE_W: number; CHANNELS: number; VECTORS: number } {
   const width = g.input[2]
-  const VECTORS = Math.ceil(g.outputChannels / lanes) % 2 === 0 ? 2 : 1
+  const VECTORS = vectorsAtOnce(lanes, g.outputChannels)
   const TILE_W = width <= 2 ? 2 : width <= 4 || VECTORS === 2 ? 4 : 8
   return { TILE_W, CHANNELS: Math.min(4, g.inputChannels), VECTORS }
 }
@@ -75,10 +71,13 @@ interface LanesOperands {
 function lanesStage(lanes: number, operands: LanesOperands): { stage: Stage; shares: number } {
   const { batch, inputChannels, outputChannels, replicate, hasBias, fused, mirror } = operands
   const [depth, height, width] = operands.size
-  const tile = lanesTile(lanes, width, outputChannels)
+  const tile = lanesTile(lanes, width)
   const tilesW = Math.ceil(width / tile.TILE_W)
   const tilesH = Math.ceil(height / tile.TILE_H)
   const flags = [replicate ? 1 : 0, hasBias ? 1 : 0]
+  const border = mirror?.border === 'inside'
+  // The taps of borders take registers, which narrow subgroups have least of.
+  const VECTORS = border && lanes <= 4 ? 1 : vectorsAtOnce(lanes, outputChannels)
   // Without a bias or scales the weights stand in for them: a binding must exist, its values are not used.
   const { scales = 'input1', partials = 'unused', slope = 0 } = fused ?? {}
   const tiles = tilesW * tilesH * depth
@@ -88,8 +87,9 @@ function lanesStage(lanes: number, operands: LanesOperands): { stage: Stage; sha
     constants: {
       LANES: lanes,
       ...tile,
+      VECTORS,
       MIRROR: mirror ? 1 : 0,
-      BORDER: mirror?.border === 'inside' ? 1 : 0,
+      BORDER: border ? 1 : 0,
       ...fused?.normalized,
       ...fused?.moments,
     },
@@ -98,7 +98,7 @@ function lanesStage(lanes: number, operands: LanesOperands): { stage: Stage; sha
       u32: [inputChannels, outputChannels, depth, height, width, tilesW, tilesH, ...flags],
       f32: [slope],
     },
-    grid: [tiles, Math.ceil(outputChannels / (lanes * tile.VECTORS)), batch],
+    grid: [tiles, Math.ceil(outputChannels / (lanes * VECTORS)), batch],
   }
   return { stage, shares: tiles * batch }
 }
@@ -171,7 +171,7 @@ export const forwardKernels: readonly Kernel<Conv3dParams>[] = [
 /** Where the lanes kernel does the border of a replicated padding: in the same stage where its tiles divide the plane. */
 function borderOf(lanes: number, g: Conv3dGeometry): 'none' | 'inside' | 'separate' {
   const [, height, width] = g.input
-  const tile = lanesTile(lanes, width, g.inputChannels)
+  const tile = lanesTile(lanes, width)
   if (g.mode === 'zero') return 'none'
   return width % tile.TILE_W === 0 && height % tile.TILE_H === 0 ? 'inside' : 'separate'
 }
