@@ -42,8 +42,15 @@ function piecesOf({ full, voxels }: UpsampledGeometry): { pieces: Piece[]; words
   return { pieces, words: most * 27 * full.outputChannels }
 }
 
-function tapSumsStage({ full, low }: UpsampledGeometry, piece: Piece, dy: Slot, sums: Slot): Stage {
-  const { numbers, constants } = packing(full.outputChannels)
+function tapSumsStage(
+  { full, low }: UpsampledGeometry,
+  piece: Piece,
+  device: Capabilities,
+  [dy, sums]: readonly [Slot, Slot],
+): Stage {
+  // lavapipe takes some 15 ms to compile a load of each number, of which there are 64, and gains a tenth from fours.
+  const wide = device.software && (device.subgroupSize ?? 0) > 4
+  const { numbers, constants } = packing(wide ? 1 : full.outputChannels)
   const channels = full.outputChannels / numbers
   const count = piece.voxels * channels
   return {
@@ -58,10 +65,14 @@ function tapSumsStage({ full, low }: UpsampledGeometry, piece: Piece, dy: Slot, 
   }
 }
 
-function inputProgram(g: UpsampledGeometry, product: (uniforms: number[], piece: Piece) => Stage): Program {
+function inputProgram(
+  g: UpsampledGeometry,
+  device: Capabilities,
+  product: (uniforms: number[], piece: Piece) => Stage,
+): Program {
   const { pieces, words } = piecesOf(g)
   const stages = pieces.flatMap((piece) => [
-    tapSumsStage(g, piece, 'input0', 'scratch0'),
+    tapSumsStage(g, piece, device, ['input0', 'scratch0']),
     product([piece.firstVoxel, piece.voxels, g.full.inputChannels, g.full.outputChannels], piece),
   ])
   return { scratch: [words], stages }
@@ -90,7 +101,7 @@ export const inputGradientKernels: readonly Kernel<UpsampledConv3dParams>[] = [
       const { inputChannels } = g.full
       const VECTORS = Math.min(4, Math.ceil(inputChannels / lanes))
       const VOXELS = 16
-      return inputProgram(g, (uniforms, { voxels }) => ({
+      return inputProgram(g, device, (uniforms, { voxels }) => ({
         source: inputLanes,
         file: 'upconv3d/input.lanes.wgsl',
         constants: { LANES: lanes, VOXELS, VECTORS },
@@ -112,9 +123,9 @@ export const inputGradientKernels: readonly Kernel<UpsampledConv3dParams>[] = [
   },
   {
     name: 'direct',
-    program([, w], dx, params) {
+    program([, w], dx, params, device) {
       const g = upsampledGeometry('upsampledConv3dInput', dx, w!, params)
-      return inputProgram(g, (uniforms, { voxels }) => ({
+      return inputProgram(g, device, (uniforms, { voxels }) => ({
         source: inputDirect,
         file: 'upconv3d/input.direct.wgsl',
         bindings: ['scratch0', 'input1', 'output'],
@@ -134,6 +145,8 @@ interface WeightStage {
   readonly uniforms: readonly number[]
   /** Pieces of its sum, each over some of the voxels, that the stage makes. */
   readonly shares: number
+  /** Whether they are added to those of earlier pieces. */
+  readonly constants: { readonly ADDS: 0 | 1 }
 }
 
 /**
@@ -160,14 +173,14 @@ function weightProgram(
   const sums: Slot = `scratch${join.scratch.length}`
   const products = pieces.flatMap((piece, index) => {
     const firstShare = (index % piecesAtOnce) * sharesPerPiece
-    const adds = index >= piecesAtOnce ? 1 : 0
-    const sizes = [full.inputChannels, full.outputChannels, firstShare, voxelsPerShare, adds]
+    const sizes = [full.inputChannels, full.outputChannels, firstShare, voxelsPerShare]
     return [
-      tapSumsStage(g, piece, 'input1', sums),
+      tapSumsStage(g, piece, device, ['input1', sums]),
       product({
         bindings: ['input0', sums, shares > 1 ? 'scratch0' : 'output'],
         uniforms: [piece.firstVoxel, piece.voxels, ...sizes],
         shares: sharesOf(piece),
+        constants: { ADDS: index >= piecesAtOnce ? 1 : 0 },
       }),
     ]
   })
@@ -196,14 +209,19 @@ const weightLanesKernel: Kernel<UpsampledConv3dParams> = {
     const pairGroups = Math.ceil((27 * g.full.outputChannels) / (lanes * VECTORS))
     const channelGroups = Math.ceil(g.full.inputChannels / CHANNELS)
     const wantedShares = Math.ceil(ENOUGH_WORKGROUPS / (pairGroups * channelGroups))
-    return weightProgram(g, wantedShares, device, ({ bindings: [x, sums, target], uniforms, shares }) => ({
-      source: weightLanes,
-      file: 'upconv3d/weight.lanes.wgsl',
-      constants: { LANES: lanes, CHANNELS, VECTORS, ...normalized },
-      bindings: [x, sums, scales, target],
-      uniforms: { u32: uniforms, f32: [slope] },
-      grid: [pairGroups, channelGroups, shares],
-    }))
+    return weightProgram(
+      g,
+      wantedShares,
+      device,
+      ({ bindings: [x, sums, target], uniforms, shares, constants }) => ({
+        source: weightLanes,
+        file: 'upconv3d/weight.lanes.wgsl',
+        constants: { LANES: lanes, CHANNELS, VECTORS, ...constants, ...normalized },
+        bindings: [x, sums, scales, target],
+        uniforms: { u32: uniforms, f32: [slope] },
+        grid: [pairGroups, channelGroups, shares],
+      }),
+    )
   },
   cost: weightCost,
 }
@@ -256,9 +274,10 @@ export const weightGradientKernels: readonly Kernel<UpsampledConv3dParams>[] = [
         weightGeometry(x!, dw, params),
         wantedShares,
         device,
-        ({ bindings, uniforms, shares }) => ({
+        ({ bindings, uniforms, shares, constants }) => ({
           source: weightDirect,
           file: 'upconv3d/weight.direct.wgsl',
+          constants,
           bindings,
           uniforms: { u32: [...uniforms, shares] },
           grid: linearGrid(weights * shares, 64),

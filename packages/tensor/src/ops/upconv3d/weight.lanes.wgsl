@@ -1,19 +1,20 @@
 // dw[k, ci, co] = sum over voxels m of x[m, ci] s[m, k, co], where s are the sums of tap-sums.wgsl, for devices where a
 // load costs far more than a multiply-add. A workgroup is one subgroup and its lanes are neighbouring pairs (k, co). It
 // keeps CHANNELS input channels in registers and walks over its share of the voxels: s is loaded once per lane, x is
-// gathered along the channels and broadcast. A share may be added to that of earlier voxels; `sum` of the shares follows.
+// gathered along the channels and broadcast. With ADDS, a share is added to that of earlier voxels; `sum` of the shares follows.
 // NORMALIZED is that of forward.lanes.wgsl.
 enable subgroups;
 
 const LANES = 8;
 const CHANNELS = 8;
 const VECTORS = 4;
+const ADDS = 0;
 const NORMALIZED = 0;
 const GATHERS = (CHANNELS + LANES - 1) / LANES;
 
 struct Shape {
   firstVoxel: i32, voxels: i32, inputChannels: i32, outputChannels: i32,
-  firstShare: i32, voxelsPerShare: i32, adds: i32, slope: f32,
+  firstShare: i32, voxelsPerShare: i32, slope: f32,
 }
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> s: array<f32>;
@@ -87,9 +88,8 @@ fn main(@builtin(local_invocation_index) invocation: u32, @builtin(workgroup_id)
     for (var c = 0; c < CHANNELS; c++) {
       if ((j0 + v * LANES < pairs) & (ci0 + c < inputs)) {
         let at = (((shape.firstShare + share) * 27 + tap) * inputs + ci0 + c) * shape.outputChannels + co;
-        var earlier = 0.0;
-        if (shape.adds == 1) { earlier = dw[at]; }
-        dw[at] = earlier + sum[c * VECTORS + v];
+        if (ADDS == 1) { sum[c * VECTORS + v] += dw[at]; }
+        dw[at] = sum[c * VECTORS + v];
       }
     }
   }
