@@ -57,19 +57,26 @@ const convolution = (direction: 'forward' | 'input' | 'weight'): KernelTarget =>
     const op = { forward: 'conv3d', input: 'conv3dInput', weight: 'conv3dWeight' } as const
     const opCase = (at: Shape) =>
       stored(at, conv3dCase(op[direction], { ...at, inputs: at.in, outputs: at.out }))
-    const products = ({ batch, size, kernel, ...at }: Shape) =>
-      batch * size[0] * size[1] * size[2] * kernel ** 3 * at.in * at.out
-    const small = reduced(shape, products, 2e7)
-    return [
-      {
-        target: `conv3d.${direction}`,
-        name: convolutionName(shape),
-        opCase: opCase(shape),
-        checked: { name: convolutionName(small), opCase: opCase(small) },
-      },
-    ]
+    const products = (at: Shape) => at.batch * voxels(at) * at.kernel ** 3 * at.in * at.out
+    return [convolutionProblem(`conv3d.${direction}`, shape, products, opCase)]
   },
 })
+
+/** A convolution at a shape, checked at one of fewer products. */
+function convolutionProblem(
+  target: string,
+  shape: Shape,
+  products: (shape: Shape) => number,
+  opCase: (shape: Shape) => OpCase,
+): KernelProblem {
+  const small = reduced(shape, products, 2e7)
+  return {
+    target,
+    name: convolutionName(shape),
+    opCase: opCase(shape),
+    checked: { name: convolutionName(small), opCase: opCase(small) },
+  }
+}
 
 /** Convolutions of a volume that is upsampled first: `size` is the one before. */
 const upsampledConvolution = (direction: 'forward' | 'input' | 'weight'): KernelTarget => ({
@@ -85,15 +92,7 @@ const upsampledConvolution = (direction: 'forward' | 'input' | 'weight'): Kernel
     const opCase = (at: Shape) =>
       stored(at, upsampledConv3dCase(op[direction], { ...at, inputs: at.in, outputs: at.out }))
     const products = (at: Shape) => 216 * at.batch * voxels(at) * at.in * at.out
-    const small = reduced(shape, products, 2e7)
-    return [
-      {
-        target: `upconv3d.${direction}`,
-        name: convolutionName(shape),
-        opCase: opCase(shape),
-        checked: { name: convolutionName(small), opCase: opCase(small) },
-      },
-    ]
+    return [convolutionProblem(`upconv3d.${direction}`, shape, products, opCase)]
   },
 })
 

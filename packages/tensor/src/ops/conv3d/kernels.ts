@@ -42,8 +42,8 @@ function lanesTile(lanes: number, width: number): { TILE_W: number; TILE_H: numb
   return { TILE_W: wide ? 16 : 8, TILE_H: 4 }
 }
 
-/** Vectors of channels that a subgroup makes at once: two where they come in pairs. */
-const vectorsAtOnce = (lanes: number, channels: number): number =>
+/** Vectors of channels, one number for each lane, that a subgroup makes at once: two where they come in pairs. */
+export const vectorsAtOnce = (lanes: number, channels: number): number =>
   Math.ceil(channels / lanes) % 2 === 0 ? 2 : 1
 
 /** Tile of the weight-gradient lanes kernel; the values were measured, see docs/measuring.md. */

@@ -4,6 +4,7 @@ import type { Capabilities } from '../../runtime/capabilities.ts'
 import { fusedStage, ownInputs } from '../batchnorm/fusion.ts'
 import { type GemmLayout, gemmProgram, productSize } from '../conv3d/gemm.ts'
 import { gemmKernel } from '../conv3d/gemm-kernel.ts'
+import { vectorsAtOnce } from '../conv3d/kernels.ts'
 import { type MatrixLayout, matrixKernel, matrixProgram, ROUNDED_SUMS } from '../conv3d/matrix.ts'
 import forwardDirect from './forward.direct.wgsl'
 import forwardLanes from './forward.lanes.wgsl'
@@ -25,7 +26,7 @@ const forwardCost = ([x, w]: readonly Spec[], _: Spec, params: UpsampledConv3dPa
  * were measured, see docs/measuring.md.
  */
 function forwardTile(lanes: number, width: number, channels: number) {
-  if (width <= 2) return { TILE_H: 2, TILE_W: 2, VECTORS: Math.ceil(channels / lanes) % 2 === 0 ? 2 : 1 }
+  if (width <= 2) return { TILE_H: 2, TILE_W: 2, VECTORS: vectorsAtOnce(lanes, channels) }
   if (width <= 4) return { TILE_H: 4, TILE_W: 4, VECTORS: 1 }
   return { TILE_H: lanes <= 4 ? 2 : 4, TILE_W: 8, VECTORS: 1 }
 }

@@ -49,8 +49,8 @@ function tapSumsStage(
   [dy, sums]: readonly [Slot, Slot],
 ): Stage {
   // lavapipe takes some 15 ms to compile a load of each number, of which there are 64, and gains a tenth from fours.
-  const wide = device.software && (device.subgroupSize ?? 0) > 4
-  const { numbers, constants } = packing(wide ? 1 : full.outputChannels)
+  const oneByOne = device.software && (device.subgroupSize ?? 0) > 4
+  const { numbers, constants } = packing(oneByOne ? 1 : full.outputChannels)
   const channels = full.outputChannels / numbers
   const count = piece.voxels * channels
   return {

@@ -1,6 +1,6 @@
 // dw[k, ci, co] = sum over voxels m of x[m, ci] s[m, k, co], where s are the sums of tap-sums.wgsl. One invocation sums
-// one weight's products over its share of the voxels, with ADDS added to that of earlier voxels; `sum` of the shares follows.
-// Runs anywhere.
+// one weight's products over its share of the voxels. With ADDS, a share is added to that of earlier voxels; `sum` of the
+// shares follows. Runs anywhere.
 const ADDS = 0;
 struct Shape {
   firstVoxel: u32, voxels: u32, inputChannels: u32, outputChannels: u32,

@@ -1,8 +1,8 @@
 // dw[k, ci, co] = sum over voxels m of x[m, ci] s[m, k, co], where s are the sums of tap-sums.wgsl, for devices where a
 // load costs far more than a multiply-add. A workgroup is one subgroup and its lanes are neighbouring pairs (k, co). It
 // keeps CHANNELS input channels in registers and walks over its share of the voxels: s is loaded once per lane, x is
-// gathered along the channels and broadcast. With ADDS, a share is added to that of earlier voxels; `sum` of the shares follows.
-// NORMALIZED is that of forward.lanes.wgsl.
+// gathered along the channels and broadcast. With ADDS, a share is added to that of earlier voxels; `sum` of the shares
+// follows. NORMALIZED is that of forward.lanes.wgsl.
 enable subgroups;
 
 const LANES = 8;
