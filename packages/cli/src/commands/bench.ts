@@ -33,7 +33,7 @@ interface Selection {
 export const bench: Command = {
   name: 'bench',
   configurable: true,
-  summary: 'Times conv3d or upconv3d[.forward|.input|.weight], norm, pool, step or predict (TARGET).',
+  summary: 'Times conv3d[.forward|.input|.weight], upconv3d[…], norm, pool, step, predict.',
   usage: 'bench [TARGET] [flags]',
   positionals: { name: 'TARGET', minimum: 0, maximum: 1 },
   flags: [
