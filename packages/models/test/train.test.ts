@@ -1,4 +1,4 @@
-import { readSafetensors, type SafetensorsFile, writeSafetensors } from '@voxnorm/autograd'
+import { writeSafetensors } from '@voxnorm/autograd'
 import {
   modelOfTraining,
   readModel,
@@ -12,6 +12,7 @@ import type { Runtime } from '@voxnorm/tensor'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { openTestDevice } from './device.ts'
 import { ball, tinyTraining, twoSites } from './subjects.ts'
+import { eventsOf, expectSameTensors, last, ofKind } from './training-events.ts'
 
 let runtime: Runtime
 let close: () => void
@@ -22,28 +23,8 @@ beforeAll(async () => {
 })
 afterAll(() => close?.())
 
-async function events(config: TrainingConfig, options: TrainOptions = {}, data = twoSites()) {
-  const all: TrainingEvent[] = []
-  for await (const event of train(runtime, config, data, options)) all.push(event)
-  return all
-}
-
-const ofKind = <K extends TrainingEvent['kind']>(all: readonly TrainingEvent[], kind: K) =>
-  all.filter((event): event is Extract<TrainingEvent, { kind: K }> => event.kind === kind)
-
-/** Through the bytes of a file, as a resumption gets it. */
-const stored = (file: SafetensorsFile): SafetensorsFile => readSafetensors(writeSafetensors(file))
-
-const last = (all: readonly TrainingEvent[], which: 'latest' | 'best') =>
-  ofKind(all, 'checkpoint').findLast((event) => event.which === which)!
-
-function expectSameTensors(a: SafetensorsFile, b: SafetensorsFile): void {
-  expect([...a.tensors.keys()].sort()).toEqual([...b.tensors.keys()].sort())
-  for (const [name, { values }] of a.tensors) {
-    expect(Buffer.compare(bytesOf(values), bytesOf(b.tensors.get(name)!.values)), name).toBe(0)
-  }
-}
-const bytesOf = (values: ArrayBufferView) => Buffer.from(values.buffer, values.byteOffset, values.byteLength)
+const events = (config: TrainingConfig, options: TrainOptions = {}, data = twoSites()) =>
+  eventsOf(runtime, config, options, data)
 
 describe('train', () => {
   let whole: TrainingEvent[]
@@ -150,102 +131,6 @@ describe('train', () => {
     const weight = (all: TrainingEvent[]) =>
       last(all, 'latest').tensors.get('generator.enc1.conv0.weight')!.values
     expect(weight(first)).not.toEqual(weight(other))
-  })
-
-  it('goes on from an interruption with the same bits', async () => {
-    const stop = new AbortController()
-    const interrupted: TrainingEvent[] = []
-    for await (const event of train(runtime, tinyTraining(), twoSites(), { signal: stop.signal })) {
-      interrupted.push(event)
-      if (event.kind === 'step' && event.epoch === 1 && event.iteration === 0) stop.abort()
-    }
-    expect(interrupted.at(-1)).toMatchObject({ kind: 'stopped', reason: 'signal', epoch: 1, iteration: 2 })
-    const resumed = await events(tinyTraining(), { resume: stored(last(interrupted, 'latest')) })
-    expect(resumed[0]).toMatchObject({ resumedAt: { epoch: 1, iteration: 2 } })
-    expect(ofKind(resumed, 'step')).toHaveLength(1)
-    expectSameTensors(last(resumed, 'latest'), last(whole, 'latest'))
-    const untimed = (all: TrainingEvent[]) => ({
-      ...JSON.parse(last(all, 'latest').metadata['progress']!),
-      elapsed: 0,
-    })
-    expect(untimed(resumed)).toEqual(untimed(whole))
-    expect(ofKind(resumed, 'validation')[0]!.values).toEqual(ofKind(whole, 'validation')[1]!.values)
-    expect(ofKind(resumed, 'epoch')[0]!.values).toEqual(ofKind(whole, 'epoch')[1]!.values)
-  })
-
-  it.each([0, 1])(
-    'gives up a validation after %d of its batches, and makes it up when it goes on',
-    async (n) => {
-      const stop = new AbortController()
-      const interrupted: TrainingEvent[] = []
-      // The validation is the first that looks at the signal when all steps of the epoch are done.
-      let looks = 0
-      const signal = new Proxy(stop.signal, {
-        get(target, key) {
-          const all = interrupted.filter(({ kind }) => kind === 'step').length === 3
-          if (key === 'aborted' && all && ++looks > n) stop.abort()
-          return Reflect.get(target, key, target)
-        },
-      })
-      for await (const event of train(runtime, tinyTraining(), twoSites(), { signal }))
-        interrupted.push(event)
-      expect(ofKind(interrupted, 'epoch')).toEqual([])
-      expect(interrupted.at(-1)).toMatchObject({ kind: 'stopped', reason: 'signal', epoch: 0, iteration: 3 })
-      const resumed = await events(tinyTraining(), { resume: stored(last(interrupted, 'latest')) })
-      expect(ofKind(resumed, 'step')).toHaveLength(3)
-      expect(ofKind(resumed, 'validation').map(({ values }) => values)).toEqual(
-        ofKind(whole, 'validation').map(({ values }) => values),
-      )
-      expect(ofKind(resumed, 'epoch').map(({ values }) => values)).toEqual(
-        ofKind(whole, 'epoch').map(({ values }) => values),
-      )
-      expectSameTensors(last(resumed, 'latest'), last(whole, 'latest'))
-    },
-  )
-
-  it('lowers the rate of D by the mean over an epoch without validation subjects, interrupted or not', async () => {
-    const { training } = twoSites()
-    const data = { training, validation: [] }
-    const one = tinyTraining({ epochs: 1 })
-    const whole = await events(one, {}, data)
-    const stop = new AbortController()
-    const interrupted: TrainingEvent[] = []
-    for await (const event of train(runtime, one, data, { signal: stop.signal })) {
-      interrupted.push(event)
-      if (event.kind === 'step') stop.abort()
-    }
-    const resumed = await events(one, { resume: stored(last(interrupted, 'latest')) }, data)
-    const schedules = (all: TrainingEvent[]) =>
-      JSON.parse(last(all, 'latest').metadata['progress']!).schedules
-    expect(schedules(resumed)).toEqual(schedules(whole))
-  })
-
-  it('stops at the end of the iteration that passes the time limit, and counts over resumptions', async () => {
-    let clock = 0
-    const config = tinyTraining({ timeLimit: 10, epochs: 50 })
-    const ticking = () => {
-      clock += 1000
-      return clock
-    }
-    const limited = await events(config, { now: ticking })
-    const stopped = limited.at(-1)!
-    expect(stopped).toMatchObject({ kind: 'stopped', reason: 'time-limit' })
-    const steps = ofKind(limited, 'step')
-    expect(steps.at(-1)!.time).toBeGreaterThanOrEqual(9)
-    expect(steps.at(-1)!.time).toBeLessThanOrEqual(12)
-    clock = 0
-    const resume = stored(last(limited, 'latest'))
-    const more = await events(config, { now: ticking, resume })
-    expect(ofKind(more, 'step').length).toBeLessThanOrEqual(1)
-  })
-
-  it('leaves a best model even when no epoch has ended', async () => {
-    const stop = new AbortController()
-    stop.abort()
-    const all = await events(tinyTraining(), { signal: stop.signal })
-    expect(ofKind(all, 'step')).toHaveLength(1)
-    expect(last(all, 'best')).toBeDefined()
-    expect(JSON.parse(last(all, 'latest').metadata['progress']!).bestScore).toBeNull()
   })
 
   it('learns', async () => {
@@ -369,19 +254,6 @@ describe('train against what betrays the site', () => {
     expect(cells[6]! + cells[7]! + cells[8]!).toBeCloseTo(0.5, 12)
   })
 
-  it('goes on from an interruption with the same bits', async () => {
-    const stop = new AbortController()
-    const interrupted: TrainingEvent[] = []
-    for await (const event of train(runtime, config, twoSites(), { signal: stop.signal })) {
-      interrupted.push(event)
-      if (event.kind === 'step' && event.iteration === 1) stop.abort()
-    }
-    const resumed = await events(config, { resume: stored(last(interrupted, 'latest')) })
-    expect(ofKind(resumed, 'step').length).toBeLessThan(5)
-    expectSameTensors(last(resumed, 'latest'), last(whole, 'latest'))
-    expect(ofKind(resumed, 'validation')[0]!.values).toEqual(ofKind(whole, 'validation')[0]!.values)
-  })
-
   it.each(['others', 'confusion'] as const)('and %s refuse a single site', async (adversarial) => {
     const alone = { training: [ball('a1', 'a', [0.2, 0.5, 0.9])], validation: [] }
     const one = { ...config, loss: { ...config.loss, adversarial } }
@@ -390,19 +262,6 @@ describe('train against what betrays the site', () => {
 })
 
 describe('train refuses', () => {
-  it('a checkpoint of other settings, naming the first', async () => {
-    const short = tinyTraining({ epochs: 1, iterationsPerEpoch: 1 })
-    const resume = stored(last(await events(short), 'latest'))
-    const other = { ...short, optim: { ...short.optim, weightDecay: 0 } }
-    await expect(events(other, { resume })).rejects.toThrow('optim.weightDecay was 0.001 and is 0')
-    const stranger = { ...twoSites(), training: [ball('a9', 'a', [0.2, 0.5, 0.9]), twoSites().training[1]!] }
-    await expect(events(short, { resume }, stranger)).rejects.toThrow('subjects.0 was "a/a1" and is "a/a9"')
-    const more = await events({ ...short, train: { ...short.train, epochs: 2 } }, { resume })
-    expect(ofKind(more, 'step')).toHaveLength(1)
-    const { progress: _progress, ...metadata } = resume.metadata
-    await expect(events(short, { resume: { ...resume, metadata } })).rejects.toThrow('no checkpoint')
-  })
-
   it('subjects that do not fit', async () => {
     const { label: _label, ...unlabelled } = ball('a1', 'a', [1, 1, 1])
     const data = { training: [unlabelled], validation: [] }
