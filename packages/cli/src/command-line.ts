@@ -135,14 +135,22 @@ export function listFlag(parsed: Arguments, name: string): readonly string[] {
 /** The help page of a command: at most one screen of 24 lines by 80 columns. */
 export function helpPage(syntax: CommandSyntax): string {
   const own = syntax.flags.map((flag) => flagLine(flag))
-  // A screen has room for what does something here; the version is on the page of all commands.
-  const common = COMMON_FLAGS.filter(
-    ({ name }) => name !== 'version' && (name !== 'set' || syntax.configurable === true),
-  ).map((flag) => flagLine(flag))
-  const lines = [`${syntax.summary}`, '', `usage: voxnorm ${syntax.usage}`]
-  if (own.length > 0) lines.push(...own)
-  lines.push('common flags:', ...common, '', `example: ${syntax.example}`)
+  const lines = [`${syntax.summary}`, '', `usage: voxnorm ${syntax.usage}`, ...own]
+  lines.push(commonFlagsLine(syntax), '', `example: ${syntax.example}`)
   return `${lines.join('\n')}\n`
+}
+
+/** One line for each flag that every command takes. */
+export function commonFlagLines(): string[] {
+  return COMMON_FLAGS.map((flag) => flagLine(flag))
+}
+
+// A screen has no room to explain them for every command; the page of all commands does.
+function commonFlagsLine(syntax: CommandSyntax): string {
+  const names = COMMON_FLAGS.filter(
+    ({ name }) => name !== 'version' && name !== 'help' && (name !== 'set' || syntax.configurable === true),
+  ).map(({ name }) => `--${name}`)
+  return `  ${names.join(' ')}: see voxnorm --help`
 }
 
 function flagLine(flag: Flag): string {

@@ -1,6 +1,6 @@
 import { ConfigError } from '@voxnorm/data'
 import type { Command, CommandResult } from './command.ts'
-import { hasFlag, helpPage, parseArguments, textFlag } from './command-line.ts'
+import { commonFlagLines, hasFlag, helpPage, parseArguments, textFlag } from './command-line.ts'
 import { EXIT, type ExitCode, errorBlock, exitCodeOf } from './exit-codes.ts'
 import { nearest } from './nearest.ts'
 import { openLog } from './progress.ts'
@@ -132,10 +132,10 @@ function overview(): string {
   return [
     'voxnorm makes brain MRI of several sites look alike and segments the tissues.',
     '',
-    'usage: voxnorm COMMAND [flags]',
+    'usage: voxnorm COMMAND [flags], explained by voxnorm COMMAND --help',
     ...lines,
-    '',
-    'voxnorm COMMAND --help explains one command; voxnorm --version prints the version.',
+    'flags of every command:',
+    ...commonFlagLines(),
     '',
     'example: voxnorm synth demo-data && voxnorm doctor',
     '',
