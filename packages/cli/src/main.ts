@@ -1,5 +1,5 @@
 import { ConfigError } from '@voxnorm/data'
-import type { Command, CommandResult } from './command.ts'
+import type { Command, CommandInput, CommandResult } from './command.ts'
 import { commonFlagLines, hasFlag, helpPage, parseArguments, textFlag } from './command-line.ts'
 import { EXIT, type ExitCode, errorBlock, exitCodeOf } from './exit-codes.ts'
 import { nearest } from './nearest.ts'
@@ -56,23 +56,28 @@ const VERBS: readonly Verb[] = [
   },
 ]
 
+/** Opens a device. Its code is loaded when it is needed, so that help and small verbs start at once. */
+export const openDevice: CommandInput['openDevice'] = async (name) =>
+  (await import('./device.ts')).openDevice(name)
+
 /**
  * Runs one command line (without `node` and the program's name) and returns the exit code.
  *
- * Results go to stdout, everything else to stderr; no error leaves this function.
+ * Results go to stdout, everything else to stderr; no error leaves this function. Who runs many command lines in one
+ * process can keep a device open between them with an `open` of their own.
  */
-export async function main(words: readonly string[]): Promise<ExitCode> {
+export async function main(words: readonly string[], open = openDevice): Promise<ExitCode> {
   ignoreClosedPipe()
   const debug = words.includes('--debug')
   try {
-    return await runWords(words)
+    return await runWords(words, open)
   } catch (error) {
     process.stderr.write(errorBlock(error, debug))
     return exitCodeOf(error)
   }
 }
 
-async function runWords(words: readonly string[]): Promise<ExitCode> {
+async function runWords(words: readonly string[], open: typeof openDevice): Promise<ExitCode> {
   const [first, ...rest] = words
   if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
     process.stdout.write(overview())
@@ -106,7 +111,7 @@ async function runWords(words: readonly string[]): Promise<ExitCode> {
     log.warning('set', `--set changes nothing here: voxnorm ${command.name} reads no config`)
   }
   try {
-    const result = await command.run({ arguments: parsed, log, words })
+    const result = await command.run({ arguments: parsed, log, words, openDevice: open })
     print(result, hasFlag(parsed, 'json'))
     return result.exitCode
   } catch (error) {

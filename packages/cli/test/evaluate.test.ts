@@ -6,6 +6,7 @@ import { writeVolumeFile } from '@voxnorm/data/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseArguments } from '../src/command-line.ts'
 import { evaluate } from '../src/commands/evaluate.ts'
+import { openDevice } from '../src/device.ts'
 import { harmonizationRows, type SubjectIntensities } from '../src/evaluation/harmonization.ts'
 import { classifierLimit, classifySites } from '../src/evaluation/site-classifier.ts'
 import { openLog } from '../src/progress.ts'
@@ -23,7 +24,8 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const log = openLog({ write: () => {}, terminal: false, format: 'text', quiet: true, now: Date.now })
-const run = (...words: string[]) => evaluate.run({ arguments: parseArguments(evaluate, words), log, words })
+const run = (...words: string[]) =>
+  evaluate.run({ arguments: parseArguments(evaluate, words), log, words, openDevice })
 
 /** Reproducible numbers in 0..1. */
 function noise(seed: number): () => number {

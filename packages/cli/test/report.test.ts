@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { parseArguments } from '../src/command-line.ts'
 import { report } from '../src/commands/report.ts'
 import { PRESETS } from '../src/config/presets.ts'
+import { openDevice } from '../src/device.ts'
 import { openLog } from '../src/progress.ts'
 import { curveChart, escapeHtml } from '../src/report/charts.ts'
 import { greyPng, palettePng } from '../src/report/png.ts'
@@ -22,7 +23,8 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const log = openLog({ write: () => {}, terminal: false, format: 'text', quiet: true, now: Date.now })
-const run = (...words: string[]) => report.run({ arguments: parseArguments(report, words), log, words })
+const run = (...words: string[]) =>
+  report.run({ arguments: parseArguments(report, words), log, words, openDevice })
 
 /** A ball of three shells: CSF outside, then GM, then WM. */
 function ball(site: string, participant: string, offset: number): PreviewInput {

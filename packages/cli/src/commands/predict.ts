@@ -2,7 +2,7 @@ import { ConfigError, labelConvention } from '@voxnorm/data'
 import { createPredictor, modelOf } from '@voxnorm/models'
 import type { Command } from '../command.ts'
 import { type Arguments, hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'
-import { type OpenDevice, openDevice } from '../device.ts'
+import type { OpenDevice } from '../device.ts'
 import { EXIT } from '../exit-codes.ts'
 import { conventionName } from '../label-conventions.ts'
 import { readModel } from '../model-file.ts'
@@ -51,7 +51,7 @@ export const predict: Command = {
     { name: 'skip-normalization', kind: 'switch', help: 'segment the raw scan, for comparison' },
   ],
   example: 'voxnorm predict -m run -i sub-01_T1w.nii.gz -o predictions',
-  async run({ arguments: parsed, log }) {
+  async run({ arguments: parsed, log, openDevice }) {
     const out = textFlag(parsed, 'output')!
     const convention = labelConvention(conventionName(textFlag(parsed, 'label-convention') ?? 'bids'))
     const file = readModel(textFlag(parsed, 'model')!)

@@ -6,7 +6,7 @@ import type { Command } from '../command.ts'
 import { listFlag, numberFlag, textFlag } from '../command-line.ts'
 import { parseConfig } from '../config/read-config.ts'
 import type { Config } from '../config/schema.ts'
-import { type OpenDevice, openDevice } from '../device.ts'
+import type { OpenDevice } from '../device.ts'
 import { EXIT } from '../exit-codes.ts'
 import { conventionName } from '../label-conventions.ts'
 import { duration, type Log } from '../progress.ts'
@@ -61,7 +61,7 @@ export const reproduce: Command = {
     { name: 'seeds', kind: 'integer', value: 'N', help: 'repeat every training with N seeds (1)' },
   ],
   example: 'voxnorm reproduce all --budget 20m -o reproduction',
-  async run({ arguments: parsed, log, words }) {
+  async run({ arguments: parsed, log, words, openDevice }) {
     const folder = textFlag(parsed, 'output')!
     const experiments = readExperiments(parsed.positionals)
     const budgetWord = textFlag(parsed, 'budget') ?? '20m'

@@ -3,7 +3,7 @@ import { openSubjectLoader } from '@voxnorm/data/node'
 import type { Command } from '../command.ts'
 import { hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'
 import { readConfig } from '../config/read-config.ts'
-import { type OpenDevice, openDevice } from '../device.ts'
+import type { OpenDevice } from '../device.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { duration } from '../progress.ts'
 import { assertFreeForRun, type MetricsLine } from '../run-directory.ts'
@@ -24,7 +24,7 @@ export const train: Command = {
     { name: 'fold', kind: 'text', value: 'loso:SITE', help: 'leave one site out, for testing' },
   ],
   example: 'voxnorm train config.yaml -o runs/first --set train.timeLimit=10m',
-  async run({ arguments: parsed, log, words }) {
+  async run({ arguments: parsed, log, words, openDevice }) {
     const folder = textFlag(parsed, 'output')!
     const resume = hasFlag(parsed, 'resume')
     const stop = listenForStop((signal) =>
