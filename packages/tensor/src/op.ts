@@ -8,6 +8,8 @@ import type { Capabilities } from './runtime/capabilities.ts'
  */
 export interface Op<P = unknown> {
   readonly name: string
+  /** Indices of the inputs that may be u32, or `all`; absent means none: a kernel would take their bits for floats. */
+  readonly integers?: readonly number[] | 'all'
   /** Shape and dtype rule. Throws ShapeError when the inputs do not fit. */
   infer(inputs: readonly Spec[], params: P): Spec
   /** The oracle: obvious loops in float64. `inputs` are row-major values of the given specs. */

@@ -1,4 +1,5 @@
 import { DeviceError, KernelError } from '../errors.ts'
+import { exactKey, identities } from '../graph/exact-key.ts'
 import type { Capabilities } from './capabilities.ts'
 import { MATRIX_PROBE, type MatrixSyntax } from './matrix-syntax.ts'
 import { specialize } from './specialize.ts'
@@ -172,7 +173,7 @@ export class Runtime {
     halves: readonly number[] = [],
   ): Promise<CompiledKernel> {
     // Specialising can take longer than looking up what it led to the last time.
-    const request = `${JSON.stringify([constants, halves])}${source}`
+    const request = `${exactKey([constants, halves], identities())}${source}`
     const text = this.specialized.get(request) ?? specialize(source, file, constants, halves)
     this.specialized.set(request, text)
     let pending = this.compiled.get(text)
