@@ -151,7 +151,8 @@ export async function compile<Values extends OutputValues = Float32Array>(
       }
     } else {
       const variable = variableOf(tensor) as ArenaVariable | undefined
-      if (variable) leaves.set(tensor, bindingOf(variable))
+      const binding = variable && bindingOf(variable)
+      if (binding) leaves.set(tensor, options.guard?.extended(binding) ?? binding)
     }
   }
 
