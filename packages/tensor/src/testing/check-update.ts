@@ -4,6 +4,7 @@ import { input, read } from '../graph/tensor.ts'
 import { Arena } from '../plan/arena.ts'
 import { compile } from '../plan/compile.ts'
 import { GUARD_WORDS, Guard } from '../plan/guard.ts'
+import type { OutputValues } from '../plan/plan.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { UpdateCase } from './cases.ts'
 import { compare } from './check.ts'
@@ -19,13 +20,37 @@ const BEHIND = 0x3fde7fde
 const TOLERANCE = 5e-6
 
 /**
- * Runs an update on variables with guard words behind them, and compares their new values with the float64 reference.
- * Returns the largest relative error. Throws KernelError when a value is wrong or a guard word has changed.
+ * Runs an update in guarded memory, and compares the new values with the float64 reference. Returns the largest relative
+ * error. Throws KernelError when a value is wrong or a guard word has changed.
  */
 export async function checkUpdate(runtime: Runtime, updateCase: UpdateCase, seed = 1): Promise<number> {
+  const values = updateCase.inputs.map((inputCase, index) => fill(inputCase, seed + index))
+  const results = await runUpdate(runtime, updateCase, values)
+  const label = `${updateCase.op.name} (${updateCase.name})`
+  const errors = results.map(({ input: index, got, expected }) =>
+    compare(`${label} x${index}`, got, expected, TOLERANCE),
+  )
+  return Math.max(...errors)
+}
+
+/** New values of an input that an update overwrites, on the device and in float64. */
+interface Updated {
+  readonly input: number
+  readonly got: Float32Array
+  readonly expected: Float64Array
+}
+
+/**
+ * New values of everything that an update overwrites, given those of its inputs. The variables have guard words behind
+ * them: throws KernelError when one has changed.
+ */
+export async function runUpdate(
+  runtime: Runtime,
+  updateCase: UpdateCase,
+  values: readonly OutputValues[],
+): Promise<readonly Updated[]> {
   const { op, name, inputs, build } = updateCase
   const label = `${op.name} (${name})`
-  const values = inputs.map((inputCase, index) => fill(inputCase, seed + index))
   const arena = new Arena(
     label,
     op.updates.flatMap((index) => [
@@ -60,12 +85,11 @@ export async function checkUpdate(runtime: Runtime, updateCase: UpdateCase, seed
   plan.dispose()
   arena.dispose()
   const bits = new Uint32Array(after.buffer)
-  const errors = op.updates.map((index, place) => {
+  return op.updates.map((index, place) => {
     const { offset } = variables.get(index)!
     const end = offset + values[index]!.length
     const overrun = bits.subarray(end, end + GUARD_WORDS).findIndex((word) => word !== BEHIND)
     if (overrun >= 0) throw new KernelError(label, `writes element ${overrun} past the end of x${index}`)
-    return compare(`${label} x${index}`, after.subarray(offset, end), expected[place]!, TOLERANCE)
+    return { input: index, got: after.subarray(offset, end), expected: Float64Array.from(expected[place]!) }
   })
-  return Math.max(...errors)
 }

@@ -18,6 +18,7 @@ export {
   inHalves,
   instantiate,
 } from './check.ts'
+export { checkNonFinite, checkUpdateNonFinite, contractOf, leastCases } from './check-non-finite.ts'
 export { checkUpdate } from './check-update.ts'
 export { measureMatrixPeak, measureRoof, type Roof } from './roof.ts'
 export { median, medianDeviation } from './statistics.ts'
