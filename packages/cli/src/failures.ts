@@ -23,7 +23,8 @@ export interface Outcome<R> {
  * Does something with every input, one after the other, and goes on after an input that fails.
  *
  * Throws the error of the first input when not a single one succeeds (and of an only input without telling it twice),
- * and at once what is no fault of an input: a lost device, a full disk, an output that cannot be created.
+ * and at once what is no fault of an input: a lost device, a full disk, an output that cannot be created. An input that
+ * is too large for the memory of the machine fails alone.
  */
 export async function forEachInput<T, R>(
   inputs: readonly T[],
@@ -39,7 +40,7 @@ export async function forEachInput<T, R>(
       results.push(await action(input))
     } catch (error) {
       const code = exitCodeOf(error)
-      if (inputs.length === 1 || (code !== 65 && code !== 66)) throw error
+      if (inputs.length === 1 || (code !== 65 && code !== 66 && code !== 71)) throw error
       first ??= error
       const message = errorBlock(error)
         .trim()

@@ -1,4 +1,5 @@
 import { ConfigError } from '@voxnorm/data'
+import { joinParent, mustRunApart, runApart, stderrIsTerminal, writeStderr } from './apart.ts'
 import type { Command, CommandInput, CommandResult } from './command.ts'
 import { commonFlagLines, hasFlag, helpPage, parseArguments, textFlag } from './command-line.ts'
 import { EXIT, type ExitCode, errorBlock, exitCodeOf } from './exit-codes.ts'
@@ -72,9 +73,19 @@ export async function main(words: readonly string[], open = openDevice): Promise
   try {
     return await runWords(words, open)
   } catch (error) {
-    process.stderr.write(errorBlock(error, debug))
+    writeStderr(errorBlock(error, debug))
     return exitCodeOf(error)
   }
+}
+
+/**
+ * As {@link main}, for a process that exists for one command line alone. Where stderr is promised to hold nothing of
+ * others, the command runs in a further process, see apart.ts.
+ */
+export function program(words: readonly string[]): Promise<number> {
+  if (mustRunApart(words)) return runApart(words)
+  joinParent()
+  return main(words)
 }
 
 async function runWords(words: readonly string[], open: typeof openDevice): Promise<ExitCode> {
@@ -101,8 +112,8 @@ async function runWords(words: readonly string[], open: typeof openDevice): Prom
   }
   const format = textFlag(parsed, 'log-format') === 'json' ? 'json' : 'text'
   const log = openLog({
-    write: (text) => process.stderr.write(text),
-    terminal: process.stderr.isTTY === true,
+    write: writeStderr,
+    terminal: stderrIsTerminal(),
     format,
     quiet: hasFlag(parsed, 'quiet'),
     now: Date.now,
