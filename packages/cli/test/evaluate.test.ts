@@ -23,7 +23,8 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const log = openLog({ write: () => {}, terminal: false, format: 'text', quiet: true, now: Date.now })
-const run = (...words: string[]) => evaluate.run({ arguments: parseArguments(evaluate, words), log, words })
+const run = (...words: string[]) =>
+  evaluate.run({ arguments: parseArguments(evaluate, [...words, '--mask-from', 'positive']), log, words })
 
 /** Reproducible numbers in 0..1. */
 function noise(seed: number): () => number {

@@ -5,6 +5,8 @@ import {
   fromInternal,
   type LabelConvention,
   type LabelVolume,
+  type MaskFrom,
+  type PreparedSubject,
   segmentationRows,
   voxelSizes,
 } from '@voxnorm/data'
@@ -26,6 +28,8 @@ export interface Provenance {
   readonly seed: number
   readonly adapter: string
   readonly grid: string
+  /** How the brain is found without a mask file. */
+  readonly maskFrom: MaskFrom
   readonly window: number
   readonly stride: number
 }
@@ -93,12 +97,15 @@ export async function writePrediction(
   table('trust', TRUST_COLUMNS, trustRows(trust))
   const json = (name: string, fields: object) =>
     writeFileAtomically(at(`${name}.json`), `${JSON.stringify(fields, null, 2)}\n`)
-  const common = sidecar(out, input, provenance, trust)
+  const { prepared } = prediction
+  const common = { ...sidecar(out, input, provenance, trust), ...brainFields(prepared, input) }
+  // An image that is 0 outside the mask is stripped, if the mask is that of a brain.
+  const image = { ...common, SkullStripped: prepared.brain.plausible }
   if (!names.bids) {
-    json(names.base, { ...common, SkullStripped: true })
+    json(names.base, image)
     return { files, volumes }
   }
-  for (const name of names.normalized) json(name, { ...common, SkullStripped: true })
+  for (const name of names.normalized) json(name, image)
   json(`${names.base}_dseg`, common)
   if (choices.probabilities) for (const label of CLASSES) json(`${names.base}_label-${label}_probseg`, common)
   return { files, volumes }
@@ -172,6 +179,34 @@ function sourceName(out: string, input: PredictionInput, file: string): string {
 
 function slashes(name: string): string {
   return name.split(path.sep).join('/')
+}
+
+const MASK_SOURCES = {
+  file: 'mask file',
+  background: 'everything but the background of the image',
+  positive: 'all voxels above zero',
+} as const satisfies Record<PreparedSubject['brain']['source'], string>
+
+/** How the brain was found, and what was odd or doubtful in the files. */
+function brainFields({ brain, warnings }: PreparedSubject, input: PredictionInput): object {
+  const { source, litres, pieces, plausible } = brain
+  return {
+    BrainMask: {
+      Source: MASK_SOURCES[source],
+      VolumeLitres: Number(litres.toPrecision(4)),
+      Pieces: pieces,
+      Plausible: plausible,
+    },
+    ...(warnings.length > 0 && { Warnings: withoutFolders(warnings, input) }),
+  }
+}
+
+/** Sentences that begin with the path of an input, with its name alone instead. */
+export function withoutFolders(sentences: readonly string[], { images, mask }: PredictionInput): string[] {
+  return sentences.map((sentence) => {
+    const file = [...images, mask].find((one) => one !== undefined && sentence.startsWith(`${one}: `))
+    return file === undefined ? sentence : `${path.basename(file)}${sentence.slice(file.length)}`
+  })
 }
 
 /** No absolute path gets into a sidecar, so that it can be shared. */
