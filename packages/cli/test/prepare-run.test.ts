@@ -27,7 +27,7 @@ const config = (rows: readonly string[], extra = '', fold?: string) => {
   const table = path.join(folder, 'dataset.tsv')
   writeFileSync(table, ['participant_id\tsite\tT1w\tlabel\tsplit', ...rows, ''].join('\n'))
   return parseConfig(
-    `preset: tiny\ndata: {table: ${table}, voxelSize: 1, labels: {CSF: 10, GM: 20, WM: 30}}\n${extra}`,
+    `preset: tiny\ndata: {table: ${table}, voxelSize: 1, maskFrom: positive, labels: {CSF: 10, GM: 20, WM: 30}}\n${extra}`,
     'run.yaml',
     { fold },
   )
@@ -105,6 +105,7 @@ describe('planRun and loadRun', () => {
     for (const [index, prepared] of [...train, ...validation].entries()) {
       const own = {
         scaling: 'nyul' as const,
+        maskFrom: 'positive' as const,
         standardScale: standardScale!,
         voxelSize: 1,
         modalities,

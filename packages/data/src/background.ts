@@ -85,7 +85,8 @@ export function outsideBackground(volume: Volume, { value, tolerance, ripple }: 
   }
   const swing =
     below > SWINGING * (below + above) ? NEXT_SWING * deepest(data, value - tolerance, value, below) : 0
-  const weakest = Math.max(tolerance, swing, ripple)
+  // Nearer to the brain the swings are larger than on the border.
+  const weakest = Math.max(tolerance, swing, 2 * ripple)
   const dark = maskOf(data, (other) => other - value <= weakest)
   const around = reachedFromBorder(dark, volume)
   return around.map((reached, voxel) => (reached > 0 || Math.abs(data[voxel]! - value) <= tolerance ? 0 : 1))
