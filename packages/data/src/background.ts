@@ -12,6 +12,9 @@ export interface Background {
   readonly share: number
 }
 
+/** Less of the border with one value is no background: the slices of a thick slab leave more than this. */
+export const LEAST_BACKGROUND = 0.5
+
 /**
  * Of the mean deviation of an image: beyond it lies all rounding of float32, and the step between two values of 16 bits
  * is larger.
@@ -36,7 +39,7 @@ export function findBackground(volume: Volume): Background {
   const tolerance = ROUNDING * spread
   const { value, count } = mostFrequent(border, tolerance)
   const share = count / border.length
-  if (share >= 0.5) return { value, tolerance, ripple: 0, share }
+  if (share >= LEAST_BACKGROUND) return { value, tolerance, ripple: 0, share }
   const middle = border[border.length >> 1]!
   const swings = border.map((other) => Math.abs(other - middle)).sort()
   const ripple = swings[Math.floor(SWINGS_COUNTED * (swings.length - 1))]!

@@ -1,5 +1,11 @@
 import { voxelSizes } from './affine.ts'
-import { findBackground, forEachBorderVoxel, maskOf, outsideBackground } from './background.ts'
+import {
+  findBackground,
+  forEachBorderVoxel,
+  LEAST_BACKGROUND,
+  maskOf,
+  outsideBackground,
+} from './background.ts'
 import { boundingBox } from './bounding-box.ts'
 import { DataError } from './errors.ts'
 import { type Grid, type Volume, voxelCount } from './image/volume.ts'
@@ -35,8 +41,6 @@ const FIX =
   'give a brain mask (--mask, or a column mask in the table), strip the skull, or take all voxels above zero for brain ' +
   '(--mask-from positive; data.maskFrom for a training)'
 
-/** Less of the border with one value is no background: the slices of a thick slab leave more than this. */
-const LEAST_BACKGROUND = 0.5
 /** Of its bounding box an ellipsoid fills 0.52, a slice of it 0.79. */
 const FULLEST_BOX = 0.85
 /** Grown brains with all fluid around them hold up to 2 litres; heads with their necks 3.5 to 5. */

@@ -4,8 +4,7 @@ import { landmarksOf, lineBetweenEnds, standardiser } from './scaling/standard-s
 import { whiteStripe } from './scaling/white-stripe.ts'
 
 /**
- * How intensities are brought to a common range: `max` divides by the largest (of an image with much of the brain below
- * zero, the lowest value is subtracted first); `zscore` subtracts the mean and divides by
+ * How intensities are brought to a common range: `max` divides by the largest; `zscore` subtracts the mean and divides by
  * the standard deviation; `nyul` brings percentiles to a scale that was learnt; `white-stripe` subtracts the mode of white
  * matter and divides by the deviation around it.
  */
@@ -48,8 +47,7 @@ function scalerOf(
 ): ((value: number) => number) | undefined {
   if (scaling === 'max' || scaling === 'zscore') {
     const { maximum, mean, deviation } = brainStatistics(image, mask)
-    const lowest = scaling === 'max' && raisedShare(image, mask) > 0 ? lowestOf(image) : 0
-    const [offset, divisor] = scaling === 'max' ? [lowest, maximum - lowest] : [mean, deviation]
+    const [offset, divisor] = scaling === 'max' ? [0, maximum] : [mean, deviation]
     return divisor > 0 ? (value) => (value - offset) / divisor : undefined
   }
   const values = sortedBrainValues(image, mask)
@@ -60,26 +58,6 @@ function scalerOf(
   const landmarks = landmarksOf(values)
   if (!(landmarks.at(-1)! > landmarks[0]!)) return undefined
   return standardScale === undefined ? lineBetweenEnds(landmarks) : standardiser(landmarks, standardScale)
-}
-
-/** Of the brain: interpolations leave fewer values below zero than this, z-scores more. */
-const BELOW_BY_CHANCE = 0.05
-
-/** Share of the brain below zero, where it is so large that the scaling `max` subtracts the lowest value; else 0. */
-export function raisedShare(image: Float32Array, mask: Uint8Array): number {
-  let count = 0
-  let below = 0
-  for (let voxel = 0; voxel < image.length; voxel++) {
-    if (mask[voxel] === 0) continue
-    count++
-    if (image[voxel]! < 0) below++
-  }
-  return below > BELOW_BY_CHANCE * count ? below / count : 0
-}
-
-/** Of a z-score of the whole volume that is the background, which was zero before. */
-function lowestOf(image: Float32Array): number {
-  return image.reduce((lowest, value) => Math.min(lowest, value), Number.POSITIVE_INFINITY)
 }
 
 /** Maximum, mean and population standard deviation where the mask is positive. */

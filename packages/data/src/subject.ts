@@ -5,10 +5,11 @@ import type { Subject } from './datasets/subject.ts'
 import { DataError } from './errors.ts'
 import { assertSameGrid, assertUsableImage } from './image/check.ts'
 import { type Affine, CLASSES, type Grid, type LabelVolume, type Volume, voxelCount } from './image/volume.ts'
+import { moveToZero, type ZeroedImage } from './intensity-zero.ts'
 import { type LabelConvention, type LabelSpecification, labelConvention, toInternal } from './labels.ts'
 import { toRas } from './orientation.ts'
 import { gridWithVoxelSize, resampleLinear } from './resample.ts'
-import { raisedShare, type Scaling, scaleIntensities } from './scaling.ts'
+import { type Scaling, scaleIntensities } from './scaling.ts'
 
 /** A volume with the name of its file, for messages. */
 export interface NamedVolume {
@@ -79,9 +80,17 @@ export function prepareSubject(
 
   const brain = findBrain(reference, volumes.mask, options.maskFrom ?? 'auto')
   const mask = place.classes(brain.mask)
-  const placed = volumes.images.map(({ file, volume }) => ({ file, data: place.image(volume.data) }))
-  const scaled = placed.map(({ file, data }, channel) =>
-    scaleIntensities(data, mask, options.scaling, file, options.standardScale?.[channel]),
+  const zeroed = volumes.images.map(
+    ({ volume }): ZeroedImage => (options.scaling === 'max' ? moveToZero(volume, brain.mask) : volume),
+  )
+  const scaled = volumes.images.map(({ file }, channel) =>
+    scaleIntensities(
+      place.image(zeroed[channel]!.data),
+      mask,
+      options.scaling,
+      file,
+      options.standardScale?.[channel],
+    ),
   )
   const label = volumes.label && labelWithin(mask, place, volumes.label, convention)
   const box = options.margin === undefined ? wholeBox(grid) : brainBox(mask, grid, options.margin)
@@ -98,7 +107,10 @@ export function prepareSubject(
     warnings: [
       ...headerWarnings(volumes),
       ...brain.warnings.map((warning) => `${(volumes.mask ?? reference).file}: ${warning}`),
-      ...(options.scaling === 'max' ? placed.flatMap(({ file, data }) => raised(file, data, mask)) : []),
+      ...volumes.images.flatMap(({ file }, channel) => {
+        const { warning } = zeroed[channel]!
+        return warning === undefined ? [] : [`${file}: ${warning}`]
+      }),
     ],
   }
 }
@@ -108,14 +120,6 @@ export function headerWarnings({ images, label, mask }: SubjectVolumes): string[
   return [...images, label, mask].flatMap((named) =>
     named === undefined ? [] : named.volume.header.warnings.map((warning) => `${named.file}: ${warning}`),
   )
-}
-
-function raised(file: string, image: Float32Array, mask: Uint8Array): string[] {
-  const share = raisedShare(image, mask)
-  if (share === 0) return []
-  return [
-    `${file}: ${(100 * share).toFixed(0)} % of the brain is below zero, as after a z-score. The lowest value was subtracted; use the image from before, if you have it.`,
-  ]
 }
 
 /**

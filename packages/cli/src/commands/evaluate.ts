@@ -12,6 +12,7 @@ import {
   labelConvention,
   MASK_FROM,
   type MaskFrom,
+  moveToZero,
   type NamedVolume,
   scaleIntensities,
   toInternal,
@@ -188,7 +189,7 @@ async function evaluateSubject(
   // Labels are scored without it; only how alike the sites became stays unknown.
   if (mask === undefined) return score === undefined ? {} : { score }
   const labels = reference ?? predicted
-  const scaled = scaleIntensities(before.data, mask, 'max', image)
+  const scaled = scaleIntensities(moveToZero(before, mask).data, mask, 'max', image)
   const intensities = collectIntensities(subject.site, scaled, after.data, mask, labels.data)
   return { ...(score === undefined ? {} : { score }), intensities }
 }
