@@ -135,6 +135,16 @@ describe('planRun and loadRun', () => {
     await expect(loadRun(settings, plan, log, never, load)).rejects.toThrow('p2 is broken')
   })
 
+  it('tells once what is doubtful in a file that several subjects share', async () => {
+    const settings = config([row('p1', 'a', 'train'), row('p2', 'b', 'train')])
+    const said: string[] = []
+    const write = (text: string) => said.push(text)
+    const listening = openLog({ write, terminal: false, format: 'text', quiet: true, now: Date.now })
+    const never = stopWhen(() => false)
+    await loadRun(settings, await planRun(settings), listening, never, loadSubject)
+    expect(said.filter((line) => /i\.nii: .*less than the brain of a newborn/.test(line))).toHaveLength(1)
+  })
+
   it('leaves validation subjects of unknown sites for testing, and says so', async () => {
     const { subjects, warnings, sites } = await planRun(
       config([row('p1', 'a', 'train'), row('p2', 'b', 'train'), row('p3', 'c', 'validation')]),
