@@ -3,21 +3,17 @@ import {
   assertSameGrid,
   assertUsableImage,
   type Cell,
-  DataError,
-  findBrain,
   formatTable,
-  headerWarnings,
   type LabelSpecification,
   type LabelVolume,
   labelConvention,
   MASK_FROM,
   type MaskFrom,
   moveToZero,
-  type NamedVolume,
   scaleIntensities,
   toInternal,
 } from '@voxnorm/data'
-import { makeFolder, openDataset, readVolumeFile, writeFileAtomically } from '@voxnorm/data/node'
+import { makeFolder, openDataset, writeFileAtomically } from '@voxnorm/data/node'
 import type { Command } from '../command.ts'
 import { textFlag } from '../command-line.ts'
 import { findPredictions, type Prediction } from '../evaluation/find-predictions.ts'
@@ -29,6 +25,7 @@ import {
   type SubjectIntensities,
 } from '../evaluation/harmonization.ts'
 import { predictedLabels } from '../evaluation/predicted-labels.ts'
+import { brainOf, readImage } from '../evaluation/scan.ts'
 import {
   SEGMENTATION_COLUMNS,
   type SegmentationRow,
@@ -40,7 +37,6 @@ import {
 import { classifierLimit } from '../evaluation/site-classifier.ts'
 import { EXIT } from '../exit-codes.ts'
 import { forEachInput, writeFailures } from '../failures.ts'
-import { warnOfFiles } from '../file-warnings.ts'
 import { conventionName } from '../label-conventions.ts'
 import type { Log } from '../progress.ts'
 import { shortNumber, textTable } from '../text-table.ts'
@@ -192,34 +188,6 @@ async function evaluateSubject(
   const scaled = scaleIntensities(moveToZero(before, mask).data, mask, 'max', image)
   const intensities = collectIntensities(subject.site, scaled, after.data, mask, labels.data)
   return { ...(score === undefined ? {} : { score }), intensities }
-}
-
-/** The brain of an image before the prediction; undefined, with a warning, where the image does not show it. */
-function brainOf(
-  image: NamedVolume,
-  maskFile: NamedVolume | undefined,
-  maskFrom: MaskFrom,
-  log: Log,
-): Uint8Array | undefined {
-  try {
-    const { mask, warnings } = findBrain(image, maskFile, maskFrom)
-    warnOfFiles(
-      log,
-      warnings.map((warning) => `${(maskFile ?? image).file}: ${warning}`),
-    )
-    return mask
-  } catch (error) {
-    if (!(error instanceof DataError)) throw error
-    const message = error.message.replaceAll(/\s*\n\s*/g, ' ')
-    log.warning('brain', `${message}; until then its intensities are not compared between the sites`)
-    return undefined
-  }
-}
-
-async function readImage(file: string, log: Log): Promise<NamedVolume> {
-  const image = { file, volume: await readVolumeFile(file) }
-  warnOfFiles(log, headerWarnings({ images: [image] }))
-  return image
 }
 
 async function readLabels(file: string, convention: LabelSpecification, log: Log): Promise<LabelVolume> {

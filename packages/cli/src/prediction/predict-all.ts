@@ -13,19 +13,14 @@ import { warnOfFiles } from '../file-warnings.ts'
 import type { ModelConfig } from '../model-file.ts'
 import type { Log } from '../progress.ts'
 import type { StopRequest } from '../stop-request.ts'
+import { withoutFolders } from './brain-outputs.ts'
 import type { PredictionInput } from './inputs.ts'
 import type { Predictor } from './network.ts'
 import { type GridChoice, predictSubject } from './predict-subject.ts'
 import { previewOfSubject } from './subject-preview.ts'
 import { assess, type Trust } from './trust.ts'
 import { trustWarnings } from './trust-outputs.ts'
-import {
-  type Provenance,
-  type VolumeRow,
-  withoutFolders,
-  writeFolderFiles,
-  writePrediction,
-} from './write-outputs.ts'
+import { type Provenance, type VolumeRow, writeFolderFiles, writePrediction } from './write-outputs.ts'
 
 /** How {@link predictAll} works. */
 export interface PredictAllOptions {

@@ -6,11 +6,11 @@ import {
   type LabelConvention,
   type LabelVolume,
   type MaskFrom,
-  type PreparedSubject,
   segmentationRows,
   voxelSizes,
 } from '@voxnorm/data'
 import { makeFolder, writeFileAtomically, writeVolumeFile } from '@voxnorm/data/node'
+import { brainFields } from './brain-outputs.ts'
 import type { PredictionInput } from './inputs.ts'
 import { insideBids } from './output-names.ts'
 import type { SubjectPrediction } from './predict-subject.ts'
@@ -179,34 +179,6 @@ function sourceName(out: string, input: PredictionInput, file: string): string {
 
 function slashes(name: string): string {
   return name.split(path.sep).join('/')
-}
-
-const MASK_SOURCES = {
-  file: 'mask file',
-  background: 'everything but the background of the image',
-  positive: 'all voxels above zero',
-} as const satisfies Record<PreparedSubject['brain']['source'], string>
-
-/** How the brain was found, and what was odd or doubtful in the files. */
-function brainFields({ brain, warnings }: PreparedSubject, input: PredictionInput): object {
-  const { source, litres, pieces, plausible } = brain
-  return {
-    BrainMask: {
-      Source: MASK_SOURCES[source],
-      VolumeLitres: Number(litres.toPrecision(4)),
-      Pieces: pieces,
-      Plausible: plausible,
-    },
-    ...(warnings.length > 0 && { Warnings: withoutFolders(warnings, input) }),
-  }
-}
-
-/** Sentences that begin with the path of an input, with its name alone instead. */
-export function withoutFolders(sentences: readonly string[], { images, mask }: PredictionInput): string[] {
-  return sentences.map((sentence) => {
-    const file = [...images, mask].find((one) => one !== undefined && sentence.startsWith(`${one}: `))
-    return file === undefined ? sentence : `${path.basename(file)}${sentence.slice(file.length)}`
-  })
 }
 
 /** No absolute path gets into a sidecar, so that it can be shared. */
