@@ -27,6 +27,8 @@ export function openSurroundings(): (images: readonly string[]) => Promise<Surro
     return known
   }
   return async (images) => {
+    // What does not exist is told by who predicts it.
+    if (!images.every((image) => existsSync(image))) return {}
     const table = tableAbove(images[0]!)
     const bids = insideBids(images[0]!)
     try {
@@ -36,7 +38,8 @@ export function openSurroundings(): (images: readonly string[]) => Promise<Surro
       const person = bids.folder.split('/')[0]!
       return path.basename(images[0]!).startsWith(`${person}_`) ? await inBids(bids.root, person, images) : {}
     } catch (error) {
-      if (!(error instanceof VoxnormError)) throw error
+      // A folder may be closed to us although its images are not.
+      if (!(error instanceof VoxnormError || (error instanceof Error && 'code' in error))) throw error
       const message = error.message.replaceAll(/\s*\n\s*/g, ' ')
       return {
         warning: `${images[0]}: the dataset around it cannot be read, so that neither its site nor its mask is known. ${message}`,
