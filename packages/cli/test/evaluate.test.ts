@@ -25,7 +25,12 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const log = openLog({ write: () => {}, terminal: false, format: 'text', quiet: true, now: Date.now })
 const run = (...words: string[]) =>
-  evaluate.run({ arguments: parseArguments(evaluate, words), log, words, openDevice })
+  evaluate.run({
+    arguments: parseArguments(evaluate, [...words, '--mask-from', 'positive']),
+    log,
+    words,
+    openDevice,
+  })
 
 /** Reproducible numbers in 0..1. */
 function noise(seed: number): () => number {
@@ -258,6 +263,25 @@ describe('evaluate', () => {
     )
     expect(chance).toBeDefined()
     expect(chance!.cells.raw).toBeUndefined()
+  })
+
+  it('scores labels, but compares no intensities, where it cannot tell the brain', async () => {
+    const { out, table } = await writeCases('unstripped', [makeCase('p1', 'a', 3), makeCase('p2', 'b', 4)])
+    const said: string[] = []
+    const write = (text: string) => said.push(text)
+    const listening = openLog({ write, terminal: false, format: 'text', quiet: true, now: Date.now })
+    const words = ['-i', out, '--reference', table]
+    const finished = await evaluate.run({
+      arguments: parseArguments(evaluate, words),
+      log: listening,
+      words,
+    })
+    expect(finished.exitCode).toBe(0)
+    expect(finished.document).toMatchObject({ harmonization: [], failures: [] })
+    expect(read(path.join(out, 'segmentation.tsv')).rows).toHaveLength(6)
+    expect(said.filter((line) => /skull does not seem to be stripped.*--mask-from/.test(line))).toHaveLength(
+      2,
+    )
   })
 
   it('refuses a prediction on another grid', async () => {

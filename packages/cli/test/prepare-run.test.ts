@@ -27,7 +27,7 @@ const config = (rows: readonly string[], extra = '', fold?: string) => {
   const table = path.join(folder, 'dataset.tsv')
   writeFileSync(table, ['participant_id\tsite\tT1w\tlabel\tsplit', ...rows, ''].join('\n'))
   return parseConfig(
-    `preset: tiny\ndata: {table: ${table}, voxelSize: 1, labels: {CSF: 10, GM: 20, WM: 30}}\n${extra}`,
+    `preset: tiny\ndata: {table: ${table}, voxelSize: 1, maskFrom: positive, labels: {CSF: 10, GM: 20, WM: 30}}\n${extra}`,
     'run.yaml',
     { fold },
   )
@@ -105,6 +105,7 @@ describe('planRun and loadRun', () => {
     for (const [index, prepared] of [...train, ...validation].entries()) {
       const own = {
         scaling: 'nyul' as const,
+        maskFrom: 'positive' as const,
         standardScale: standardScale!,
         voxelSize: 1,
         modalities,
@@ -132,6 +133,16 @@ describe('planRun and loadRun', () => {
     const plan = await planRun(settings)
     const never = stopWhen(() => false)
     await expect(loadRun(settings, plan, log, never, load)).rejects.toThrow('p2 is broken')
+  })
+
+  it('tells once what is doubtful in a file that several subjects share', async () => {
+    const settings = config([row('p1', 'a', 'train'), row('p2', 'b', 'train')])
+    const said: string[] = []
+    const write = (text: string) => said.push(text)
+    const listening = openLog({ write, terminal: false, format: 'text', quiet: true, now: Date.now })
+    const never = stopWhen(() => false)
+    await loadRun(settings, await planRun(settings), listening, never, loadSubject)
+    expect(said.filter((line) => /i\.nii: .*less than the brain of a newborn/.test(line))).toHaveLength(1)
   })
 
   it('leaves validation subjects of unknown sites for testing, and says so', async () => {

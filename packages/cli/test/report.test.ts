@@ -198,6 +198,24 @@ describe('the report of a run', () => {
 })
 
 describe('the report of predictions', () => {
+  it('lists what was odd in the files of a subject, on its page and on that of the group', async () => {
+    const at = path.join(folder, 'doubted')
+    mkdirSync(path.join(at, 'figures'), { recursive: true })
+    const doubt = 'odd.nii: The header says <nothing> of its orientation.'
+    for (const [name, warnings] of [['odd', [doubt]] as const, ['good', []] as const]) {
+      const preview = makePreview({ ...ball('a', name, 0.1), warnings })
+      writeFileSync(path.join(at, 'figures', `${name}.json`), JSON.stringify(preview))
+    }
+    await run(at)
+    const doubts = (page: string) =>
+      [...parseHTML(readFileSync(path.join(at, page), 'utf8')).document.querySelectorAll('#warnings li')].map(
+        (item) => item.textContent,
+      )
+    expect(doubts('odd.html')).toEqual([doubt])
+    expect(doubts('group.html')).toEqual([doubt])
+    expect(doubts('good.html')).toEqual([])
+  })
+
   it('writes a page per subject and one for the group, with scores and volumes', async () => {
     const at = path.join(folder, 'out')
     mkdirSync(path.join(at, 'figures'), { recursive: true })

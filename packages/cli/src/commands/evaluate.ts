@@ -1,15 +1,19 @@
 import path from 'node:path'
 import {
   assertSameGrid,
+  assertUsableImage,
   type Cell,
   formatTable,
   type LabelSpecification,
   type LabelVolume,
   labelConvention,
+  MASK_FROM,
+  type MaskFrom,
+  moveToZero,
   scaleIntensities,
   toInternal,
 } from '@voxnorm/data'
-import { makeFolder, openDataset, readVolumeFile, writeFileAtomically } from '@voxnorm/data/node'
+import { makeFolder, openDataset, writeFileAtomically } from '@voxnorm/data/node'
 import type { Command } from '../command.ts'
 import { textFlag } from '../command-line.ts'
 import { findPredictions, type Prediction } from '../evaluation/find-predictions.ts'
@@ -21,6 +25,7 @@ import {
   type SubjectIntensities,
 } from '../evaluation/harmonization.ts'
 import { predictedLabels } from '../evaluation/predicted-labels.ts'
+import { brainOf, readImage } from '../evaluation/scan.ts'
 import {
   SEGMENTATION_COLUMNS,
   type SegmentationRow,
@@ -33,6 +38,7 @@ import { classifierLimit } from '../evaluation/site-classifier.ts'
 import { EXIT } from '../exit-codes.ts'
 import { forEachInput, writeFailures } from '../failures.ts'
 import { conventionName } from '../label-conventions.ts'
+import type { Log } from '../progress.ts'
 import { shortNumber, textTable } from '../text-table.ts'
 
 interface Conventions {
@@ -81,6 +87,13 @@ export const evaluate: Command = {
       value: 'NAME',
       help: 'label convention of the predictions',
     },
+    {
+      name: 'mask-from',
+      kind: 'text',
+      value: 'HOW',
+      choices: MASK_FROM,
+      help: 'brain without a mask: auto, or positive',
+    },
   ],
   example: 'voxnorm evaluate -i predictions --reference data/dataset.tsv',
   async run({ arguments: parsed, log }) {
@@ -92,6 +105,7 @@ export const evaluate: Command = {
       reference: asked === undefined ? 'bids' : conventionName(asked),
       prediction: told === undefined ? (predictedLabels(input) ?? 'bids') : conventionName(told),
     }
+    const maskFrom = (textFlag(parsed, 'mask-from') ?? MASK_FROM[0]) as MaskFrom
     // Segmentations can be scored without knowing the sites; only the comparison of sites is then empty.
     const dataset = await openDataset(textFlag(parsed, 'reference')!, {
       site: 'n/a',
@@ -106,7 +120,7 @@ export const evaluate: Command = {
       ({ subject }) => subject.id,
       async (prediction) => {
         log.progress({ what: 'evaluate', done: done++, total: predictions.length, unit: 'subjects' })
-        return await evaluateSubject(prediction, conventions)
+        return await evaluateSubject(prediction, conventions, maskFrom, log)
       },
       log,
     )
@@ -138,13 +152,18 @@ export const evaluate: Command = {
   },
 }
 
-async function evaluateSubject(prediction: Prediction, conventions: Conventions): Promise<Evaluated> {
+async function evaluateSubject(
+  prediction: Prediction,
+  conventions: Conventions,
+  maskFrom: MaskFrom,
+  log: Log,
+): Promise<Evaluated> {
   const { subject, segmentation, normalized, image } = prediction
-  const predicted = await readLabels(segmentation, conventions.prediction)
+  const predicted = await readLabels(segmentation, conventions.prediction, log)
   const reference =
     subject.label === undefined
       ? undefined
-      : await readLabels(subject.label, subject.labels ?? conventions.reference)
+      : await readLabels(subject.label, subject.labels ?? conventions.reference, log)
   if (reference !== undefined) assertSameGrid(reference, predicted, subject.label!, segmentation)
   const score =
     reference === undefined
@@ -155,21 +174,24 @@ async function evaluateSubject(prediction: Prediction, conventions: Conventions)
           reference,
         )
   if (normalized === undefined) return score === undefined ? {} : { score }
-  const before = await readVolumeFile(image)
-  const after = await readVolumeFile(normalized)
+  const { volume: before } = await readImage(image, log)
+  const { volume: after } = await readImage(normalized, log)
   assertSameGrid(before, after, image, normalized)
   assertSameGrid(before, predicted, image, segmentation)
-  const brain = subject.mask === undefined ? before : await readVolumeFile(subject.mask)
-  assertSameGrid(before, brain, image, subject.mask ?? image)
-  const mask = Uint8Array.from(brain.data, (value) => (value > 0 ? 1 : 0))
+  assertUsableImage(before, image)
+  const maskFile = subject.mask === undefined ? undefined : await readImage(subject.mask, log)
+  if (maskFile !== undefined) assertSameGrid(before, maskFile.volume, image, maskFile.file)
+  const mask = brainOf({ file: image, volume: before }, maskFile, maskFrom, log)
+  // Labels are scored without it; only how alike the sites became stays unknown.
+  if (mask === undefined) return score === undefined ? {} : { score }
   const labels = reference ?? predicted
-  const scaled = scaleIntensities(before.data, mask, 'max', image)
+  const scaled = scaleIntensities(moveToZero(before, mask).data, mask, 'max', image)
   const intensities = collectIntensities(subject.site, scaled, after.data, mask, labels.data)
   return { ...(score === undefined ? {} : { score }), intensities }
 }
 
-async function readLabels(file: string, convention: LabelSpecification): Promise<LabelVolume> {
-  const { data, ...volume } = await readVolumeFile(file)
+async function readLabels(file: string, convention: LabelSpecification, log: Log): Promise<LabelVolume> {
+  const { data, ...volume } = (await readImage(file, log)).volume
   return { ...volume, data: toInternal(data, labelConvention(convention), file) }
 }
 

@@ -1,4 +1,4 @@
-import { ConfigError, labelConvention } from '@voxnorm/data'
+import { ConfigError, labelConvention, MASK_FROM, type MaskFrom } from '@voxnorm/data'
 import { createPredictor, modelOf } from '@voxnorm/models'
 import type { Command } from '../command.ts'
 import { type Arguments, hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'
@@ -43,6 +43,13 @@ export const predict: Command = {
     },
     { name: 'grid', kind: 'text', value: 'GRID', choices: GRIDS, help: 'model (default), native or stored' },
     { name: 'mask', kind: 'list', value: 'FILE', help: 'brain mask of each input, in their order' },
+    {
+      name: 'mask-from',
+      kind: 'text',
+      value: 'HOW',
+      choices: MASK_FROM,
+      help: 'brain without a mask: auto, or positive',
+    },
     { name: 'window', kind: 'integer', value: 'N', help: 'side of the windows (the patch of the model)' },
     { name: 'stride', kind: 'integer', value: 'N', help: 'voxels from window to window (8)' },
     { name: 'save-probabilities', kind: 'switch', help: 'also write a map per class' },
@@ -96,6 +103,7 @@ export const predict: Command = {
             seed: numberFlag(parsed, 'seed') ?? 42,
             adapter: device.name,
             grid,
+            maskFrom: (textFlag(parsed, 'mask-from') ?? MASK_FROM[0]) as MaskFrom,
             ...windows,
           },
         },

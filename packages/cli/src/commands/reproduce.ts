@@ -4,6 +4,7 @@ import { ConfigError, type LabelConventionName, SITE_STYLES } from '@voxnorm/dat
 import { openSubjectLoader } from '@voxnorm/data/node'
 import type { Command } from '../command.ts'
 import { listFlag, numberFlag, textFlag } from '../command-line.ts'
+import { PRESETS } from '../config/presets.ts'
 import { parseConfig } from '../config/read-config.ts'
 import type { Config } from '../config/schema.ts'
 import type { OpenDevice } from '../device.ts'
@@ -122,7 +123,10 @@ export const reproduce: Command = {
         (await planBudget(
           device.runtime,
           seconds,
-          { runs, predictionsOf: await predictionCounter(cohort, load) },
+          {
+            runs,
+            predictionsOf: await predictionCounter(cohort, load, settings(PRESETS.tiny).data.maskFrom),
+          },
           settings,
         ))
       const begun = { ...beginning, sites: cohort.sites }

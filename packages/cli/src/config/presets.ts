@@ -7,6 +7,7 @@ const paper: Config = {
   data: {
     table: 'dataset.tsv',
     labels: 'bids',
+    maskFrom: 'auto',
     modalities: ['T1w'],
     scaling: 'max',
     patch: 32,

@@ -1,4 +1,4 @@
-import { LABEL_CONVENTIONS, type LabelConventionName } from '@voxnorm/data'
+import { LABEL_CONVENTIONS, type LabelConventionName, MASK_FROM } from '@voxnorm/data'
 import { z } from 'zod'
 import { parseDuration } from './duration.ts'
 
@@ -44,6 +44,8 @@ export const configSchema = z.strictObject({
         }),
       ])
       .describe(`one of ${LABEL_CONVENTIONS.join(', ')}, or a map such as {CSF: 1, GM: [2, 4], WM: 3}`),
+    // How the brain is found where the data has no mask file.
+    maskFrom: oneOf(...MASK_FROM),
     modalities: z.array(z.string().min(1)).min(1).describe('a list of column names such as [T1w, T2w]'),
     scaling: oneOf('max', 'zscore', 'nyul', 'white-stripe'),
     patch: count.describe('a whole number of voxels that is a multiple of 8'),

@@ -5,11 +5,11 @@ import type { Config } from './schema.ts'
 /**
  * The part of a configuration that training depends on, in the form that the models package takes: times in seconds, the
  * precision only where it is not f32, so that checkpoints from before there was a choice can be resumed, without the
- * fold, which the subjects tell, and without how kernels are chosen, which they do not know of.
+ * fold and the way to the brain masks, which the subjects tell, and without how kernels are chosen, which they do not know of.
  */
 export function toTraining(config: Config) {
   const { seed, model, loss, optim, augment } = config
-  const { fold: _fold, ...data } = config.data
+  const { fold: _fold, maskFrom: _maskFrom, ...data } = config.data
   const { precision, deterministic: _deterministic, ...train } = config.train
   return {
     seed,

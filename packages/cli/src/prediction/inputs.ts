@@ -3,6 +3,7 @@ import path from 'node:path'
 import { ConfigError, DataError, MissingInputError, type Subject, splitImageName } from '@voxnorm/data'
 import { openDataset } from '@voxnorm/data/node'
 import { type OutputNames, outputNames } from './output-names.ts'
+import { openSurroundings, type Surroundings } from './surroundings.ts'
 
 /** One volume to predict: its files and where its outputs go. */
 export interface PredictionInput {
@@ -27,7 +28,8 @@ export interface PredictionInputs {
 
 /**
  * Turns the words after `-i` into volumes: image files (several modalities joined by commas), folders of images, and
- * datasets as a table or a folder. `masks` go with image files one by one.
+ * datasets as a table or a folder. `masks` go with image files one by one; files without one have the mask and the site of
+ * the dataset that they lie in, see {@link openSurroundings}.
  *
  * Throws MissingInputError for what does not exist, and ConfigError when masks do not fit or two volumes would be
  * written to the same names.
@@ -39,14 +41,24 @@ export async function readInputs(
 ): Promise<PredictionInputs> {
   const inputs: PredictionInput[] = []
   const warnings: string[] = []
+  const lookAround = openSurroundings()
   let files = 0
   for (const word of words) {
     if (isDatasetOrFolder(word)) {
       const found = await readFolderOrTable(word, modalities)
       inputs.push(...found.inputs)
       warnings.push(...found.warnings)
+      if (isTable(word)) warnings.push(...(await masksLeftOut(found.inputs, lookAround)))
     } else {
-      inputs.push(fromFiles(word.split(','), masks[files++], modalities))
+      const input = fromFiles(word.split(','), masks[files++], modalities)
+      const { site, mask, warning } = await lookAround(input.images)
+      inputs.push({
+        ...input,
+        ...(site && { site }),
+        ...(mask && { mask }),
+        ...(input.mask && { mask: input.mask }),
+      })
+      if (warning !== undefined && input.mask === undefined) warnings.push(warning)
     }
   }
   if (masks.length > 0 && masks.length !== files) {
@@ -57,8 +69,29 @@ export async function readInputs(
   return { inputs: separate(inputs), warnings }
 }
 
+/** What a table does not name, although the folders around its images do. */
+async function masksLeftOut(
+  inputs: readonly PredictionInput[],
+  lookAround: (images: readonly string[]) => Promise<Surroundings>,
+): Promise<string[]> {
+  const warnings: string[] = []
+  for (const { images, mask } of inputs) {
+    if (mask !== undefined || images.length === 0) continue
+    const found = (await lookAround(images)).mask
+    if (found === undefined) continue
+    warnings.push(
+      `${images[0]}: the table names no mask, and ${found} is not used; add it in a column mask, if it is meant.`,
+    )
+  }
+  return warnings
+}
+
+function isTable(word: string): boolean {
+  return /\.tsv$/i.test(word)
+}
+
 function isDatasetOrFolder(word: string): boolean {
-  return /\.tsv$/i.test(word) || (existsSync(word) && statSync(word).isDirectory())
+  return isTable(word) || (existsSync(word) && statSync(word).isDirectory())
 }
 
 async function readFolderOrTable(word: string, modalities: readonly string[]): Promise<PredictionInputs> {

@@ -1,6 +1,7 @@
 import path from 'node:path'
 import {
   DataError,
+  headerWarnings,
   type IntensityReference,
   type LabelConvention,
   type NamedVolume,
@@ -8,9 +9,11 @@ import {
 } from '@voxnorm/data'
 import { makeFolder, readVolumeFile, writeFileAtomically } from '@voxnorm/data/node'
 import { forEachInput, type Outcome, writeFailures } from '../failures.ts'
+import { warnOfFiles } from '../file-warnings.ts'
 import type { ModelConfig } from '../model-file.ts'
 import type { Log } from '../progress.ts'
 import type { StopRequest } from '../stop-request.ts'
+import { withoutFolders } from './brain-outputs.ts'
 import type { PredictionInput } from './inputs.ts'
 import type { Predictor } from './network.ts'
 import { type GridChoice, predictSubject } from './predict-subject.ts'
@@ -65,7 +68,7 @@ export async function predictAll(
       const place = `${++count}/${inputs.length} ${input.id}`
       const goOn = () => stop.throwIfStopped(`${count - 1} of ${inputs.length} volumes are done`)
       goOn()
-      const predicted = await predictInput(input, predictor, options, (done, total) => {
+      const predicted = await predictInput(input, predictor, options, log, (done, total) => {
         goOn()
         log.progress({ what: `predict ${place}`, done, total, unit: 'windows' })
       })
@@ -84,6 +87,7 @@ async function predictInput(
   input: PredictionInput,
   predictor: Predictor,
   options: PredictAllOptions,
+  log: Log,
   onProgress: (done: number, total: number) => void,
 ): Promise<PredictedInput> {
   if (input.problem !== undefined) throw input.problem
@@ -92,11 +96,15 @@ async function predictInput(
   const images: NamedVolume[] = []
   for (const file of input.images) images.push(await read(file))
   const mask = input.mask === undefined ? undefined : await read(input.mask)
+  // Told before anything can fail: what is odd in a header may be why.
+  warnOfFiles(log, headerWarnings({ images, ...(mask && { mask }) }))
   const { scaling, standardScale, voxelSize } = model
-  const choice = { grid, scaling, voxelSize, ...(standardScale && { standardScale }) }
-  const prediction = await predictSubject(input.id, images, mask, choice, (prepared) =>
-    predictor(prepared, onProgress),
-  )
+  const { maskFrom } = provenance
+  const choice = { grid, scaling, maskFrom, voxelSize, ...(standardScale && { standardScale }) }
+  const prediction = await predictSubject(input.id, images, mask, choice, (prepared) => {
+    warnOfFiles(log, prepared.warnings)
+    return predictor(prepared, onProgress)
+  })
   const { names, site, split } = input
   const { prepared, output } = prediction
   const { modalities } = model
@@ -118,6 +126,7 @@ async function predictInput(
     normalized,
     predicted: prepared.mask,
     assessment,
+    warnings: withoutFolders(prepared.warnings, input),
   })
   const figure = path.join('figures', `${participant}.json`)
   writeFileAtomically(path.join(out, figure), JSON.stringify(preview))

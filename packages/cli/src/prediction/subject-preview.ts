@@ -14,6 +14,8 @@ export interface PreviewFacts {
   /** Where the networks were run. */
   readonly predicted: Uint8Array
   readonly assessment: Assessment
+  /** What was odd in the files of the subject, or doubtful in its mask. */
+  readonly warnings?: readonly string[]
 }
 
 /**

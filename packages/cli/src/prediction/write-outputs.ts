@@ -5,10 +5,12 @@ import {
   fromInternal,
   type LabelConvention,
   type LabelVolume,
+  type MaskFrom,
   segmentationRows,
   voxelSizes,
 } from '@voxnorm/data'
 import { makeFolder, writeFileAtomically, writeVolumeFile } from '@voxnorm/data/node'
+import { brainFields } from './brain-outputs.ts'
 import type { PredictionInput } from './inputs.ts'
 import { insideBids } from './output-names.ts'
 import type { SubjectPrediction } from './predict-subject.ts'
@@ -26,6 +28,8 @@ export interface Provenance {
   readonly seed: number
   readonly adapter: string
   readonly grid: string
+  /** How the brain is found without a mask file. */
+  readonly maskFrom: MaskFrom
   readonly window: number
   readonly stride: number
 }
@@ -93,12 +97,15 @@ export async function writePrediction(
   table('trust', TRUST_COLUMNS, trustRows(trust))
   const json = (name: string, fields: object) =>
     writeFileAtomically(at(`${name}.json`), `${JSON.stringify(fields, null, 2)}\n`)
-  const common = sidecar(out, input, provenance, trust)
+  const { prepared } = prediction
+  const common = { ...sidecar(out, input, provenance, trust), ...brainFields(prepared, input) }
+  // An image that is 0 outside the mask is stripped, if the mask is that of a brain.
+  const image = { ...common, SkullStripped: prepared.brain.plausible }
   if (!names.bids) {
-    json(names.base, { ...common, SkullStripped: true })
+    json(names.base, image)
     return { files, volumes }
   }
-  for (const name of names.normalized) json(name, { ...common, SkullStripped: true })
+  for (const name of names.normalized) json(name, image)
   json(`${names.base}_dseg`, common)
   if (choices.probabilities) for (const label of CLASSES) json(`${names.base}_label-${label}_probseg`, common)
   return { files, volumes }

@@ -11,6 +11,7 @@ import {
 import { openDataset, type SubjectLoader } from '@voxnorm/data/node'
 import type { Config } from '../config/schema.ts'
 import { assertFitsSites } from '../config/to-training.ts'
+import { warnOfFiles } from '../file-warnings.ts'
 import type { Log } from '../progress.ts'
 import type { DatasetRecord } from '../run-directory.ts'
 import type { StopRequest } from '../stop-request.ts'
@@ -87,10 +88,10 @@ export async function loadRun(
   stop: StopRequest,
   load: SubjectLoader['load'],
 ): Promise<RunData> {
-  const { scaling, voxelSize, modalities, labels } = config.data
+  const { scaling, maskFrom, voxelSize, modalities, labels } = config.data
   const wanted = plan.subjects.filter(({ split }) => split !== 'test')
   // Patches reach beyond the volume into zeros, so the brain alone is enough.
-  const options = { scaling, voxelSize, modalities, labels, margin: 0 }
+  const options = { scaling, maskFrom, voxelSize, modalities, labels, margin: 0 }
   const loading = wanted.map((subject) => load(subject, options))
   // Behind the first that fails nobody awaits the others any more.
   for (const subject of loading) subject.catch(() => undefined)
@@ -99,6 +100,7 @@ export async function loadRun(
     stop.throwIfStopped('the training has not begun')
     log.progress({ what: 'load', done: prepared.length, total: wanted.length, unit: 'subjects' })
     prepared.push(await subject)
+    warnOfFiles(log, prepared.at(-1)!.warnings)
   }
   log.endProgress()
   const of = (split: string) => prepared.filter((_, index) => wanted[index]!.split === split)

@@ -61,7 +61,9 @@ describe('writePrediction', () => {
     expect(Number(gm.volume_soft_mm3)).toBeCloseTo(Number(gm.volume_mm3), 3)
     const sidecar = JSON.parse(readFileSync(path.join(out, 'brain.v2.json'), 'utf8'))
     expect(sidecar).toMatchObject({
-      SkullStripped: true,
+      // A block of voxels is no brain.
+      SkullStripped: false,
+      BrainMask: { Source: 'all voxels above zero', Plausible: false },
       Sources: ['brain.v2.nii.gz'],
       Normalization: { Stride: 8, Seed: 42, NetworkVolumeDifferencePercent: { CSF: 1, GM: 2, WM: 3 } },
     })

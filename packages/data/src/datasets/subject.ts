@@ -16,7 +16,7 @@ export interface Subject {
   /** Image file by modality, for example `T1w`. */
   readonly images: Readonly<Record<string, string>>
   readonly label?: string
-  /** File whose voxels above zero are brain. */
+  /** File whose voxels above zero are brain; without one see `findBrain`. */
   readonly mask?: string
   readonly split?: Split
   /** Label numbers of this subject's layout, where the layout fixes them. */
