@@ -11,8 +11,9 @@ describe.skipIf(!built)('a prediction that is killed again and again (needs the 
     const options = { subjects: 6, kills: 3, seed: 1, device: 'SwiftShader' }
     try {
       const undisturbed = await preparePredictions(folder, options, () => {})
-      const { files, different } = await killPredictions(folder, undisturbed, options, () => {})
+      const { kills, files, different } = await killPredictions(folder, undisturbed, options, () => {})
       expect(different).toEqual([])
+      expect(kills).toBeGreaterThan(0)
       expect(files).toBe(undisturbed.files.size)
       expect(files).toBeGreaterThan(6 * 6)
     } finally {

@@ -23,10 +23,14 @@ export interface KillOptions {
   readonly device: string
 }
 
-/** The files of a prediction that nobody disturbed, and how long it took from the first volume to the end. */
-export interface Undisturbed {
+/** The files of a prediction that nobody disturbed, and its seconds up to the first volume and from there to the end. */
+export interface Undisturbed extends Times {
   readonly files: ReadonlyMap<string, Buffer>
-  readonly seconds: number
+}
+
+interface Times {
+  readonly starting: number
+  readonly working: number
 }
 
 type Say = (line: string) => void
@@ -48,16 +52,18 @@ export async function preparePredictions(
   writeFileSync(join(folder, 'data', 'everyone.tsv'), `${everyone.join('\n')}\n`)
   writeFileSync(join(folder, 'config.yaml'), CONFIG)
   await succeed(folder, 'train', 'config.yaml', '-o', 'run', '--device', device)
-  const { code, err, working } = await start(folder, predictWords('undisturbed', device)).end
+  const { code, err, starting, working } = await start(folder, predictWords('undisturbed', device)).end
   if (code !== 0) throw new Error(err)
-  say(`${subjects} subjects predicted undisturbed in ${working.toFixed(1)} s`)
-  return { files: filesBelow(join(folder, 'undisturbed')), seconds: working }
+  say(
+    `${subjects} subjects predicted undisturbed: ${starting.toFixed(1)} s to the first, ${working.toFixed(1)} s for the others`,
+  )
+  return { files: filesBelow(join(folder, 'undisturbed')), starting, working }
 }
 
 /**
  * Predicts the same subjects, killed (SIGKILL) at random moments and continued each time, and a last time to the end.
  * Resolves with the names that differ from the undisturbed run, at the end or in a subject that counted as finished
- * after a kill. Throws when the last command fails, or when a command was done before its kill.
+ * after a kill, and with how many kills came before everything was done. Throws when a command fails by itself.
  */
 export async function killPredictions(
   folder: string,
@@ -69,21 +75,26 @@ export async function killPredictions(
   const words = [...predictWords('killed', device), '--continue']
   const random = randomStream(seed, 'moments of the kills')
   const different = new Set<string>()
+  let killed = 0
   for (let kill = 1; kill <= kills; kill++) {
-    // On average three quarters of the work are done when the last kill comes.
-    const wait = random.uniform() * 1.5 * (undisturbed.seconds / kills)
+    // Every fifth kill comes while the command starts. Of the others the last comes, on average, after half the work.
+    const early = kill % 5 === 1
+    const wait = random.uniform() * (early ? undisturbed.starting : undisturbed.working / kills)
     const command = start(folder, words)
-    await command.atWork
+    if (!early) await command.atWork
     await new Promise((done) => setTimeout(done, wait * 1000))
     command.kill()
-    const { code } = await command.end
-    if (code !== null) throw new Error(`kill ${kill} came too late: the command ended with ${code}`)
+    const { code, err } = await command.end
+    if (code === 0) break
+    if (code !== null) throw new Error(err)
+    killed++
     const finished = finishedFiles(out)
     for (const name of finished.files) {
       if (!isSame(join(out, name), undisturbed.files.get(name))) different.add(`${name} (after kill ${kill})`)
     }
+    const since = early ? 'the start' : 'its first volume'
     say(
-      `kill ${kill} after ${wait.toFixed(2)} s of work: ${finished.subjects} of ${subjects} subjects finished`,
+      `kill ${kill}, ${wait.toFixed(2)} s after ${since}: ${finished.subjects} of ${subjects} subjects finished`,
     )
   }
   const { code, err } = await start(folder, words).end
@@ -91,43 +102,44 @@ export async function killPredictions(
   const files = filesBelow(out)
   for (const [name, bytes] of files) if (!undisturbed.files.get(name)?.equals(bytes)) different.add(name)
   for (const name of undisturbed.files.keys()) if (!files.has(name)) different.add(name)
-  return { kills, files: files.size, different: [...different].sort() }
+  return { kills: killed, files: files.size, different: [...different].sort() }
 }
 
 function predictWords(out: string, device: string): string[] {
   return ['predict', '-m', 'run', '-i', 'data/everyone.tsv', '-o', out, '--stride', '8', '--device', device]
 }
 
-interface Ended {
+interface Ended extends Times {
   /** Null after a kill. */
   readonly code: number | null
   readonly err: string
-  /** Seconds since the device was open. */
-  readonly working: number
 }
 
-/** Starts a command line; `atWork` resolves when its device is open, or when it ends before. */
+/** Starts a command line; `atWork` resolves when its first volume is done, or when it ends before. */
 function start(folder: string, words: readonly string[]) {
   const child = spawn(process.execPath, [PROGRAM, ...words, '--log-format', 'json'], {
     cwd: folder,
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   let err = ''
-  let began: number | undefined
+  const began = performance.now()
+  let first: number | undefined
   let ready = () => {}
   const atWork = new Promise<void>((resolve) => {
     ready = resolve
   })
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     err += text
-    if (began !== undefined || !err.includes('"event":"device"')) return
-    began = performance.now()
+    if (first !== undefined || !err.includes('"event":"predicted"')) return
+    first = performance.now()
     ready()
   })
   const end = new Promise<Ended>((resolve) => {
     child.on('close', (code) => {
       ready()
-      resolve({ code, err, working: (performance.now() - (began ?? performance.now())) / 1000 })
+      const now = performance.now()
+      const starting = (first ?? now) - began
+      resolve({ code, err, starting: starting / 1000, working: (now - began - starting) / 1000 })
     })
   })
   return { atWork, end, kill: () => child.kill('SIGKILL') }
