@@ -32,7 +32,8 @@ export function isPredictionFolder(folder: string): boolean {
 /** Whether a folder is the root of a BIDS dataset of scans, as its description says. */
 export function isRawDataset(folder: string): boolean {
   const description = readDescription(folder)
-  return description !== undefined && (description.DatasetType ?? 'raw') === 'raw'
+  if (description === undefined) return false
+  return (description.DatasetType ?? (description.GeneratedBy === undefined ? 'raw' : 'derivative')) === 'raw'
 }
 
 /** What lies in a folder and is not left by a kill or made by the system's file browser. */

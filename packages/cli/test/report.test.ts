@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { inflateSync } from 'node:zlib'
@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { parseArguments } from '../src/command-line.ts'
 import { report } from '../src/commands/report.ts'
 import { PRESETS } from '../src/config/presets.ts'
+import { PREDICTION } from '../src/output-folder.ts'
 import { openLog } from '../src/progress.ts'
 import { curveChart, escapeHtml } from '../src/report/charts.ts'
 import { greyPng, palettePng } from '../src/report/png.ts'
@@ -208,6 +209,12 @@ describe('the report of predictions', () => {
     writeFileSync(
       path.join(at, 'segmentation.tsv'),
       'participant_id\tsite\tlabel\tdice\nsub-0\ta\tGM\t0.87654321\n',
+    )
+    await expect(run(at)).rejects.toMatchObject({ exitCode: 73 })
+    expect(existsSync(path.join(at, 'group.html'))).toBe(false)
+    writeFileSync(
+      path.join(at, 'dataset_description.json'),
+      JSON.stringify({ GeneratedBy: [{ Name: 'voxnorm', Description: PREDICTION }] }),
     )
     // In a BIDS derivative the table lies with its subject.
     mkdirSync(path.join(at, 'sub-0', 'anat'), { recursive: true })
