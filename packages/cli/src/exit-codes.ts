@@ -27,7 +27,7 @@ const SYSTEM_CODES: Readonly<Record<string, { readonly exit: ExitCode; readonly 
   ENOENT: { exit: EXIT.missingInput, fix: 'check the path' },
   EACCES: { exit: EXIT.cannotCreate, fix: 'choose a place you may write to' },
   EPERM: { exit: EXIT.cannotCreate, fix: 'choose a place you may write to' },
-  EROFS: { exit: EXIT.cannotCreate, fix: 'choose a place you may write to' },
+  EROFS: { exit: EXIT.cannotCreate, fix: 'choose a place on a file system that can be written to' },
   ENOTDIR: { exit: EXIT.cannotCreate, fix: 'a part of the path is a file; choose another folder' },
   EISDIR: { exit: EXIT.cannotCreate, fix: 'the path is a folder; give a file name' },
   EEXIST: { exit: EXIT.cannotCreate, fix: 'choose a new name or remove what is there' },

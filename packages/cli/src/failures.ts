@@ -1,6 +1,6 @@
-import { rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
-import { formatTable } from '@voxnorm/data'
+import { formatTable, parseTable } from '@voxnorm/data'
 import { writeFileAtomically } from '@voxnorm/data/node'
 import { errorBlock, exitCodeOf } from './exit-codes.ts'
 import type { Log } from './progress.ts'
@@ -54,13 +54,37 @@ export async function forEachInput<T, R>(
   return { results, failures }
 }
 
-/** Writes failures.tsv into a folder, or takes away the one of an earlier run when nothing failed. */
-export function writeFailures(folder: string, failures: readonly Failure[]): void {
+/** Columns of failures.tsv. */
+export const FAILURE_COLUMNS = ['participant_id', 'code', 'message'] as const
+
+/**
+ * Brings failures.tsv of a folder up to date: what earlier commands said of inputs other than `treated` stays, and
+ * without any failure there is no such file.
+ */
+export function writeFailures(
+  folder: string,
+  failures: readonly Failure[],
+  treated: readonly string[],
+): void {
   const file = path.join(folder, 'failures.tsv')
-  if (failures.length === 0) {
-    rmSync(file, { force: true })
-    return
-  }
-  const rows = failures.map((failure) => ({ ...failure, message: failure.message.replaceAll('\t', ' ') }))
-  writeFileAtomically(file, formatTable(['participant_id', 'code', 'message'], rows))
+  const known = new Set(treated)
+  const earlier = readFailures(file).filter(({ participant_id }) => !known.has(participant_id))
+  const rows = [...earlier, ...failures].map((failure) => ({
+    ...failure,
+    message: failure.message.replaceAll('\t', ' '),
+  }))
+  if (rows.length === 0) rmSync(file, { force: true })
+  else writeFileAtomically(file, formatTable(FAILURE_COLUMNS, rows))
+}
+
+/** The rows of failures.tsv; none where there is no such table. */
+function readFailures(file: string): Failure[] {
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
+  if (!text.startsWith(`${FAILURE_COLUMNS.join('\t')}\n`)) return []
+  const { rows } = parseTable(text, file)
+  return rows.map(({ cells: { participant_id = 'n/a', code, message = 'n/a' } }) => ({
+    participant_id,
+    code: Number(code),
+    message,
+  }))
 }

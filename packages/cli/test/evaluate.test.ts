@@ -275,6 +275,7 @@ describe('evaluate', () => {
       arguments: parseArguments(evaluate, words),
       log: listening,
       words,
+      openDevice,
     })
     expect(finished.exitCode).toBe(0)
     expect(finished.document).toMatchObject({ harmonization: [], failures: [] })

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { inflateSync } from 'node:zlib'
@@ -9,6 +9,7 @@ import { parseArguments } from '../src/command-line.ts'
 import { report } from '../src/commands/report.ts'
 import { PRESETS } from '../src/config/presets.ts'
 import { openDevice } from '../src/device.ts'
+import { PREDICTION } from '../src/output-folder.ts'
 import { openLog } from '../src/progress.ts'
 import { curveChart, escapeHtml } from '../src/report/charts.ts'
 import { greyPng, palettePng } from '../src/report/png.ts'
@@ -228,6 +229,12 @@ describe('the report of predictions', () => {
     writeFileSync(
       path.join(at, 'segmentation.tsv'),
       'participant_id\tsite\tlabel\tdice\nsub-0\ta\tGM\t0.87654321\n',
+    )
+    await expect(run(at)).rejects.toMatchObject({ exitCode: 73 })
+    expect(existsSync(path.join(at, 'group.html'))).toBe(false)
+    writeFileSync(
+      path.join(at, 'dataset_description.json'),
+      JSON.stringify({ GeneratedBy: [{ Name: 'voxnorm', Description: PREDICTION }] }),
     )
     // In a BIDS derivative the table lies with its subject.
     mkdirSync(path.join(at, 'sub-0', 'anat'), { recursive: true })

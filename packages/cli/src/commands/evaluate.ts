@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import path from 'node:path'
 import {
   assertSameGrid,
@@ -24,6 +25,7 @@ import {
   harmonizationRows,
   type SubjectIntensities,
 } from '../evaluation/harmonization.ts'
+import { assertFreeForScores } from '../evaluation/output-place.ts'
 import { predictedLabels } from '../evaluation/predicted-labels.ts'
 import { brainOf, readImage } from '../evaluation/scan.ts'
 import {
@@ -37,6 +39,7 @@ import {
 import { classifierLimit } from '../evaluation/site-classifier.ts'
 import { EXIT } from '../exit-codes.ts'
 import { forEachInput, writeFailures } from '../failures.ts'
+import { lockFolder } from '../folder-lock.ts'
 import { conventionName } from '../label-conventions.ts'
 import type { Log } from '../progress.ts'
 import { shortNumber, textTable } from '../text-table.ts'
@@ -96,7 +99,7 @@ export const evaluate: Command = {
     },
   ],
   example: 'voxnorm evaluate -i predictions --reference data/dataset.tsv',
-  async run({ arguments: parsed, log }) {
+  run: locked(async ({ arguments: parsed, log }) => {
     const input = textFlag(parsed, 'input')!
     const output = textFlag(parsed, 'output') ?? input
     const asked = textFlag(parsed, 'labels')
@@ -136,7 +139,11 @@ export const evaluate: Command = {
     write('segmentation.tsv', tableText(SEGMENTATION_COLUMNS, segmentation))
     write('harmonization.tsv', tableText(HARMONIZATION_COLUMNS, harmonization))
     write('summary.json', `${JSON.stringify(summary, null, 2)}\n`)
-    writeFailures(output, failures)
+    writeFailures(
+      output,
+      failures,
+      predictions.map(({ subject }) => subject.id),
+    )
     return {
       exitCode: failures.length > 0 ? EXIT.someFailed : EXIT.done,
       document: {
@@ -149,7 +156,23 @@ export const evaluate: Command = {
       },
       text: describe(segmentation, harmonization, limit),
     }
-  },
+  }),
+}
+
+/** Checks the place of the tables before any work, and keeps other commands out of it until they are written. */
+function locked(run: Command['run']): Command['run'] {
+  return async (given) => {
+    const input = textFlag(given.arguments, 'input')!
+    const output = textFlag(given.arguments, 'output') ?? input
+    assertFreeForScores(output, input, textFlag(given.arguments, 'reference')!)
+    // Predictions that are not there are told of by whoever looks for them; a lock would make their folder.
+    const lock = existsSync(input) ? lockFolder(output, 'evaluate') : undefined
+    try {
+      return await run(given)
+    } finally {
+      lock?.release()
+    }
+  }
 }
 
 async function evaluateSubject(

@@ -4,12 +4,15 @@ import type { Command } from '../command.ts'
 import { type Arguments, hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'
 import type { OpenDevice } from '../device.ts'
 import { EXIT } from '../exit-codes.ts'
+import { type FolderLock, lockFolder } from '../folder-lock.ts'
 import { conventionName } from '../label-conventions.ts'
 import { readModel } from '../model-file.ts'
+import { assertFreeForOutput, isPredictionFolder } from '../output-folder.ts'
 import { type PredictionInput, readInputs } from '../prediction/inputs.ts'
 import { predictorOf, type Windows } from '../prediction/network.ts'
 import { type PredictedInput, predictAll } from '../prediction/predict-all.ts'
 import type { GridChoice } from '../prediction/predict-subject.ts'
+import { assertLabelsStay, assertNothingReplaced } from '../prediction/replaced-outputs.ts'
 import { listenForStop } from '../stop-request.ts'
 import { textTable } from '../text-table.ts'
 import { version } from '../version.ts'
@@ -41,6 +44,8 @@ export const predict: Command = {
       required: true,
       help: 'folder for the outputs',
     },
+    { name: 'continue', kind: 'switch', help: 'keep what is finished with the same settings' },
+    { name: 'overwrite', kind: 'switch', help: 'replace predictions that are finished' },
     { name: 'grid', kind: 'text', value: 'GRID', choices: GRIDS, help: 'model (default), native or stored' },
     { name: 'mask', kind: 'list', value: 'FILE', help: 'brain mask of each input, in their order' },
     {
@@ -73,16 +78,28 @@ export const predict: Command = {
     const windows = readWindows(parsed, file.config.patch)
     const grid = (textFlag(parsed, 'grid') ?? 'model') as GridChoice
     const words = listFlag(parsed, 'input')
+    const continued = hasFlag(parsed, 'continue')
+    const overwritten = hasFlag(parsed, 'overwrite')
+    if (continued && overwritten) {
+      throw new ConfigError('--continue keeps what is finished and --overwrite replaces it.', {
+        fix: 'give one of the two',
+      })
+    }
     const stop = listenForStop((signal) => log.warning('stop', `${signal}: stopping`))
+    let lock: FolderLock | undefined
     let device: OpenDevice | undefined
     try {
       const found = await readInputs(words, listFlag(parsed, 'mask'), file.config.modalities)
       for (const warning of found.warnings) log.warning('data', warning)
       const inputs = held(found.inputs)
+      assertFreeForOutput(out, { inputs: words, isOwn: isPredictionFolder })
+      lock = lockFolder(out, 'predict')
+      assertNothingReplaced(out, inputs, { continued, overwritten })
+      assertLabelsStay(out, inputs, convention)
       device = await openDevice(textFlag(parsed, 'device'))
       log.info('device', `predicting ${inputs.length} volumes on ${device.description}`)
       const network = await createPredictor(device.runtime, used)
-      const { results, failures } = await predictAll(
+      const { results, failures, kept } = await predictAll(
         inputs,
         predictorOf(network, windows),
         {
@@ -92,6 +109,7 @@ export const predict: Command = {
           convention,
           probabilities: hasFlag(parsed, 'save-probabilities'),
           strict,
+          continued,
           ...(file.intensityReference && { intensityReference: file.intensityReference }),
           stop,
           provenance: {
@@ -112,10 +130,11 @@ export const predict: Command = {
       network.dispose()
       return {
         exitCode: failures.length > 0 ? EXIT.someFailed : EXIT.done,
-        document: { output: out, subjects: results, failures },
-        text: describe(results),
+        document: { output: out, subjects: results, kept, failures },
+        text: describe(results, kept.length),
       }
     } finally {
+      lock?.release()
       stop.release()
       device?.close()
     }
@@ -150,7 +169,9 @@ function held(inputs: readonly PredictionInput[]): readonly PredictionInput[] {
   })
 }
 
-function describe(results: readonly PredictedInput[]): string {
+function describe(results: readonly PredictedInput[], kept: number): string {
+  const finished = kept === 0 ? [] : [`${kept} ${kept === 1 ? 'image was' : 'images were'} finished already`]
+  if (results.length === 0) return finished.join('')
   const volumes = results.flatMap(({ id, volumes }) =>
     volumes.map((row) => [id, row.name, String(row.n_voxels), row.volume_mm3.toFixed(0)]),
   )
@@ -161,7 +182,6 @@ function describe(results: readonly PredictedInput[]): string {
     likeness?.nearestSite ?? 'n/a',
   ])
   const columns = ['image', 'structure index', 'unlike training (percentile)', 'nearest site']
-  return [textTable(['image', 'tissue', 'voxels', 'volume (mm³)'], volumes), textTable(columns, trust)].join(
-    '\n\n',
-  )
+  const tissues = textTable(['image', 'tissue', 'voxels', 'volume (mm³)'], volumes)
+  return [tissues, textTable(columns, trust), ...finished].join('\n\n')
 }

@@ -9,6 +9,7 @@ import { parseConfig } from '../config/read-config.ts'
 import type { Config } from '../config/schema.ts'
 import type { OpenDevice } from '../device.ts'
 import { EXIT } from '../exit-codes.ts'
+import { type FolderLock, lockFolder } from '../folder-lock.ts'
 import { conventionName } from '../label-conventions.ts'
 import { duration, type Log } from '../progress.ts'
 import {
@@ -80,7 +81,9 @@ export const reproduce: Command = {
     )
     const loader = openSubjectLoader()
     let device: OpenDevice | undefined
+    let lock: FolderLock | undefined
     try {
+      lock = lockFolder(folder, 'reproduce')
       const given = listFlag(parsed, 'data')
       const phantom = path.join(folder, 'data')
       const data = given.length > 0 ? given : [path.join(phantom, 'dataset.tsv')]
@@ -167,6 +170,7 @@ export const reproduce: Command = {
       stop.release()
       loader.close()
       device?.close()
+      lock?.release()
     }
   },
 }

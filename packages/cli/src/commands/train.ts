@@ -5,6 +5,7 @@ import { hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'
 import { readConfig } from '../config/read-config.ts'
 import type { OpenDevice } from '../device.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
+import { type FolderLock, lockFolder } from '../folder-lock.ts'
 import { duration } from '../progress.ts'
 import { assertFreeForRun, type MetricsLine } from '../run-directory.ts'
 import { exitCodeOfSignal, listenForStop } from '../stop-request.ts'
@@ -32,6 +33,7 @@ export const train: Command = {
     )
     const loader = openSubjectLoader()
     let device: OpenDevice | undefined
+    let lock: FolderLock | undefined
     try {
       const written = readConfig(parsed.positionals[0]!, {
         set: listFlag(parsed, 'set'),
@@ -39,6 +41,7 @@ export const train: Command = {
         fold: textFlag(parsed, 'fold'),
       })
       assertFreeForRun(folder, { resume })
+      lock = lockFolder(folder, 'train')
       const checkpoint = resume ? readCheckpoint(folder, written) : undefined
       const plan = await planRun(written)
       for (const warning of plan.warnings) log.warning('data', warning)
@@ -73,6 +76,7 @@ export const train: Command = {
       stop.release()
       loader.close()
       device?.close()
+      lock?.release()
     }
   },
 }

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import {
   CLASSES,
@@ -10,7 +11,10 @@ import {
   voxelSizes,
 } from '@voxnorm/data'
 import { makeFolder, writeFileAtomically, writeVolumeFile } from '@voxnorm/data/node'
+import { LOCK_NAME } from '../folder-lock.ts'
+import { isPredictionFolder, PREDICTION, readDescription } from '../output-folder.ts'
 import { brainFields } from './brain-outputs.ts'
+import { RECORDS } from './finished.ts'
 import type { PredictionInput } from './inputs.ts'
 import { insideBids } from './output-names.ts'
 import type { SubjectPrediction } from './predict-subject.ts'
@@ -111,7 +115,30 @@ export async function writePrediction(
   return { files, volumes }
 }
 
-/** Writes what belongs to the output folder as a whole: the description of a derivative and the table of labels. */
+/** What a folder of predictions holds that is not in BIDS; `.bidsignore` names it. */
+const NOT_BIDS = [
+  '*.html',
+  'figures/',
+  `${RECORDS}/`,
+  '*_volumes.tsv',
+  '*_trust.tsv',
+  'failures.tsv',
+  LOCK_NAME,
+]
+
+/** dseg.tsv: what the numbers of the label maps in a folder stand for. */
+export function labelTable(convention: LabelConvention): string {
+  const columns = ['index', 'name', 'abbreviation', 'color', 'mapping']
+  return formatTable(
+    columns,
+    segmentationRows(convention).map((row) => ({ ...row })),
+  )
+}
+
+/**
+ * Writes what belongs to the output folder as a whole: the description of a derivative and the table of labels. What
+ * somebody added to the description or to `.bidsignore` stays.
+ */
 export function writeFolderFiles(
   out: string,
   folder: {
@@ -122,21 +149,22 @@ export function writeFolderFiles(
 ): void {
   const { provenance, convention, inputs } = folder
   const raw = inputs.map((input) => rawDataset(out, input)).find((root) => root !== undefined)
+  const made = {
+    GeneratedBy: [{ Name: 'voxnorm', Version: provenance.version, Description: PREDICTION }],
+    ...(raw === undefined ? {} : { DatasetLinks: { raw: slashes(path.relative(out, raw)) } }),
+  }
   const description = {
     Name: 'Normalised images and tissue maps',
     BIDSVersion: '1.10.0',
     DatasetType: 'derivative',
-    GeneratedBy: [{ Name: 'voxnorm', Version: provenance.version }],
-    ...(raw === undefined ? {} : { DatasetLinks: { raw: slashes(path.relative(out, raw)) } }),
+    ...(isPredictionFolder(out) && readDescription(out)),
+    ...made,
   }
   writeFileAtomically(path.join(out, 'dataset_description.json'), `${JSON.stringify(description, null, 2)}\n`)
-  const columns = ['index', 'name', 'abbreviation', 'color', 'mapping']
-  const rows = segmentationRows(convention).map((row) => ({ ...row }))
-  writeFileAtomically(path.join(out, 'dseg.tsv'), formatTable(columns, rows))
-  writeFileAtomically(
-    path.join(out, '.bidsignore'),
-    '*.html\nfigures/\n*_volumes.tsv\n*_trust.tsv\nfailures.tsv\n',
-  )
+  writeFileAtomically(path.join(out, 'dseg.tsv'), labelTable(convention))
+  const ignoring = path.join(out, '.bidsignore')
+  const ignored = existsSync(ignoring) ? readFileSync(ignoring, 'utf8').trimEnd().split('\n') : []
+  writeFileAtomically(ignoring, `${[...new Set([...ignored, ...NOT_BIDS])].join('\n')}\n`)
 }
 
 function volumeRows({ labels, probabilities }: SubjectPrediction, convention: LabelConvention): VolumeRow[] {

@@ -48,6 +48,7 @@ describe('predictAll', () => {
     probabilities: false,
     provenance,
     strict: false,
+    continued: false,
     stop: stopWhen(() => false),
   })
 
