@@ -6,6 +6,7 @@ import {
   type LabelSpecification,
   type LabelVolume,
   labelConvention,
+  missingFile,
   scaleIntensities,
   toInternal,
 } from '@voxnorm/data'
@@ -98,7 +99,7 @@ export const evaluate: Command = {
       ...(asked === undefined ? {} : { labels: conventions.reference }),
     })
     for (const warning of dataset.warnings) log.warning('data', warning)
-    const predictions = findPredictions(input, dataset)
+    const predictions = await findPredictions(input, dataset)
     log.info('found', `${predictions.length} of ${dataset.subjects.length} subjects have predictions`)
     let done = 0
     const { results, failures } = await forEachInput(
@@ -140,6 +141,8 @@ export const evaluate: Command = {
 
 async function evaluateSubject(prediction: Prediction, conventions: Conventions): Promise<Evaluated> {
   const { subject, segmentation, normalized, image } = prediction
+  const missing = missingFile(subject, [image, subject.label, subject.mask])
+  if (missing !== undefined) throw missing
   const predicted = await readLabels(segmentation, conventions.prediction)
   const reference =
     subject.label === undefined

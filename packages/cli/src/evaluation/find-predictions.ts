@@ -1,6 +1,6 @@
-import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import { DataError, MissingInputError, type Subject } from '@voxnorm/data'
+import { listFiles } from '@voxnorm/data/node'
 import { outputNames } from '../prediction/output-names.ts'
 
 /** The files that `predict` wrote for a subject. */
@@ -20,12 +20,13 @@ export interface Prediction {
  * dataset. Subjects without a segmentation are left out. Throws MissingInputError when no subject has one, and DataError
  * when two files of one name compete.
  */
-export function findPredictions(
+export async function findPredictions(
   folder: string,
   { subjects, modalities }: { readonly subjects: readonly Subject[]; readonly modalities: readonly string[] },
-): Prediction[] {
+): Promise<Prediction[]> {
   const files = new Map<string, string[]>()
-  for (const file of listFiles(folder)) {
+  for (const inside of (await listFiles(folder)).files) {
+    const file = path.join(folder, inside)
     const name = path.basename(file)
     files.set(name, [...(files.get(name) ?? []), file])
   }
@@ -68,19 +69,4 @@ function pickFile(files: ReadonlyMap<string, string[]>, name: string, subject: S
 function isBelow(file: string, { id, site }: Subject): boolean {
   const folders = path.dirname(file).split(path.sep)
   return folders.includes(site) || folders.includes(id)
-}
-
-function listFiles(folder: string): string[] {
-  try {
-    return readdirSync(folder, { withFileTypes: true, recursive: true })
-      .filter((entry) => entry.isFile())
-      .map((entry) => path.join(entry.parentPath, entry.name))
-      .sort()
-  } catch (cause) {
-    throw new MissingInputError('the folder of predictions cannot be read.', {
-      file: folder,
-      fix: 'check the path and its permissions',
-      cause,
-    })
-  }
 }

@@ -1,6 +1,14 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
-import { ConfigError, DataError, MissingInputError, type Subject, splitImageName } from '@voxnorm/data'
+import {
+  ConfigError,
+  DataError,
+  MissingInputError,
+  missingFile,
+  type Subject,
+  splitImageName,
+  type VoxnormError,
+} from '@voxnorm/data'
 import { openDataset } from '@voxnorm/data/node'
 import { type OutputNames, outputNames } from './output-names.ts'
 
@@ -14,8 +22,8 @@ export interface PredictionInput {
   readonly images: readonly string[]
   readonly mask?: string
   readonly names: OutputNames
-  /** Why the subject cannot be predicted, where its dataset tells already. */
-  readonly problem?: DataError
+  /** Why the subject cannot be predicted, where that is known already. */
+  readonly problem?: VoxnormError
 }
 
 /** What the words after `-i` stand for. */
@@ -29,7 +37,7 @@ export interface PredictionInputs {
  * Turns the words after `-i` into volumes: image files (several modalities joined by commas), folders of images, and
  * datasets as a table or a folder. `masks` go with image files one by one.
  *
- * Throws MissingInputError for what does not exist, and ConfigError when masks do not fit or two volumes would be
+ * What does not exist becomes the `problem` of its volume. Throws MissingInputError when it is the only one, and ConfigError when masks do not fit or two volumes would be
  * written to the same names.
  */
 export async function readInputs(
@@ -54,6 +62,8 @@ export async function readInputs(
       fix: 'give one mask per item of -i, in the same order',
     })
   }
+  const [first] = inputs
+  if (inputs.length === 1 && first?.problem !== undefined) throw first.problem
   return { inputs: separate(inputs), warnings }
 }
 
@@ -120,7 +130,9 @@ function countImages(modalities: readonly string[]): string {
 
 function looseImages(folder: string): string[] {
   return readdirSync(folder)
-    .filter((name) => splitImageName(name).ending !== '' && !/\.img(\.gz)?$/i.test(name))
+    .filter(
+      (name) => !name.startsWith('.') && splitImageName(name).ending !== '' && !/\.img(\.gz)?$/i.test(name),
+    )
     .sort()
 }
 
@@ -131,7 +143,7 @@ function fromSubject(subject: Subject, modalities: readonly string[]): Predictio
   const absent = modalities.find((modality) => !present.includes(modality))
   const problem =
     absent === undefined
-      ? undefined
+      ? missingFile(subject, [...images, mask])
       : new DataError(`${id} has no ${absent} image.`, { fix: 'add the image' })
   return {
     id,
@@ -161,13 +173,21 @@ function fromFiles(
       },
     )
   }
-  for (const file of [...images, ...(mask === undefined ? [] : [mask])]) {
-    if (!existsSync(file)) {
-      throw new MissingInputError('this input does not exist.', { file, fix: 'check the path' })
-    }
-  }
+  const absent = [...images, ...(mask === undefined ? [] : [mask])].find((file) => !existsSync(file))
+  const problem =
+    absent === undefined
+      ? undefined
+      : new MissingInputError('this input does not exist.', { file: absent, fix: 'check the path' })
   const names = outputNames(images, modalities)
-  return { id: names.base, site: 'n/a', split: 'n/a', images, ...(mask === undefined ? {} : { mask }), names }
+  return {
+    id: names.base,
+    site: 'n/a',
+    split: 'n/a',
+    images,
+    ...(mask === undefined ? {} : { mask }),
+    names,
+    ...(problem === undefined ? {} : { problem }),
+  }
 }
 
 /** Subjects of a dataset whose files have equal names go into folders named by the subject. */

@@ -6,6 +6,7 @@ import {
   type Dataset,
   type LabelSpecification,
   type PreparedSubject,
+  requireFiles,
   type Split,
   type Subject,
 } from '@voxnorm/data'
@@ -68,6 +69,7 @@ export async function openCohort(options: CohortOptions): Promise<Cohort> {
       fix: 'add the label map, or leave the participant out',
     })
   }
+  requireFiles(subjects)
   for (const site of sites) {
     for (const split of ['train', 'test'] as const) {
       if (subjects.some((subject) => subject.site === site && subject.split === split)) continue

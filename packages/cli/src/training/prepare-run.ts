@@ -6,6 +6,7 @@ import {
   DataError,
   learnStandardScale,
   type PreparedSubject,
+  requireFiles,
   sitesOf,
 } from '@voxnorm/data'
 import { openDataset, type SubjectLoader } from '@voxnorm/data/node'
@@ -69,6 +70,7 @@ export async function planRun(config: Config): Promise<RunPlan> {
       },
     )
   }
+  requireFiles(subjects.filter(({ split }) => split !== 'test'))
   if (!subjects.some(({ split }) => split === 'validation')) {
     warnings.push('No subject validates: the best checkpoint cannot be told from the latest.')
   }

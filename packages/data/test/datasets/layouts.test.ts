@@ -180,6 +180,37 @@ describe('BIDS', () => {
     expect((await read(files, { site: 'n/a' })).subjects[0]!.site).toBe('n/a')
   })
 
+  it('reads sidecars with a byte-order mark or numbers that JSON has no words for', async () => {
+    const dataset = await read({
+      'sub-1/anat/sub-1_T1w.nii': '',
+      'sub-1/anat/sub-1_T1w.json': '\uFEFF{"InstitutionName": "inf, NaN", "EchoTime": -Infinity}',
+      'sub-2/anat/sub-2_T1w.nii': '',
+      'sub-2/anat/sub-2_T1w.json': '{"Times": [inf, 1, NaN], "InstitutionName": "Oslo"}',
+    })
+    expect(dataset.subjects.map(({ site }) => site)).toEqual(['inf, NaN', 'Oslo'])
+    expect(dataset.warnings).toEqual([])
+  })
+
+  it.each(['{"InstitutionName": ', '[1]'])('needs no sidecar %j where no site is needed', async (text) => {
+    const files = {
+      'T1w.json': text,
+      'sub-1/anat/sub-1_T1w.nii': '',
+      'sub-2/anat/sub-2_T1w.nii': '',
+    }
+    const { subjects, warnings } = await read(files, { site: 'n/a' })
+    expect(subjects.map(({ site }) => site)).toEqual(['n/a', 'n/a'])
+    expect(warnings).toEqual([expect.stringContaining('data/T1w.json')])
+    await expect(read(files)).rejects.toThrow(/from which site sub-1 is, and T1w.json cannot be read/)
+  })
+
+  it('needs no table of participants where no site is needed', async () => {
+    const files = { 'participants.tsv': 'a,b\n', 'sub-1/anat/sub-1_T1w.nii': '' }
+    const { subjects, warnings } = await read(files, { site: 'n/a' })
+    expect(subjects).toHaveLength(1)
+    expect(warnings).toEqual([expect.stringContaining('data/participants.tsv')])
+    await expect(read(files)).rejects.toThrow('no tabs')
+  })
+
   it('names the sites of a collection by its folders', async () => {
     const dataset = await read(['oslo/sub-1/anat/sub-1_T1w.nii', 'bonn/sub-1/anat/sub-1_T1w.nii'])
     expect(dataset.subjects.map(({ site, id }) => `${site} ${id}`)).toEqual(['bonn sub-1', 'oslo sub-1'])
