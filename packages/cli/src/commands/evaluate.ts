@@ -34,6 +34,7 @@ import { classifierLimit } from '../evaluation/site-classifier.ts'
 import { EXIT } from '../exit-codes.ts'
 import { forEachInput, writeFailures } from '../failures.ts'
 import { conventionName } from '../label-conventions.ts'
+import { tellListing } from '../tell-listing.ts'
 import { shortNumber, textTable } from '../text-table.ts'
 
 interface Conventions {
@@ -96,16 +97,19 @@ export const evaluate: Command = {
     // Segmentations can be scored without knowing the sites; only the comparison of sites is then empty.
     const dataset = await openDataset(textFlag(parsed, 'reference')!, {
       site: 'n/a',
+      onProgress: tellListing(log, textFlag(parsed, 'reference')!),
       ...(asked === undefined ? {} : { labels: conventions.reference }),
     })
     for (const warning of dataset.warnings) log.warning('data', warning)
     const predictions = await findPredictions(input, dataset)
     log.info('found', `${predictions.length} of ${dataset.subjects.length} subjects have predictions`)
+    const unusable = dataset.subjects.filter(({ problem }) => problem !== undefined)
     let done = 0
     const { results, failures } = await forEachInput(
-      predictions,
+      [...predictions, ...unusable.map((subject) => ({ subject }))],
       ({ subject }) => subject.id,
       async (prediction) => {
+        if (!('segmentation' in prediction)) throw prediction.subject.problem
         log.progress({ what: 'evaluate', done: done++, total: predictions.length, unit: 'subjects' })
         return await evaluateSubject(prediction, conventions)
       },

@@ -11,6 +11,7 @@ import { predictorOf, type Windows } from '../prediction/network.ts'
 import { type PredictedInput, predictAll } from '../prediction/predict-all.ts'
 import type { GridChoice } from '../prediction/predict-subject.ts'
 import { listenForStop } from '../stop-request.ts'
+import { tellListing } from '../tell-listing.ts'
 import { textTable } from '../text-table.ts'
 import { version } from '../version.ts'
 
@@ -69,7 +70,9 @@ export const predict: Command = {
     const stop = listenForStop((signal) => log.warning('stop', `${signal}: stopping`))
     let device: OpenDevice | undefined
     try {
-      const found = await readInputs(words, listFlag(parsed, 'mask'), file.config.modalities)
+      const found = await readInputs(words, listFlag(parsed, 'mask'), file.config.modalities, (word) =>
+        tellListing(log, word),
+      )
       for (const warning of found.warnings) log.warning('data', warning)
       const inputs = held(found.inputs)
       device = await openDevice(textFlag(parsed, 'device'))

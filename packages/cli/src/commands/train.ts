@@ -8,6 +8,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { duration } from '../progress.ts'
 import { assertFreeForRun, type MetricsLine } from '../run-directory.ts'
 import { exitCodeOfSignal, listenForStop } from '../stop-request.ts'
+import { tellListing } from '../tell-listing.ts'
 import { loadRun, planRun } from '../training/prepare-run.ts'
 import { readCheckpoint, trainRun } from '../training/train-run.ts'
 
@@ -40,7 +41,7 @@ export const train: Command = {
       })
       assertFreeForRun(folder, { resume })
       const checkpoint = resume ? readCheckpoint(folder, written) : undefined
-      const plan = await planRun(written)
+      const plan = await planRun(written, tellListing(log, written.data.table))
       for (const warning of plan.warnings) log.warning('data', warning)
       const data = await loadRun(written, plan, log, stop, loader.load)
       loader.close()

@@ -9,7 +9,7 @@ import {
   splitImageName,
   type VoxnormError,
 } from '@voxnorm/data'
-import { openDataset } from '@voxnorm/data/node'
+import { type ListingProgress, openDataset } from '@voxnorm/data/node'
 import { type OutputNames, outputNames } from './output-names.ts'
 
 /** One volume to predict: its files and where its outputs go. */
@@ -44,13 +44,18 @@ export async function readInputs(
   words: readonly string[],
   masks: readonly string[],
   modalities: readonly string[],
+  listener?: (word: string) => ListingProgress,
 ): Promise<PredictionInputs> {
   const inputs: PredictionInput[] = []
   const warnings: string[] = []
   let files = 0
   for (const word of words) {
     if (isDatasetOrFolder(word)) {
-      const found = await readFolderOrTable(word, modalities)
+      const found = await readFolderOrTable(word, modalities, listener?.(word)).catch((error: unknown) => {
+        const usage = !(error instanceof DataError || error instanceof MissingInputError)
+        if (usage || words.length === 1) throw error
+        return { inputs: [unusableInput(word, error)], warnings: [] }
+      })
       inputs.push(...found.inputs)
       warnings.push(...found.warnings)
     } else {
@@ -67,15 +72,32 @@ export async function readInputs(
   return { inputs: separate(inputs), warnings }
 }
 
+/** Stands for a dataset among several inputs that cannot be opened. */
+function unusableInput(word: string, problem: VoxnormError): PredictionInput {
+  const id = path.basename(word)
+  return { id, site: 'n/a', split: 'n/a', images: [], names: outputNames([word], [id]), problem }
+}
+
 function isDatasetOrFolder(word: string): boolean {
   return /\.tsv$/i.test(word) || (existsSync(word) && statSync(word).isDirectory())
 }
 
-async function readFolderOrTable(word: string, modalities: readonly string[]): Promise<PredictionInputs> {
+async function readFolderOrTable(
+  word: string,
+  modalities: readonly string[],
+  onProgress: ListingProgress | undefined,
+): Promise<PredictionInputs> {
   const loose = /\.tsv$/i.test(word) ? [] : looseImages(word)
   try {
     // A prediction asks for no site: the model may be used where nobody says which scanner it was.
-    const { subjects, modalities: present, warnings } = await openDataset(word, { site: 'n/a' })
+    const {
+      subjects,
+      modalities: present,
+      warnings,
+    } = await openDataset(word, {
+      site: 'n/a',
+      ...(onProgress && { onProgress }),
+    })
     const absent = modalities.find((modality) => !present.includes(modality))
     if (absent !== undefined) {
       throw new DataError(`the model takes ${modalities.join(' and ')}, but there is no ${absent} here.`, {
@@ -142,9 +164,10 @@ function fromSubject(subject: Subject, modalities: readonly string[]): Predictio
   const { id, site, split = 'n/a', mask } = subject
   const absent = modalities.find((modality) => !present.includes(modality))
   const problem =
-    absent === undefined
+    subject.problem ??
+    (absent === undefined
       ? missingFile(subject, [...images, mask])
-      : new DataError(`${id} has no ${absent} image.`, { fix: 'add the image' })
+      : new DataError(`${id} has no ${absent} image.`, { fix: 'add the image' }))
   return {
     id,
     site,

@@ -120,6 +120,7 @@ export function readDataWord(word: string): { readonly name: string | undefined;
 async function openNamed(word: string, labels: LabelSpecification | undefined): Promise<Dataset> {
   const { name, place } = readDataWord(word)
   const dataset = await openDataset(place, {
+    modalities: [],
     ...(labels === undefined ? {} : { labels }),
     ...(name === undefined ? {} : { site: name }),
   })

@@ -9,7 +9,7 @@ import {
   requireFiles,
   sitesOf,
 } from '@voxnorm/data'
-import { openDataset, type SubjectLoader } from '@voxnorm/data/node'
+import { type ListingProgress, openDataset, type SubjectLoader } from '@voxnorm/data/node'
 import type { Config } from '../config/schema.ts'
 import { assertFitsSites } from '../config/to-training.ts'
 import type { Log } from '../progress.ts'
@@ -39,9 +39,9 @@ export interface RunData {
  * subjects of other sites become test subjects, as the discriminator knows no number for them. Throws ConfigError when
  * the method or the fold does not fit the sites and DataError for training or validation subjects without labels.
  */
-export async function planRun(config: Config): Promise<RunPlan> {
+export async function planRun(config: Config, onProgress?: ListingProgress): Promise<RunPlan> {
   const { table, modalities, fold } = config.data
-  const dataset = await openDataset(table, { modalities })
+  const dataset = await openDataset(table, { modalities, ...(onProgress && { onProgress }) })
   const { seed } = config
   const assigned = assignSplits(dataset.subjects, fold === 'none' ? { seed } : { seed, fold })
   const sites = sitesOf(assigned.filter(({ split }) => split === 'train'))

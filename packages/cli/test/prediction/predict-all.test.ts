@@ -83,9 +83,9 @@ describe('predictAll', () => {
     writeFileSync(third!, readFileSync(good))
     const { inputs } = await readInputs([gone!, good, third!], [], ['T1w'])
     let volume = 0
-    const network: Predictor = (prepared, onProgress) => {
+    const network: Predictor = (prepared) => {
       if (volume++ === 0) throw new RangeError('Array buffer allocation failed')
-      return fakeNetwork(prepared, onProgress)
+      return fakeNetwork(prepared)
     }
     const { results, failures } = await predictAll(
       inputs,

@@ -23,6 +23,8 @@ export interface Subject {
   readonly labels?: LabelSpecification
   /** Those of its files that do not exist, or are links to files that were not fetched. */
   readonly missing?: readonly string[]
+  /** Why its row of the table cannot be used; it has no images then. */
+  readonly problem?: DataError
 }
 
 /** Ways in which a data set can lie on disk. */
@@ -68,8 +70,10 @@ export function sitesOf(subjects: readonly Pick<Subject, 'site'>[]): string[] {
   return [...new Set(subjects.map((subject) => subject.site))].sort()
 }
 
-/** Throws DataError unless every subject has an image of every requested modality. */
+/** Throws DataError unless every row can be used and every subject has an image of every requested modality. */
 export function requireModalities(dataset: Dataset, modalities: readonly string[]): void {
+  const unusable = dataset.subjects.find(({ problem }) => problem !== undefined)
+  if (unusable?.problem !== undefined) throw unusable.problem
   for (const modality of modalities) {
     if (!dataset.modalities.includes(modality)) {
       throw new DataError(`The data set has no images of modality ${modality}.`, {

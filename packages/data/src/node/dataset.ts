@@ -10,7 +10,7 @@ import { type ListingProgress, listFiles } from './list-files.ts'
 
 /** What {@link openDataset} should check. */
 export interface OpenDatasetOptions {
-  /** Modalities that every subject must have; by default none is required. */
+  /** Modalities that every subject must have; without them, rows that cannot be used are no error. */
   readonly modalities?: readonly string[]
   /** Label convention that the user asked for by name: it replaces the ones that native layouts fix. */
   readonly labels?: LabelSpecification
@@ -39,12 +39,12 @@ export async function readDatasetTable(path: string): Promise<Dataset> {
  * missing.
  */
 export async function openDataset(path: string, options: OpenDatasetOptions = {}): Promise<Dataset> {
-  const { modalities = [], labels, site, onProgress } = options
+  const { modalities, labels, site, onProgress } = options
   const known = { ...(labels === undefined ? {} : { labels }), ...(site === undefined ? {} : { site }) }
   const dataset = (await isFolder(path))
     ? await openFolder(path, known, onProgress)
     : await readDatasetTable(path)
-  requireModalities(dataset, modalities)
+  if (modalities !== undefined) requireModalities(dataset, modalities)
   if (labels === undefined) return dataset
   return { ...dataset, subjects: dataset.subjects.map((subject) => ({ ...subject, labels })) }
 }
