@@ -97,6 +97,7 @@ export const evaluate: Command = {
     // Segmentations can be scored without knowing the sites; only the comparison of sites is then empty.
     const dataset = await openDataset(textFlag(parsed, 'reference')!, {
       site: 'n/a',
+      everyRunOf: [],
       onProgress: tellListing(log, textFlag(parsed, 'reference')!),
       ...(asked === undefined ? {} : { labels: conventions.reference }),
     })

@@ -96,6 +96,7 @@ async function readFolderOrTable(
       warnings,
     } = await openDataset(word, {
       site: 'n/a',
+      everyRunOf: modalities,
       ...(onProgress && { onProgress }),
     })
     const absent = modalities.find((modality) => !present.includes(modality))

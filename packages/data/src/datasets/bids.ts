@@ -1,5 +1,6 @@
 import { DataError, VoxnormError } from '../errors.ts'
 import { parseTable } from '../table.ts'
+import { runsOf } from './bids-runs.ts'
 import { openSidecars, type Sidecars } from './bids-sidecar.ts'
 import { parseSplit } from './dataset-table.ts'
 import { compareNaturally, type FileTree, type LayoutReader } from './file-tree.ts'
@@ -18,7 +19,7 @@ const NOT_IMAGES = ['dseg', 'probseg', 'mask', 'defacemask']
  */
 export const bids: LayoutReader = {
   matches: (tree) => tree.files.some((path) => parseBidsPath(path)?.derivative === false),
-  read: async (tree, { site, sitesMatter = site === undefined }) => {
+  read: async (tree, { site, sitesMatter = site === undefined, everyRunOf }) => {
     const warnings: string[] = []
     const participants = await readParticipants(tree).catch((error: unknown) => {
       if (sitesMatter || !(error instanceof VoxnormError)) throw error
@@ -29,17 +30,23 @@ export const bids: LayoutReader = {
     const sessions = groupBySession(withoutPredictions(tree.files))
     const subjects: Subject[] = []
     for (const key of [...sessions.keys()].sort(compareNaturally)) {
-      const subject = await readSession(tree, key, sessions.get(key)!, {
-        participants,
-        sidecars,
-        warnings,
-        site,
-        sitesMatter,
-      })
-      if (subject !== undefined) subjects.push(subject)
+      const files = sessions.get(key)!
+      const scans = files.filter(isScan)
+      const others = files.filter((file) => !isScan(file))
+      const runs = everyRunOf === undefined ? [{ entities: '', files }] : runsOf(scans, others, everyRunOf)
+      for (const run of runs) {
+        const id = run.entities === '' ? key : `${key}_${run.entities}`
+        const context = { participants, sidecars, warnings, site, sitesMatter }
+        const subject = await readSession(tree, id, run.files, context)
+        if (subject !== undefined) subjects.push(subject)
+      }
     }
     return { subjects, warnings: [...warnings, ...sidecars.warnings()] }
   },
+}
+
+function isScan(file: BidsFile): boolean {
+  return !file.derivative && !NOT_IMAGES.includes(file.suffix)
 }
 
 interface BidsFile {
@@ -153,7 +160,7 @@ async function readSession(
     }
     return chosen?.path
   }
-  const scans = files.filter((file) => !file.derivative && !NOT_IMAGES.includes(file.suffix))
+  const scans = files.filter(isScan)
   const images: Record<string, string> = {}
   for (const suffix of [...new Set(scans.map((scan) => scan.suffix))].sort()) {
     images[suffix] = choose(

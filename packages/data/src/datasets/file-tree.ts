@@ -25,6 +25,8 @@ export interface LayoutOptions {
   readonly labels?: LabelSpecification
   /** Site of the subjects of which nothing in the folder says where they are from; without it, they are an error. */
   readonly site?: string
+  /** Modalities of which every run of a session is a subject (all when empty); without it, the first is taken. */
+  readonly everyRunOf?: readonly string[]
   /** Whether a file that cannot be read, and may name a site, is an error; by default when no site is given. */
   readonly sitesMatter?: boolean
 }

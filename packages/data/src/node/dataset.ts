@@ -16,6 +16,8 @@ export interface OpenDatasetOptions {
   readonly labels?: LabelSpecification
   /** Site of the subjects of a folder that says nothing about their sites; without it, they are an error. */
   readonly site?: string
+  /** Modalities of which every run of a BIDS session is a subject (all when empty); by default the first is taken. */
+  readonly everyRunOf?: readonly string[]
   /** Hears how far the listing of a folder is. */
   readonly onProgress?: ListingProgress
 }
@@ -39,8 +41,12 @@ export async function readDatasetTable(path: string): Promise<Dataset> {
  * missing.
  */
 export async function openDataset(path: string, options: OpenDatasetOptions = {}): Promise<Dataset> {
-  const { modalities, labels, site, onProgress } = options
-  const known = { ...(labels === undefined ? {} : { labels }), ...(site === undefined ? {} : { site }) }
+  const { modalities, labels, site, everyRunOf, onProgress } = options
+  const known = {
+    ...(labels === undefined ? {} : { labels }),
+    ...(site === undefined ? {} : { site }),
+    ...(everyRunOf && { everyRunOf }),
+  }
   const dataset = (await isFolder(path))
     ? await openFolder(path, known, onProgress)
     : await readDatasetTable(path)

@@ -161,6 +161,17 @@ describe('BIDS', () => {
     expect(dataset.warnings).toEqual(['sub-1 has 2 files for T1w; sub-1/anat/sub-1_run-1_T1w.nii is used.'])
   })
 
+  it('makes a subject of every run on request, each with its label and its partner', async () => {
+    const names = ['run-1_T1w', 'run-2_T1w', 'run-2_T2w', 'T2w', 'run-2_dseg']
+    const files = names.map((name) => `sub-1/anat/sub-1_${name}.nii`)
+    const { subjects, warnings } = await read(files, { site: 'x', everyRunOf: ['T1w', 'T2w'] })
+    expect(subjects.map(({ id, images, label }) => [id, images['T1w'], images['T2w'], label])).toEqual([
+      ['sub-1_run-1', files[0], files[3], undefined],
+      ['sub-1_run-2', files[1], files[2], files[4]],
+    ])
+    expect(warnings).toEqual([])
+  })
+
   it('takes the scanner for the site where no institution is named, by the inheritance of sidecars', async () => {
     const dataset = await read({
       'T1w.json': '{"Manufacturer": "Siemens", "MagneticFieldStrength": 3}',
