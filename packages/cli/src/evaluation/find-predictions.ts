@@ -30,6 +30,7 @@ export async function findPredictions(
     const name = path.basename(file)
     files.set(name, [...(files.get(name) ?? []), file])
   }
+  const taken = new Set<string>()
   const found = subjects.flatMap((subject) => {
     const candidates = modalities.flatMap((modality) => {
       const image = subject.images[modality]
@@ -37,12 +38,15 @@ export async function findPredictions(
       const { base, normalized: names } = outputNames([image], [modality])
       const segmentation = pickFile(files, `${base}_dseg.nii.gz`, subject)
       const normalized = pickFile(files, `${names[0]}.nii.gz`, subject)
-      if (segmentation === undefined) return []
+      // Two runs share a scan of another modality, but its prediction is scored once.
+      if (segmentation === undefined || taken.has(segmentation)) return []
       return [{ subject, image, segmentation, ...(normalized === undefined ? {} : { normalized }) }]
     })
     // BIDS names do not tell from which modality a segmentation is; the normalised images do.
     const best = candidates.find(({ normalized }) => normalized !== undefined) ?? candidates[0]
-    return best === undefined ? [] : [best]
+    if (best === undefined) return []
+    taken.add(best.segmentation)
+    return [best]
   })
   if (found.length > 0) return found
   throw new MissingInputError('no segmentation of any subject of the reference is here.', {

@@ -220,12 +220,13 @@ function separate(inputs: readonly PredictionInput[]): PredictionInput[] {
   const count = new Map<string, number>()
   for (const input of inputs) count.set(keyOf(input), (count.get(keyOf(input)) ?? 0) + 1)
   const separated = inputs.map((input) => {
-    const own = input.site === 'n/a' ? undefined : `${input.site}/${input.id}`
+    const own = input.site !== 'n/a' ? `${input.site}/${input.id}` : input.names.bids ? input.id : undefined
     if (count.get(keyOf(input)) === 1 || own === undefined) return input
     return { ...input, names: { ...input.names, folder: own } }
   })
   const seen = new Map<string, PredictionInput>()
   for (const input of separated) {
+    if (input.problem !== undefined) continue
     const other = seen.get(keyOf(input))
     if (other !== undefined) {
       throw new ConfigError(`${other.images[0]} and ${input.images[0]} would be written to the same names.`, {
