@@ -37,8 +37,8 @@ export interface PredictionInputs {
  * Turns the words after `-i` into volumes: image files (several modalities joined by commas), folders of images, and
  * datasets as a table or a folder. `masks` go with image files one by one.
  *
- * What does not exist becomes the `problem` of its volume. Throws MissingInputError when it is the only one, and ConfigError when masks do not fit or two volumes would be
- * written to the same names.
+ * What does not exist becomes the `problem` of its volume. Throws MissingInputError when it is the only one, and
+ * ConfigError when masks do not fit or two volumes would be written to the same names.
  */
 export async function readInputs(
   words: readonly string[],
