@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
-import { formatTable, parseTable } from '@voxnorm/data'
+import { formatTable, InputOutputError, parseTable } from '@voxnorm/data'
 import { writeFileAtomically } from '@voxnorm/data/node'
-import { errorBlock, exitCodeOf } from './exit-codes.ts'
+import { EXIT, errorBlock, exitCodeOf } from './exit-codes.ts'
 import type { Log } from './progress.ts'
 
 /** An input that could not be used while others could. */
@@ -23,8 +23,8 @@ export interface Outcome<R> {
  * Does something with every input, one after the other, and goes on after an input that fails.
  *
  * Throws the error of the first input when not a single one succeeds (and of an only input without telling it twice),
- * and at once what is no fault of an input: a lost device, a full disk, an output that cannot be created. An input that
- * is too large for the memory of the machine fails alone.
+ * and at once what would end every other input, too: a signal, a lost device, a full disk, an output that cannot be
+ * created. A fault of the program with one input (code 1) does not keep the others from being done.
  */
 export async function forEachInput<T, R>(
   inputs: readonly T[],
@@ -40,7 +40,7 @@ export async function forEachInput<T, R>(
       results.push(await action(input))
     } catch (error) {
       const code = exitCodeOf(error)
-      if (inputs.length === 1 || (code !== 65 && code !== 66 && code !== 71)) throw error
+      if (inputs.length === 1 || endsBatch(error)) throw error
       first ??= error
       const message = errorBlock(error)
         .trim()
@@ -52,6 +52,18 @@ export async function forEachInput<T, R>(
   }
   if (results.length === 0 && first !== undefined) throw first
   return { results, failures }
+}
+
+function endsBatch(error: unknown): boolean {
+  const ending: readonly number[] = [EXIT.cannotCreate, EXIT.inputOutput, EXIT.stoppedEarly, EXIT.interrupted]
+  if (error instanceof InputOutputError && error.cause instanceof Error && 'syscall' in error.cause) {
+    // A file that cannot be read to its end is bad for its subject alone.
+    return error.cause.syscall !== 'read'
+  }
+  if (error instanceof Error && error.name === 'DeviceError') {
+    return (error as { kind?: unknown }).kind !== 'out-of-memory'
+  }
+  return ending.includes(exitCodeOf(error))
 }
 
 /** Columns of failures.tsv. */

@@ -102,7 +102,7 @@ export { parseDatasetTable } from './datasets/dataset-table.ts'
 export type { FileTree, LayoutOptions } from './datasets/file-tree.ts'
 export { readLayout } from './datasets/layouts.ts'
 export type { Dataset, DatasetKind, Split, Subject } from './datasets/subject.ts'
-export { requireModalities, SPLITS, sitesOf } from './datasets/subject.ts'
+export { missingFile, requireFiles, requireModalities, SPLITS, sitesOf } from './datasets/subject.ts'
 export type { AssignedSubject, SplitOptions } from './split.ts'
 export { assignSplits } from './split.ts'
 

@@ -10,6 +10,7 @@ import {
   labelConvention,
   MASK_FROM,
   type MaskFrom,
+  missingFile,
   moveToZero,
   scaleIntensities,
   toInternal,
@@ -42,6 +43,7 @@ import { forEachInput, writeFailures } from '../failures.ts'
 import { lockFolder } from '../folder-lock.ts'
 import { conventionName } from '../label-conventions.ts'
 import type { Log } from '../progress.ts'
+import { tellListing } from '../tell-listing.ts'
 import { shortNumber, textTable } from '../text-table.ts'
 
 interface Conventions {
@@ -112,16 +114,20 @@ export const evaluate: Command = {
     // Segmentations can be scored without knowing the sites; only the comparison of sites is then empty.
     const dataset = await openDataset(textFlag(parsed, 'reference')!, {
       site: 'n/a',
+      everyRunOf: [],
+      onProgress: tellListing(log, textFlag(parsed, 'reference')!),
       ...(asked === undefined ? {} : { labels: conventions.reference }),
     })
     for (const warning of dataset.warnings) log.warning('data', warning)
-    const predictions = findPredictions(input, dataset)
+    const predictions = await findPredictions(input, dataset)
     log.info('found', `${predictions.length} of ${dataset.subjects.length} subjects have predictions`)
+    const unusable = dataset.subjects.filter(({ problem }) => problem !== undefined)
     let done = 0
     const { results, failures } = await forEachInput(
-      predictions,
+      [...predictions, ...unusable.map((subject) => ({ subject }))],
       ({ subject }) => subject.id,
       async (prediction) => {
+        if (!('segmentation' in prediction)) throw prediction.subject.problem
         log.progress({ what: 'evaluate', done: done++, total: predictions.length, unit: 'subjects' })
         return await evaluateSubject(prediction, conventions, maskFrom, log)
       },
@@ -182,6 +188,8 @@ async function evaluateSubject(
   log: Log,
 ): Promise<Evaluated> {
   const { subject, segmentation, normalized, image } = prediction
+  const missing = missingFile(subject, [image, subject.label, subject.mask])
+  if (missing !== undefined) throw missing
   const predicted = await readLabels(segmentation, conventions.prediction, log)
   const reference =
     subject.label === undefined

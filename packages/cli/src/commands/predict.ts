@@ -14,6 +14,7 @@ import { type PredictedInput, predictAll } from '../prediction/predict-all.ts'
 import type { GridChoice } from '../prediction/predict-subject.ts'
 import { assertLabelsStay, assertNothingReplaced } from '../prediction/replaced-outputs.ts'
 import { listenForStop } from '../stop-request.ts'
+import { tellListing } from '../tell-listing.ts'
 import { textTable } from '../text-table.ts'
 import { version } from '../version.ts'
 
@@ -89,7 +90,9 @@ export const predict: Command = {
     let lock: FolderLock | undefined
     let device: OpenDevice | undefined
     try {
-      const found = await readInputs(words, listFlag(parsed, 'mask'), file.config.modalities)
+      const found = await readInputs(words, listFlag(parsed, 'mask'), file.config.modalities, (word) =>
+        tellListing(log, word),
+      )
       for (const warning of found.warnings) log.warning('data', warning)
       const inputs = held(found.inputs)
       assertFreeForOutput(out, { inputs: words, isOwn: isPredictionFolder })

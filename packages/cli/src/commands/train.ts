@@ -9,6 +9,7 @@ import { type FolderLock, lockFolder } from '../folder-lock.ts'
 import { duration } from '../progress.ts'
 import { assertFreeForRun, type MetricsLine } from '../run-directory.ts'
 import { exitCodeOfSignal, listenForStop } from '../stop-request.ts'
+import { tellListing } from '../tell-listing.ts'
 import { loadRun, planRun } from '../training/prepare-run.ts'
 import { readCheckpoint, trainRun } from '../training/train-run.ts'
 
@@ -43,7 +44,7 @@ export const train: Command = {
       assertFreeForRun(folder, { resume })
       lock = lockFolder(folder, 'train')
       const checkpoint = resume ? readCheckpoint(folder, written) : undefined
-      const plan = await planRun(written)
+      const plan = await planRun(written, tellListing(log, written.data.table))
       for (const warning of plan.warnings) log.warning('data', warning)
       const data = await loadRun(written, plan, log, stop, loader.load)
       loader.close()

@@ -6,9 +6,10 @@ import {
   DataError,
   learnStandardScale,
   type PreparedSubject,
+  requireFiles,
   sitesOf,
 } from '@voxnorm/data'
-import { openDataset, type SubjectLoader } from '@voxnorm/data/node'
+import { type ListingProgress, openDataset, type SubjectLoader } from '@voxnorm/data/node'
 import type { Config } from '../config/schema.ts'
 import { assertFitsSites } from '../config/to-training.ts'
 import { warnOfFiles } from '../file-warnings.ts'
@@ -39,9 +40,9 @@ export interface RunData {
  * subjects of other sites become test subjects, as the discriminator knows no number for them. Throws ConfigError when
  * the method or the fold does not fit the sites and DataError for training or validation subjects without labels.
  */
-export async function planRun(config: Config): Promise<RunPlan> {
+export async function planRun(config: Config, onProgress?: ListingProgress): Promise<RunPlan> {
   const { table, modalities, fold } = config.data
-  const dataset = await openDataset(table, { modalities })
+  const dataset = await openDataset(table, { modalities, ...(onProgress && { onProgress }) })
   const { seed } = config
   const assigned = assignSplits(dataset.subjects, fold === 'none' ? { seed } : { seed, fold })
   const sites = sitesOf(assigned.filter(({ split }) => split === 'train'))
@@ -70,6 +71,7 @@ export async function planRun(config: Config): Promise<RunPlan> {
       },
     )
   }
+  requireFiles(subjects.filter(({ split }) => split !== 'test'))
   if (!subjects.some(({ split }) => split === 'validation')) {
     warnings.push('No subject validates: the best checkpoint cannot be told from the latest.')
   }

@@ -138,6 +138,29 @@ describe('predictAll', () => {
     })
   })
 
+  it('goes on after an input that is not there, and after a fault of the program', async () => {
+    const good = path.join(folder, 'batch', 'good.nii.gz')
+    const [third, gone] = ['third', 'gone'].map((name) => path.join(folder, `${name}.nii.gz`))
+    writeFileSync(third!, readFileSync(good))
+    const { inputs } = await readInputs([gone!, good, third!], [], ['T1w'])
+    let volume = 0
+    const network: Predictor = (prepared) => {
+      if (volume++ === 0) throw new RangeError('Array buffer allocation failed')
+      return fakeNetwork(prepared)
+    }
+    const { results, failures } = await predictAll(
+      inputs,
+      network,
+      predictAllOptions(path.join(folder, 'faults')),
+      log,
+    )
+    expect(results.map(({ id }) => id)).toEqual(['third'])
+    expect(failures.map(({ participant_id, code }) => [participant_id, code])).toEqual([
+      ['gone', 66],
+      ['good', 71],
+    ])
+  })
+
   it('forgets the failures of an earlier run', async () => {
     const { inputs } = await readInputs([path.join(folder, 'batch', 'good.nii.gz')], [], ['T1w'])
     const out = path.join(folder, 'second-try')

@@ -3,6 +3,7 @@ import type { LabelMap } from '../labels.ts'
 import { parseTable } from '../table.ts'
 import { parseSplit } from './dataset-table.ts'
 import { compareNaturally, type FileTree, type LayoutReader, modalityName } from './file-tree.ts'
+import { parseJsonObject } from './json-text.ts'
 import type { Split, Subject } from './subject.ts'
 
 /**
@@ -43,7 +44,7 @@ interface SiteRow {
 
 async function readDescription(tree: FileTree): Promise<Description> {
   const file = `${tree.name}/dataset.json`
-  const json = parseJson(await tree.readText('dataset.json'), file)
+  const json = parseJsonObject(await tree.readText('dataset.json'), file)
   // "modality" is the key that nnU-Net 1 used.
   const names = json['channel_names'] ?? json['modality']
   const ending = json['file_ending'] ?? '.nii.gz'
@@ -54,16 +55,6 @@ async function readDescription(tree: FileTree): Promise<Description> {
     Object.entries(names).map(([channel, name]) => [Number(channel), modalityName(String(name))]),
   )
   return { channels, ending, labels: labelMapFrom(json['labels']) }
-}
-
-function parseJson(text: string, file: string): Record<string, unknown> {
-  try {
-    const json: unknown = JSON.parse(text)
-    if (isRecord(json)) return json
-  } catch (cause) {
-    throw new DataError('The file is not valid JSON.', { file, cause })
-  }
-  throw new DataError('The file does not hold a JSON object.', { file })
 }
 
 const TISSUE_WORDS = [

@@ -161,6 +161,17 @@ describe('BIDS', () => {
     expect(dataset.warnings).toEqual(['sub-1 has 2 files for T1w; sub-1/anat/sub-1_run-1_T1w.nii is used.'])
   })
 
+  it('makes a subject of every run on request, each with its label and its partner', async () => {
+    const names = ['run-1_T1w', 'run-2_T1w', 'run-2_T2w', 'T2w', 'run-2_dseg']
+    const files = names.map((name) => `sub-1/anat/sub-1_${name}.nii`)
+    const { subjects, warnings } = await read(files, { site: 'x', everyRunOf: ['T1w', 'T2w'] })
+    expect(subjects.map(({ id, images, label }) => [id, images['T1w'], images['T2w'], label])).toEqual([
+      ['sub-1_run-1', files[0], files[3], undefined],
+      ['sub-1_run-2', files[1], files[2], files[4]],
+    ])
+    expect(warnings).toEqual([])
+  })
+
   it('takes the scanner for the site where no institution is named, by the inheritance of sidecars', async () => {
     const dataset = await read({
       'T1w.json': '{"Manufacturer": "Siemens", "MagneticFieldStrength": 3}',
@@ -178,6 +189,37 @@ describe('BIDS', () => {
     const files = ['sub-1/anat/sub-1_T1w.nii']
     await expect(read(files)).rejects.toThrow('from which site sub-1 is')
     expect((await read(files, { site: 'n/a' })).subjects[0]!.site).toBe('n/a')
+  })
+
+  it('reads sidecars with a byte-order mark or numbers that JSON has no words for', async () => {
+    const dataset = await read({
+      'sub-1/anat/sub-1_T1w.nii': '',
+      'sub-1/anat/sub-1_T1w.json': '\uFEFF{"InstitutionName": "inf, NaN", "EchoTime": -Infinity}',
+      'sub-2/anat/sub-2_T1w.nii': '',
+      'sub-2/anat/sub-2_T1w.json': '{"Times": [inf, 1, NaN], "InstitutionName": "Oslo"}',
+    })
+    expect(dataset.subjects.map(({ site }) => site)).toEqual(['inf, NaN', 'Oslo'])
+    expect(dataset.warnings).toEqual([])
+  })
+
+  it.each(['{"InstitutionName": ', '[1]'])('needs no sidecar %j where no site is needed', async (text) => {
+    const files = {
+      'T1w.json': text,
+      'sub-1/anat/sub-1_T1w.nii': '',
+      'sub-2/anat/sub-2_T1w.nii': '',
+    }
+    const { subjects, warnings } = await read(files, { site: 'n/a' })
+    expect(subjects.map(({ site }) => site)).toEqual(['n/a', 'n/a'])
+    expect(warnings).toEqual([expect.stringContaining('data/T1w.json')])
+    await expect(read(files)).rejects.toThrow(/from which site sub-1 is, and T1w.json cannot be read/)
+  })
+
+  it('needs no table of participants where no site is needed', async () => {
+    const files = { 'participants.tsv': 'a,b\n', 'sub-1/anat/sub-1_T1w.nii': '' }
+    const { subjects, warnings } = await read(files, { site: 'n/a' })
+    expect(subjects).toHaveLength(1)
+    expect(warnings).toEqual([expect.stringContaining('data/participants.tsv')])
+    await expect(read(files)).rejects.toThrow('no tabs')
   })
 
   it('names the sites of a collection by its folders', async () => {

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { requireFiles } from '../../src/datasets/subject.ts'
 import { DataError, MissingInputError } from '../../src/errors.ts'
 import { openDataset, readDatasetTable } from '../../src/node/dataset.ts'
 
@@ -28,10 +29,16 @@ describe('openDataset', () => {
     expect((await openDataset(join(folder, 'table'))).subjects).toEqual(dataset.subjects)
   })
 
-  it('names a missing file, the participant and the table', async () => {
+  it('marks missing files, and names them where they are needed', async () => {
     const table = await write('missing.tsv', 'participant_id\tsite\tT1w\tmask\na\ts\tx/a.nii\tm.nii\n')
-    await expect(readDatasetTable(table)).rejects.toThrow(MissingInputError)
-    await expect(readDatasetTable(table)).rejects.toThrow(`${join(folder, 'x/a.nii')}: The file, named for`)
+    const { subjects } = await readDatasetTable(table)
+    expect(subjects[0]!.missing).toEqual([join(folder, 'x/a.nii'), join(folder, 'm.nii')])
+    expect(() => requireFiles(subjects)).toThrow(MissingInputError)
+    expect(() => requireFiles(subjects)).toThrow(
+      `${join(folder, 'x/a.nii')}: The file, named for participant a`,
+    )
+    const three = [0, 1, 2].map((id) => ({ ...subjects[0]!, id: `a${id}` }))
+    expect(() => requireFiles(three)).toThrow(/^6 files of 3 subjects .* and 3 more\./)
     await expect(openDataset(join(folder, 'nowhere'))).rejects.toThrow(MissingInputError)
   })
 
@@ -49,6 +56,28 @@ describe('openDataset', () => {
       },
     ])
     await expect(openDataset(join(folder, 'iseg'), { modalities: ['T2w'] })).rejects.toThrow(DataError)
+  })
+
+  it('follows links to folders but not in a circle, and marks links to nothing', async () => {
+    await write('origin/sub-1/anat/sub-1_T1w.nii')
+    await write('linked/participants.tsv', 'participant_id\tsite\nsub-1\ta\nsub-2\tb\n')
+    await mkdir(join(folder, 'linked/sub-2/anat'), { recursive: true })
+    await symlink('../origin/sub-1', join(folder, 'linked/sub-1'))
+    await symlink('..', join(folder, 'linked/sub-2/again'))
+    const dangling = join(folder, 'linked/sub-2/anat/sub-2_T1w.nii')
+    await symlink('nowhere', dangling)
+    const { subjects, warnings } = await openDataset(join(folder, 'linked'))
+    expect(subjects.map(({ id, missing }) => [id, missing])).toEqual([
+      ['sub-1', undefined],
+      ['sub-2', [dangling]],
+    ])
+    expect(warnings).toEqual([expect.stringMatching(/^The link sub-2\/again leads in a circle/)])
+  })
+
+  it('says that a table in UTF-16 has the wrong encoding', async () => {
+    const table = join(folder, 'wide.tsv')
+    await writeFile(table, Buffer.from('\uFEFFparticipant_id\tsite\tT1w\na\ts\ta.nii\n', 'utf16le'))
+    await expect(openDataset(table)).rejects.toThrow(/not text in UTF-8, but probably in UTF-16/)
   })
 })
 
