@@ -6,8 +6,9 @@ import {
   type LabelSpecification,
   type LabelVolume,
   labelConvention,
+  type PartlyLabelled,
   scaleIntensities,
-  toInternal,
+  toInternalOrIgnored,
 } from '@voxnorm/data'
 import { makeFolder, openDataset, readVolumeFile, writeFileAtomically } from '@voxnorm/data/node'
 import type { Command } from '../command.ts'
@@ -20,7 +21,9 @@ import {
   harmonizationRows,
   type SubjectIntensities,
 } from '../evaluation/harmonization.ts'
-import { predictedLabels } from '../evaluation/predicted-labels.ts'
+import { familiarity, knownSplit } from '../evaluation/known-split.ts'
+import { checkLabelOrder, type UnexplainedSide } from '../evaluation/label-order.ts'
+import { openPredictedLabels } from '../evaluation/predicted-labels.ts'
 import {
   SEGMENTATION_COLUMNS,
   type SegmentationRow,
@@ -32,16 +35,17 @@ import {
 import { classifierLimit } from '../evaluation/site-classifier.ts'
 import { EXIT } from '../exit-codes.ts'
 import { forEachInput, writeFailures } from '../failures.ts'
-import { conventionName } from '../label-conventions.ts'
+import { labelsOfFlag } from '../label-conventions.ts'
 import { shortNumber, textTable } from '../text-table.ts'
 
-interface Conventions {
-  readonly reference: LabelSpecification
-  readonly prediction: LabelSpecification
-}
+/** Which convention a segmentation is in; undefined where nothing says it. */
+type PredictedLabels = (segmentation: string) => LabelSpecification | undefined
 
 interface Evaluated {
   readonly score?: SubjectScore
+  readonly split: string
+  /** Labels that were read as bids because nothing says what they mean. */
+  readonly unexplained?: UnexplainedSide
   readonly intensities?: SubjectIntensities
 }
 
@@ -74,7 +78,7 @@ export const evaluate: Command = {
       value: 'DIR',
       help: 'where to write the tables (default: OUT)',
     },
-    { name: 'labels', kind: 'text', value: 'NAME', help: 'label convention of the reference (bids)' },
+    { name: 'labels', kind: 'text', value: 'NAME', help: 'label convention of the reference, or a map' },
     {
       name: 'label-convention',
       kind: 'text',
@@ -88,14 +92,13 @@ export const evaluate: Command = {
     const output = textFlag(parsed, 'output') ?? input
     const asked = textFlag(parsed, 'labels')
     const told = textFlag(parsed, 'label-convention')
-    const conventions: Conventions = {
-      reference: asked === undefined ? 'bids' : conventionName(asked),
-      prediction: told === undefined ? (predictedLabels(input) ?? 'bids') : conventionName(told),
-    }
+    const prediction = told === undefined ? undefined : labelsOfFlag(told)
+    const predicted = prediction === undefined ? openPredictedLabels(input) : () => prediction
     // Segmentations can be scored without knowing the sites; only the comparison of sites is then empty.
-    const dataset = await openDataset(textFlag(parsed, 'reference')!, {
+    const place = textFlag(parsed, 'reference')!
+    const dataset = await openDataset(place, {
       site: 'n/a',
-      ...(asked === undefined ? {} : { labels: conventions.reference }),
+      ...(asked === undefined ? {} : { labels: labelsOfFlag(asked) }),
     })
     for (const warning of dataset.warnings) log.warning('data', warning)
     const predictions = findPredictions(input, dataset)
@@ -106,12 +109,24 @@ export const evaluate: Command = {
       ({ subject }) => subject.id,
       async (prediction) => {
         log.progress({ what: 'evaluate', done: done++, total: predictions.length, unit: 'subjects' })
-        return await evaluateSubject(prediction, conventions)
+        return await evaluateSubject(prediction, predicted)
       },
       log,
     )
     const scores = results.flatMap(({ score }) => (score === undefined ? [] : [score]))
-    const segmentation = scores.flatMap(({ rows }) => rows)
+    const unexplained = (side: UnexplainedSide) =>
+      results.flatMap(({ score, unexplained }) => (score && unexplained === side ? [score.matrix] : []))
+    const decided = asked !== undefined || told !== undefined
+    checkLabelOrder(unexplained('reference'), 'reference', { place, decided, log })
+    checkLabelOrder(unexplained('prediction'), 'prediction', { place: input, decided, log })
+    for (const tissue of absentTissues(scores)) {
+      log.warning('labels', `${place}: no reference has a voxel of ${tissue}; does --labels fit it?`)
+    }
+    const familiar = familiarity(results.flatMap(({ score, split }) => (score === undefined ? [] : [split])))
+    if (familiar !== undefined) log.warning('split', familiar)
+    const segmentation = results.flatMap(({ score, split }) =>
+      (score?.rows ?? []).map((row) => ({ ...row, split })),
+    )
     const known = results.flatMap(({ intensities }) => intensities ?? []).filter(({ site }) => site !== 'n/a')
     const harmonization = harmonizationRows(known)
     const limit = classifierLimit(known.map(({ site }) => site))
@@ -129,22 +144,21 @@ export const evaluate: Command = {
         output,
         segmentation,
         harmonization,
-        notes: limit === undefined ? [] : [limit],
+        notes: [limit, familiar].filter((note) => note !== undefined),
         mean: summary.mean,
         failures,
       },
-      text: describe(segmentation, harmonization, limit),
+      text: describe(segmentation, harmonization, [limit, familiar]),
     }
   },
 }
 
-async function evaluateSubject(prediction: Prediction, conventions: Conventions): Promise<Evaluated> {
+async function evaluateSubject(prediction: Prediction, predictedLabels: PredictedLabels): Promise<Evaluated> {
   const { subject, segmentation, normalized, image } = prediction
-  const predicted = await readLabels(segmentation, conventions.prediction)
+  const stated = predictedLabels(segmentation)
+  const predicted = await readLabels(segmentation, stated ?? 'bids')
   const reference =
-    subject.label === undefined
-      ? undefined
-      : await readLabels(subject.label, subject.labels ?? conventions.reference)
+    subject.label === undefined ? undefined : await readLabels(subject.label, subject.labels ?? 'bids')
   if (reference !== undefined) assertSameGrid(reference, predicted, subject.label!, segmentation)
   const score =
     reference === undefined
@@ -153,8 +167,16 @@ async function evaluateSubject(prediction: Prediction, conventions: Conventions)
           { id: subject.id, site: subject.site, predictionFile: segmentation, referenceFile: subject.label! },
           predicted,
           reference,
+          reference.ignored,
         )
-  if (normalized === undefined) return score === undefined ? {} : { score }
+  const side: UnexplainedSide | undefined =
+    subject.labels === undefined ? 'reference' : stated === undefined ? 'prediction' : undefined
+  const scored = {
+    split: knownSplit(segmentation, subject.split),
+    ...(score === undefined ? {} : { score }),
+    ...(side === undefined ? {} : { unexplained: side }),
+  }
+  if (normalized === undefined) return scored
   const before = await readVolumeFile(image)
   const after = await readVolumeFile(normalized)
   assertSameGrid(before, after, image, normalized)
@@ -165,12 +187,23 @@ async function evaluateSubject(prediction: Prediction, conventions: Conventions)
   const labels = reference ?? predicted
   const scaled = scaleIntensities(before.data, mask, 'max', image)
   const intensities = collectIntensities(subject.site, scaled, after.data, mask, labels.data)
-  return { ...(score === undefined ? {} : { score }), intensities }
+  return { ...scored, intensities }
 }
 
-async function readLabels(file: string, convention: LabelSpecification): Promise<LabelVolume> {
+/** A label map in internal classes, with the voxels that its convention says to ignore. */
+type ScoredLabels = LabelVolume & Pick<PartlyLabelled, 'ignored'>
+
+async function readLabels(file: string, convention: LabelSpecification): Promise<ScoredLabels> {
   const { data, ...volume } = await readVolumeFile(file)
-  return { ...volume, data: toInternal(data, labelConvention(convention), file) }
+  const { classes, ignored } = toInternalOrIgnored(data, labelConvention(convention), file)
+  return { ...volume, data: classes, ...(ignored === undefined ? {} : { ignored }) }
+}
+
+/** Tissues of which no reference has a voxel, as with a convention that does not fit. */
+function absentTissues(scores: readonly SubjectScore[]): readonly string[] {
+  const absent = (tissue: string) =>
+    scores.every(({ rows }) => rows.every((row) => row.label !== tissue || row.reference_mm3 === 0))
+  return scores.length === 0 ? [] : TISSUES.filter(absent)
 }
 
 /** Numbers with six significant digits: more would pretend to a precision that no segmentation has. */
@@ -189,7 +222,7 @@ function tableText(columns: readonly string[], rows: readonly object[]): string 
 function describe(
   segmentation: readonly SegmentationRow[],
   harmonization: readonly HarmonizationRow[],
-  limit: string | undefined,
+  notes: readonly (string | undefined)[],
 ): string {
   const sites = [...new Set(segmentation.map(({ site }) => site))].sort()
   const rows = [...sites, 'all'].flatMap((site) =>
@@ -232,6 +265,6 @@ function describe(
       ),
     )
   }
-  if (limit !== undefined) parts.push(limit)
+  parts.push(...notes.filter((note) => note !== undefined))
   return parts.join('\n')
 }

@@ -1,12 +1,13 @@
 import { ConfigError, labelConvention } from '@voxnorm/data'
-import { createPredictor, modelOf } from '@voxnorm/models'
+import { createPredictor } from '@voxnorm/models'
 import type { Command } from '../command.ts'
 import { type Arguments, hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'
 import { type OpenDevice, openDevice } from '../device.ts'
 import { EXIT } from '../exit-codes.ts'
-import { conventionName } from '../label-conventions.ts'
+import { labelsOfFlag } from '../label-conventions.ts'
 import { readModel } from '../model-file.ts'
-import { type PredictionInput, readInputs } from '../prediction/inputs.ts'
+import { chooseSplit, SPLIT_CHOICES } from '../prediction/choose-split.ts'
+import { readInputs } from '../prediction/inputs.ts'
 import { predictorOf, type Windows } from '../prediction/network.ts'
 import { type PredictedInput, predictAll } from '../prediction/predict-all.ts'
 import type { GridChoice } from '../prediction/predict-subject.ts'
@@ -47,15 +48,22 @@ export const predict: Command = {
     { name: 'stride', kind: 'integer', value: 'N', help: 'voxels from window to window (8)' },
     { name: 'save-probabilities', kind: 'switch', help: 'also write a map per class' },
     { name: 'label-convention', kind: 'text', value: 'NAME', help: 'numbers of the labels (bids)' },
+    {
+      name: 'split',
+      kind: 'text',
+      value: 'PART',
+      choices: SPLIT_CHOICES,
+      help: 'train, validation, test (default) or all',
+    },
     { name: 'strict', kind: 'switch', help: 'refuse an image whose anatomy was changed' },
     { name: 'skip-normalization', kind: 'switch', help: 'segment the raw scan, for comparison' },
   ],
   example: 'voxnorm predict -m run -i sub-01_T1w.nii.gz -o predictions',
   async run({ arguments: parsed, log }) {
     const out = textFlag(parsed, 'output')!
-    const convention = labelConvention(conventionName(textFlag(parsed, 'label-convention') ?? 'bids'))
+    const convention = labelConvention(labelsOfFlag(textFlag(parsed, 'label-convention') ?? 'bids'))
     const file = readModel(textFlag(parsed, 'model')!)
-    const model = modelOf(file, file.file)
+    const model = file.stored
     const raw = hasFlag(parsed, 'skip-normalization')
     const used = raw ? { ...model, names: model.names.filter((name) => name === 'segmenter') } : model
     const normalized = used.names.includes('generator')
@@ -71,7 +79,7 @@ export const predict: Command = {
     try {
       const found = await readInputs(words, listFlag(parsed, 'mask'), file.config.modalities)
       for (const warning of found.warnings) log.warning('data', warning)
-      const inputs = held(found.inputs)
+      const inputs = chooseSplit(found.inputs, textFlag(parsed, 'split'), textFlag(parsed, 'model')!)
       device = await openDevice(textFlag(parsed, 'device'))
       log.info('device', `predicting ${inputs.length} volumes on ${device.description}`)
       const network = await createPredictor(device.runtime, used)
@@ -131,15 +139,6 @@ function readWindows(parsed: Arguments, patch: number): Windows {
     )
   }
   return { window, stride }
-}
-
-/** Of a dataset with splits the test subjects: the model knows the others. Files have no split and all stay. */
-function held(inputs: readonly PredictionInput[]): readonly PredictionInput[] {
-  const kept = inputs.filter(({ split }) => split === 'n/a' || split === 'test')
-  if (kept.length > 0) return kept
-  throw new ConfigError('the dataset has splits, but no subject of it is marked test.', {
-    fix: 'mark subjects with the split test, or give the image files themselves',
-  })
 }
 
 function describe(results: readonly PredictedInput[]): string {

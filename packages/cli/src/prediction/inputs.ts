@@ -65,7 +65,14 @@ async function readFolderOrTable(word: string, modalities: readonly string[]): P
   const loose = /\.tsv$/i.test(word) ? [] : looseImages(word)
   try {
     // A prediction asks for no site: the model may be used where nobody says which scanner it was.
-    const { subjects, modalities: present, warnings } = await openDataset(word, { site: 'n/a' })
+    const {
+      subjects,
+      modalities: present,
+      warnings,
+    } = await openDataset(word, {
+      site: 'n/a',
+      labels: 'unread',
+    })
     const absent = modalities.find((modality) => !present.includes(modality))
     if (absent !== undefined) {
       throw new DataError(`the model takes ${modalities.join(' and ')}, but there is no ${absent} here.`, {

@@ -7,8 +7,8 @@ import {
   STRUCTURE_LIMIT,
 } from '@voxnorm/data'
 import { makeFolder, readVolumeFile, writeFileAtomically } from '@voxnorm/data/node'
+import type { ModelConfig } from '@voxnorm/models'
 import { forEachInput, type Outcome, writeFailures } from '../failures.ts'
-import type { ModelConfig } from '../model-file.ts'
 import type { Log } from '../progress.ts'
 import type { StopRequest } from '../stop-request.ts'
 import type { PredictionInput } from './inputs.ts'

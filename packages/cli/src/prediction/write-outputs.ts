@@ -6,6 +6,7 @@ import {
   type LabelConvention,
   type LabelVolume,
   segmentationRows,
+  specificationOf,
   voxelSizes,
 } from '@voxnorm/data'
 import { makeFolder, writeFileAtomically, writeVolumeFile } from '@voxnorm/data/node'
@@ -95,11 +96,11 @@ export async function writePrediction(
     writeFileAtomically(at(`${name}.json`), `${JSON.stringify(fields, null, 2)}\n`)
   const common = sidecar(out, input, provenance, trust)
   if (!names.bids) {
-    json(names.base, { ...common, SkullStripped: true })
+    json(names.base, { ...common, SkullStripped: true, LabelConvention: specificationOf(convention) })
     return { files, volumes }
   }
   for (const name of names.normalized) json(name, { ...common, SkullStripped: true })
-  json(`${names.base}_dseg`, common)
+  json(`${names.base}_dseg`, { ...common, LabelConvention: specificationOf(convention) })
   if (choices.probabilities) for (const label of CLASSES) json(`${names.base}_label-${label}_probseg`, common)
   return { files, volumes }
 }
@@ -186,6 +187,8 @@ function sidecar(
     provenance
   return {
     GeneratedBy: [{ Name: 'voxnorm', Version: version }],
+    // What the subject was to the model: evaluate says of which scores it knew the subject.
+    ...(input.split === 'n/a' ? {} : { Split: input.split }),
     Sources: [...images, ...(mask === undefined ? [] : [mask])].map((file) => sourceName(out, input, file)),
     Normalization: {
       Method: normalized

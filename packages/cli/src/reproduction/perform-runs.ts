@@ -184,13 +184,12 @@ function prepare(
   { config }: TrainedModel,
   subject: AssignedSubject,
 ): Promise<PreparedSubject> {
-  const { modalities, voxelSize, labels } = data
+  const { modalities, voxelSize } = data
   const { scaling, standardScale } = config
   return load(subject, {
     scaling,
     voxelSize,
     modalities,
-    labels,
     margin: 0,
     ...(standardScale && { standardScale }),
   })

@@ -19,7 +19,7 @@ export interface Subject {
   /** File whose voxels above zero are brain. */
   readonly mask?: string
   readonly split?: Split
-  /** Label numbers of this subject's layout, where the layout fixes them. */
+  /** Label numbers of this subject, where the user, the layout or what stands beside the file says them. */
   readonly labels?: LabelSpecification
 }
 

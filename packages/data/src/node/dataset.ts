@@ -6,13 +6,17 @@ import { mapPaths, readLayout } from '../datasets/layouts.ts'
 import { type Dataset, requireModalities } from '../datasets/subject.ts'
 import { MissingInputError } from '../errors.ts'
 import type { LabelSpecification } from '../labels.ts'
+import { openStatedLabels } from './stated-labels.ts'
 
 /** What {@link openDataset} should check. */
 export interface OpenDatasetOptions {
   /** Modalities that every subject must have; by default none is required. */
   readonly modalities?: readonly string[]
-  /** Label convention that the user asked for by name: it replaces the ones that native layouts fix. */
-  readonly labels?: LabelSpecification
+  /**
+   * Label convention that the user asked for: it replaces all that the data set says. By default the layout or what
+   * stands beside the label files decides; `unread` asks nothing, where nobody will look at the labels.
+   */
+  readonly labels?: LabelSpecification | 'unread'
   /** Site of the subjects of a folder that says nothing about their sites; without it, they are an error. */
   readonly site?: string
 }
@@ -38,8 +42,20 @@ export async function openDataset(path: string, options: OpenDatasetOptions = {}
   const known = { ...(labels === undefined ? {} : { labels }), ...(site === undefined ? {} : { site }) }
   const dataset = (await isFolder(path)) ? await openFolder(path, known) : await readDatasetTable(path)
   requireModalities(dataset, modalities)
-  if (labels === undefined) return dataset
+  if (labels === 'unread') return dataset
+  if (labels === undefined) return withStatedLabels(dataset)
   return { ...dataset, subjects: dataset.subjects.map((subject) => ({ ...subject, labels })) }
+}
+
+/** Subjects whose layout does not fix a convention get the one that stands beside their label files, if any. */
+function withStatedLabels(dataset: Dataset): Dataset {
+  const statedLabels = openStatedLabels()
+  const subjects = dataset.subjects.map((subject) => {
+    if (subject.label === undefined || subject.labels !== undefined) return subject
+    const labels = statedLabels(subject.label)
+    return labels === undefined ? subject : { ...subject, labels }
+  })
+  return { ...dataset, subjects }
 }
 
 async function openFolder(path: string, options: LayoutOptions): Promise<Dataset> {

@@ -12,6 +12,8 @@ export { readVolumeFile, writeVolumeFile } from './files.ts'
 
 export type { OpenDatasetOptions } from './dataset.ts'
 export { openDataset, readDatasetTable } from './dataset.ts'
+export type { StatedLabels } from './stated-labels.ts'
+export { openStatedLabels, sidecarValue } from './stated-labels.ts'
 export type { LoadOptions } from './subject.ts'
 export { loadSubject } from './subject.ts'
 export type { SubjectLoader } from './subject-loader.ts'
