@@ -28,6 +28,19 @@ describe('checkLabelOrder', () => {
     expect(lines).toEqual([])
   })
 
+  it('only warns where the segmentation is no good in any order', () => {
+    lines.length = 0
+    // Everything is called GM, and what really is GM was stored under the number of CSF.
+    const counts = [
+      [100, 0, 0, 0],
+      [0, 0, 100, 0],
+      [0, 0, 20, 0],
+      [0, 0, 20, 0],
+    ]
+    checkLabelOrder([{ classes: 4, total: 240, counts }], 'reference', options)
+    expect(lines.join('')).toMatch(/WARNING[\s\S]*mean Dice is 0\.08[\s\S]*it would be 0\.28/)
+  })
+
   it('only warns when the user has decided about the other side', () => {
     lines.length = 0
     checkLabelOrder([matrix([0, 2, 3, 1], 10)], 'prediction', { ...options, decided: true })

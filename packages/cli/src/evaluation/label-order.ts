@@ -23,15 +23,19 @@ const ORDERS = [
 ] as const
 type Order = (typeof ORDERS)[number]
 
-/** From this gain in mean Dice on, another order is no accident of a bad segmentation. */
+/**
+ * Another order fits clearly better from this gain in mean Dice on, and only where it then fits at all: of a segmentation
+ * that is no good in any order, the best order says nothing about numbers.
+ */
 const CLEAR_GAIN = 0.1
+const FITTING_DICE = 0.5
 
 /**
  * Asks whether labels of which nothing says what their numbers mean, and which were read as bids, would fit the other side
  * better with their tissues exchanged.
  *
  * `matrices` of the subjects, whose rows are the reference, are taken together. Throws DataError when another order fits
- * clearly better, and warns when it fits a little better, or when the user has `decided` about the other side.
+ * clearly better, and warns when it fits only a little better or badly, or when the user has `decided` about the other side.
  */
 export function checkLabelOrder(
   matrices: readonly ConfusionMatrix[],
@@ -50,7 +54,8 @@ export function checkLabelOrder(
   const { text, word } = numbersOf(ORDERS[best]!)
   const sentence = `nothing says what the numbers of the ${side} mean: read as bids (GM 1, WM 2, CSF 3) the mean Dice is ${dice[0]!.toFixed(2)}, read as ${text} it would be ${dice[best]!.toFixed(2)}.`
   const fix = `decide with ${flag} ${word}, or with ${flag} bids`
-  if (gain >= CLEAR_GAIN && !decided) throw new DataError(sentence, { file: place, fix })
+  const clear = gain >= CLEAR_GAIN && dice[best]! >= FITTING_DICE
+  if (clear && !decided) throw new DataError(sentence, { file: place, fix })
   log.warning('labels', `${place}: ${sentence} They are read as bids; ${fix}.`)
 }
 
