@@ -10,7 +10,7 @@ import {
   statSync,
 } from 'node:fs'
 import path from 'node:path'
-import { OutputError } from '@voxnorm/data'
+import { type LabelSpecification, OutputError } from '@voxnorm/data'
 import {
   makeFolder,
   outputFailure,
@@ -43,6 +43,8 @@ export interface DatasetRecord {
     readonly split: string
     readonly images: Readonly<Record<string, string>>
     readonly label?: string
+    /** Its label convention, where the settings or the data say one; else it was read as bids. */
+    readonly labels?: LabelSpecification
     readonly mask?: string
   }[]
 }

@@ -173,7 +173,7 @@ describe('mistakes', () => {
     ],
     [
       'data: {labels: brain}',
-      'run.yaml:1: data.labels must be one of bids, paper, iseg, mrbrains13, mrbrains13-testing, fsl-fast, freesurfer, freesurfer-cerebrum, freesurfer-code, or a map such as {CSF: 1, GM: [2, 4], WM: 3}, not "brain".',
+      'run.yaml:1: data.labels must be one of auto, bids, paper, iseg, mrbrains13, mrbrains13-testing, fsl-fast, freesurfer, freesurfer-cerebrum, freesurfer-code, or a map such as {CSF: 1, GM: [2, 4], WM: 3}, not "brain".',
     ],
     [
       '[1, 2]',

@@ -126,7 +126,11 @@ const momentsOf = ({ optimizers }: Trainer) =>
 function plain({ config, subjects }: TrainingIdentity): unknown {
   const { seed, data, model, loss, optim, augment, train } = config
   const { epochs: _epochs, timeLimit: _timeLimit, ...kept } = train
-  return JSON.parse(JSON.stringify({ seed, data, model, loss, optim, augment, train: kept, subjects }))
+  // Labels are told for the model file alone: they were translated before the training, and old checkpoints lack them.
+  const { trainingLabels: _labels, ...images } = data
+  return JSON.parse(
+    JSON.stringify({ seed, data: images, model, loss, optim, augment, train: kept, subjects }),
+  )
 }
 
 /** The first key in which two JSON values differ, with both values; undefined when they are equal. */

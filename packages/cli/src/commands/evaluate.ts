@@ -12,8 +12,9 @@ import {
   type MaskFrom,
   missingFile,
   moveToZero,
+  type PartlyLabelled,
   scaleIntensities,
-  toInternal,
+  toInternalOrIgnored,
 } from '@voxnorm/data'
 import { makeFolder, openDataset, writeFileAtomically } from '@voxnorm/data/node'
 import type { Command } from '../command.ts'
@@ -26,8 +27,10 @@ import {
   harmonizationRows,
   type SubjectIntensities,
 } from '../evaluation/harmonization.ts'
+import { familiarity, knownSplit } from '../evaluation/known-split.ts'
+import { checkLabelOrder, type UnexplainedSide } from '../evaluation/label-order.ts'
 import { assertFreeForScores } from '../evaluation/output-place.ts'
-import { predictedLabels } from '../evaluation/predicted-labels.ts'
+import { openPredictedLabels } from '../evaluation/predicted-labels.ts'
 import { brainOf, readImage } from '../evaluation/scan.ts'
 import {
   SEGMENTATION_COLUMNS,
@@ -41,18 +44,19 @@ import { classifierLimit } from '../evaluation/site-classifier.ts'
 import { EXIT } from '../exit-codes.ts'
 import { forEachInput, writeFailures } from '../failures.ts'
 import { lockFolder } from '../folder-lock.ts'
-import { conventionName } from '../label-conventions.ts'
+import { labelsOfFlag } from '../label-conventions.ts'
 import type { Log } from '../progress.ts'
 import { tellListing } from '../tell-listing.ts'
 import { shortNumber, textTable } from '../text-table.ts'
 
-interface Conventions {
-  readonly reference: LabelSpecification
-  readonly prediction: LabelSpecification
-}
+/** Which convention a segmentation is in; undefined where nothing says it. */
+type PredictedLabels = (segmentation: string) => LabelSpecification | undefined
 
 interface Evaluated {
   readonly score?: SubjectScore
+  readonly split: string
+  /** Labels that were read as bids because nothing says what they mean. */
+  readonly unexplained?: UnexplainedSide
   readonly intensities?: SubjectIntensities
 }
 
@@ -85,7 +89,7 @@ export const evaluate: Command = {
       value: 'DIR',
       help: 'where to write the tables (default: OUT)',
     },
-    { name: 'labels', kind: 'text', value: 'NAME', help: 'label convention of the reference (bids)' },
+    { name: 'labels', kind: 'text', value: 'NAME', help: 'label convention of the reference, or a map' },
     {
       name: 'label-convention',
       kind: 'text',
@@ -106,17 +110,16 @@ export const evaluate: Command = {
     const output = textFlag(parsed, 'output') ?? input
     const asked = textFlag(parsed, 'labels')
     const told = textFlag(parsed, 'label-convention')
-    const conventions: Conventions = {
-      reference: asked === undefined ? 'bids' : conventionName(asked),
-      prediction: told === undefined ? (predictedLabels(input) ?? 'bids') : conventionName(told),
-    }
+    const prediction = told === undefined ? undefined : labelsOfFlag(told)
+    const predicted = prediction === undefined ? openPredictedLabels(input) : () => prediction
     const maskFrom = (textFlag(parsed, 'mask-from') ?? MASK_FROM[0]) as MaskFrom
     // Segmentations can be scored without knowing the sites; only the comparison of sites is then empty.
-    const dataset = await openDataset(textFlag(parsed, 'reference')!, {
+    const place = textFlag(parsed, 'reference')!
+    const dataset = await openDataset(place, {
       site: 'n/a',
       everyRunOf: [],
-      onProgress: tellListing(log, textFlag(parsed, 'reference')!),
-      ...(asked === undefined ? {} : { labels: conventions.reference }),
+      onProgress: tellListing(log, place),
+      ...(asked === undefined ? {} : { labels: labelsOfFlag(asked) }),
     })
     for (const warning of dataset.warnings) log.warning('data', warning)
     const predictions = await findPredictions(input, dataset)
@@ -129,12 +132,24 @@ export const evaluate: Command = {
       async (prediction) => {
         if (!('segmentation' in prediction)) throw prediction.subject.problem
         log.progress({ what: 'evaluate', done: done++, total: predictions.length, unit: 'subjects' })
-        return await evaluateSubject(prediction, conventions, maskFrom, log)
+        return await evaluateSubject(prediction, predicted, maskFrom, log)
       },
       log,
     )
     const scores = results.flatMap(({ score }) => (score === undefined ? [] : [score]))
-    const segmentation = scores.flatMap(({ rows }) => rows)
+    const unexplained = (side: UnexplainedSide) =>
+      results.flatMap(({ score, unexplained }) => (score && unexplained === side ? [score.matrix] : []))
+    const decided = asked !== undefined || told !== undefined
+    checkLabelOrder(unexplained('reference'), 'reference', { place, decided, log })
+    checkLabelOrder(unexplained('prediction'), 'prediction', { place: input, decided, log })
+    for (const tissue of absentTissues(scores)) {
+      log.warning('labels', `${place}: no reference has a voxel of ${tissue}; does --labels fit it?`)
+    }
+    const familiar = familiarity(results.flatMap(({ score, split }) => (score === undefined ? [] : [split])))
+    if (familiar !== undefined) log.warning('split', familiar)
+    const segmentation = results.flatMap(({ score, split }) =>
+      (score?.rows ?? []).map((row) => ({ ...row, split })),
+    )
     const known = results.flatMap(({ intensities }) => intensities ?? []).filter(({ site }) => site !== 'n/a')
     const harmonization = harmonizationRows(known)
     const limit = classifierLimit(known.map(({ site }) => site))
@@ -156,11 +171,11 @@ export const evaluate: Command = {
         output,
         segmentation,
         harmonization,
-        notes: limit === undefined ? [] : [limit],
+        notes: [limit, familiar].filter((note) => note !== undefined),
         mean: summary.mean,
         failures,
       },
-      text: describe(segmentation, harmonization, limit),
+      text: describe(segmentation, harmonization, [limit, familiar]),
     }
   }),
 }
@@ -183,18 +198,17 @@ function locked(run: Command['run']): Command['run'] {
 
 async function evaluateSubject(
   prediction: Prediction,
-  conventions: Conventions,
+  predictedLabels: PredictedLabels,
   maskFrom: MaskFrom,
   log: Log,
 ): Promise<Evaluated> {
   const { subject, segmentation, normalized, image } = prediction
   const missing = missingFile(subject, [image, subject.label, subject.mask])
   if (missing !== undefined) throw missing
-  const predicted = await readLabels(segmentation, conventions.prediction, log)
+  const stated = predictedLabels(segmentation)
+  const predicted = await readLabels(segmentation, stated ?? 'bids', log)
   const reference =
-    subject.label === undefined
-      ? undefined
-      : await readLabels(subject.label, subject.labels ?? conventions.reference, log)
+    subject.label === undefined ? undefined : await readLabels(subject.label, subject.labels ?? 'bids', log)
   if (reference !== undefined) assertSameGrid(reference, predicted, subject.label!, segmentation)
   const score =
     reference === undefined
@@ -203,8 +217,16 @@ async function evaluateSubject(
           { id: subject.id, site: subject.site, predictionFile: segmentation, referenceFile: subject.label! },
           predicted,
           reference,
+          reference.ignored,
         )
-  if (normalized === undefined) return score === undefined ? {} : { score }
+  const side: UnexplainedSide | undefined =
+    subject.labels === undefined ? 'reference' : stated === undefined ? 'prediction' : undefined
+  const scored = {
+    split: knownSplit(segmentation, subject.split),
+    ...(score === undefined ? {} : { score }),
+    ...(side === undefined ? {} : { unexplained: side }),
+  }
+  if (normalized === undefined) return scored
   const { volume: before } = await readImage(image, log)
   const { volume: after } = await readImage(normalized, log)
   assertSameGrid(before, after, image, normalized)
@@ -214,16 +236,27 @@ async function evaluateSubject(
   if (maskFile !== undefined) assertSameGrid(before, maskFile.volume, image, maskFile.file)
   const mask = brainOf({ file: image, volume: before }, maskFile, maskFrom, log)
   // Labels are scored without it; only how alike the sites became stays unknown.
-  if (mask === undefined) return score === undefined ? {} : { score }
+  if (mask === undefined) return scored
   const labels = reference ?? predicted
   const scaled = scaleIntensities(moveToZero(before, mask).data, mask, 'max', image)
   const intensities = collectIntensities(subject.site, scaled, after.data, mask, labels.data)
-  return { ...(score === undefined ? {} : { score }), intensities }
+  return { ...scored, intensities }
 }
 
-async function readLabels(file: string, convention: LabelSpecification, log: Log): Promise<LabelVolume> {
+/** A label map in internal classes, with the voxels that its convention says to ignore. */
+type ScoredLabels = LabelVolume & Pick<PartlyLabelled, 'ignored'>
+
+async function readLabels(file: string, convention: LabelSpecification, log: Log): Promise<ScoredLabels> {
   const { data, ...volume } = (await readImage(file, log)).volume
-  return { ...volume, data: toInternal(data, labelConvention(convention), file) }
+  const { classes, ignored } = toInternalOrIgnored(data, labelConvention(convention), file)
+  return { ...volume, data: classes, ...(ignored === undefined ? {} : { ignored }) }
+}
+
+/** Tissues of which no reference has a voxel, as with a convention that does not fit. */
+function absentTissues(scores: readonly SubjectScore[]): readonly string[] {
+  const absent = (tissue: string) =>
+    scores.every(({ rows }) => rows.every((row) => row.label !== tissue || row.reference_mm3 === 0))
+  return scores.length === 0 ? [] : TISSUES.filter(absent)
 }
 
 /** Numbers with six significant digits: more would pretend to a precision that no segmentation has. */
@@ -242,7 +275,7 @@ function tableText(columns: readonly string[], rows: readonly object[]): string 
 function describe(
   segmentation: readonly SegmentationRow[],
   harmonization: readonly HarmonizationRow[],
-  limit: string | undefined,
+  notes: readonly (string | undefined)[],
 ): string {
   const sites = [...new Set(segmentation.map(({ site }) => site))].sort()
   const rows = [...sites, 'all'].flatMap((site) =>
@@ -285,6 +318,6 @@ function describe(
       ),
     )
   }
-  if (limit !== undefined) parts.push(limit)
+  parts.push(...notes.filter((note) => note !== undefined))
   return parts.join('\n')
 }

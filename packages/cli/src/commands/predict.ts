@@ -1,14 +1,15 @@
 import { ConfigError, labelConvention, MASK_FROM, type MaskFrom } from '@voxnorm/data'
-import { createPredictor, modelOf } from '@voxnorm/models'
+import { createPredictor } from '@voxnorm/models'
 import type { Command } from '../command.ts'
 import { type Arguments, hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'
 import type { OpenDevice } from '../device.ts'
 import { EXIT } from '../exit-codes.ts'
 import { type FolderLock, lockFolder } from '../folder-lock.ts'
-import { conventionName } from '../label-conventions.ts'
+import { labelsOfFlag } from '../label-conventions.ts'
 import { readModel } from '../model-file.ts'
 import { assertFreeForOutput, isPredictionFolder } from '../output-folder.ts'
-import { type PredictionInput, readInputs } from '../prediction/inputs.ts'
+import { chooseSplit, SPLIT_CHOICES } from '../prediction/choose-split.ts'
+import { readInputs } from '../prediction/inputs.ts'
 import { predictorOf, type Windows } from '../prediction/network.ts'
 import { type PredictedInput, predictAll } from '../prediction/predict-all.ts'
 import type { GridChoice } from '../prediction/predict-subject.ts'
@@ -60,15 +61,22 @@ export const predict: Command = {
     { name: 'stride', kind: 'integer', value: 'N', help: 'voxels from window to window (8)' },
     { name: 'save-probabilities', kind: 'switch', help: 'also write a map per class' },
     { name: 'label-convention', kind: 'text', value: 'NAME', help: 'numbers of the labels (bids)' },
+    {
+      name: 'split',
+      kind: 'text',
+      value: 'PART',
+      choices: SPLIT_CHOICES,
+      help: 'train, validation, test (default) or all',
+    },
     { name: 'strict', kind: 'switch', help: 'refuse an image whose anatomy was changed' },
     { name: 'skip-normalization', kind: 'switch', help: 'segment the raw scan, for comparison' },
   ],
   example: 'voxnorm predict -m run -i sub-01_T1w.nii.gz -o predictions',
   async run({ arguments: parsed, log, openDevice }) {
     const out = textFlag(parsed, 'output')!
-    const convention = labelConvention(conventionName(textFlag(parsed, 'label-convention') ?? 'bids'))
+    const convention = labelConvention(labelsOfFlag(textFlag(parsed, 'label-convention') ?? 'bids'))
     const file = readModel(textFlag(parsed, 'model')!)
-    const model = modelOf(file, file.file)
+    const model = file.stored
     const raw = hasFlag(parsed, 'skip-normalization')
     const used = raw ? { ...model, names: model.names.filter((name) => name === 'segmenter') } : model
     const normalized = used.names.includes('generator')
@@ -94,7 +102,7 @@ export const predict: Command = {
         tellListing(log, word),
       )
       for (const warning of found.warnings) log.warning('data', warning)
-      const inputs = held(found.inputs)
+      const inputs = chooseSplit(found.inputs, textFlag(parsed, 'split'), textFlag(parsed, 'model')!)
       assertFreeForOutput(out, { inputs: words, isOwn: isPredictionFolder })
       lock = lockFolder(out, 'predict')
       assertNothingReplaced(out, inputs, { continued, overwritten })
@@ -161,15 +169,6 @@ function readWindows(parsed: Arguments, patch: number): Windows {
     )
   }
   return { window, stride }
-}
-
-/** Of a dataset with splits the test subjects: the model knows the others. Files have no split and all stay. */
-function held(inputs: readonly PredictionInput[]): readonly PredictionInput[] {
-  const kept = inputs.filter(({ split }) => split === 'n/a' || split === 'test')
-  if (kept.length > 0) return kept
-  throw new ConfigError('the dataset has splits, but no subject of it is marked test.', {
-    fix: 'mark subjects with the split test, or give the image files themselves',
-  })
 }
 
 function describe(results: readonly PredictedInput[], kept: number): string {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { ConfigError, type LabelConventionName, SITE_STYLES } from '@voxnorm/data'
+import { ConfigError, type LabelSpecification, SITE_STYLES } from '@voxnorm/data'
 import { openSubjectLoader } from '@voxnorm/data/node'
 import type { Command } from '../command.ts'
 import { listFlag, numberFlag, textFlag } from '../command-line.ts'
@@ -10,7 +10,7 @@ import type { Config } from '../config/schema.ts'
 import type { OpenDevice } from '../device.ts'
 import { EXIT } from '../exit-codes.ts'
 import { type FolderLock, lockFolder } from '../folder-lock.ts'
-import { conventionName } from '../label-conventions.ts'
+import { labelsOfFlag } from '../label-conventions.ts'
 import { duration, type Log } from '../progress.ts'
 import {
   assertSettable,
@@ -74,7 +74,7 @@ export const reproduce: Command = {
     const set = listFlag(parsed, 'set')
     assertSettable(set)
     const labelsWord = textFlag(parsed, 'labels')
-    const labels = labelsWord === undefined ? undefined : conventionName(labelsWord)
+    const labels = labelsWord === undefined ? undefined : labelsOfFlag(labelsWord)
     assertFreeForReproduction(folder)
     const stop = listenForStop((signal) =>
       log.warning('stop', `${signal}: stopping as soon as everything is saved`),
@@ -91,7 +91,7 @@ export const reproduce: Command = {
       const beginning: Omit<Beginning, 'sites'> = {
         version: 1,
         data: given,
-        labels: labels ?? 'as the data says',
+        labels: labelsWord ?? 'as the data says',
         seed,
         budget: budgetWord,
         set,
@@ -196,7 +196,7 @@ async function makePhantom(folder: string, seed: number, log: Log, stop: StopReq
 function withSettings(
   config: Config,
   table: string,
-  labels: LabelConventionName | undefined,
+  labels: LabelSpecification | undefined,
   set: readonly string[],
 ): Config {
   const base = { ...config, data: { ...config.data, table, ...(labels === undefined ? {} : { labels }) } }

@@ -45,12 +45,18 @@ export function assertFitsSites(config: Config, sites: readonly string[]): void 
  * Throws ConfigError that names the first other key.
  */
 export function assertResumable(begun: Config, wanted: Config, folder: string): void {
-  const changed = firstDifference(withoutLength(begun), withoutLength(wanted), [])
+  const changed = firstDifference(withoutLength(withAutoLabels(begun, wanted)), withoutLength(wanted), [])
   if (changed === undefined) return
   throw new ConfigError(`${changed.join('.')} differs from what this run began with.`, {
     file: folder,
     fix: 'resume with the same settings (only train.epochs and train.timeLimit may change), or start a new run',
   })
+}
+
+/** Before there was `auto`, runs whose configuration said nothing of the labels wrote down `bids` for it. */
+function withAutoLabels(begun: Config, { data }: Config): Config {
+  const same = begun.data.labels === 'bids' && data.labels === 'auto'
+  return same ? { ...begun, data: { ...begun.data, labels: 'auto' } } : begun
 }
 
 function withoutLength(config: Config): unknown {

@@ -131,6 +131,7 @@ async function readFolderOrTable(
       site: 'n/a',
       everyRunOf: modalities,
       ...(onProgress && { onProgress }),
+      labels: 'unread',
     })
     const absent = modalities.find((modality) => !present.includes(modality))
     if (absent !== undefined) {

@@ -9,9 +9,9 @@ import {
   STRUCTURE_LIMIT,
 } from '@voxnorm/data'
 import { makeFolder, readVolumeFile, removeTemporaryFiles, writeFileAtomically } from '@voxnorm/data/node'
+import type { ModelConfig } from '@voxnorm/models'
 import { forEachInput, type Outcome, writeFailures } from '../failures.ts'
 import { warnOfFiles } from '../file-warnings.ts'
-import type { ModelConfig } from '../model-file.ts'
 import type { Log } from '../progress.ts'
 import type { StopRequest } from '../stop-request.ts'
 import { withoutFolders } from './brain-outputs.ts'

@@ -1,5 +1,5 @@
 import { type PreparedSubject, type Scaling, type Shape3, voxelSizes } from '@voxnorm/data'
-import type { ModelConfig } from '../model-file.ts'
+import type { ModelConfig } from '@voxnorm/models'
 import { makePreview, type Preview } from '../report/preview.ts'
 import { channelOf, likeliest, type NetworkOutput } from './predict-subject.ts'
 import type { Assessment } from './trust.ts'

@@ -8,6 +8,7 @@ import {
   type LabelVolume,
   type MaskFrom,
   segmentationRows,
+  specificationOf,
   voxelSizes,
 } from '@voxnorm/data'
 import { makeFolder, writeFileAtomically, writeVolumeFile } from '@voxnorm/data/node'
@@ -106,11 +107,11 @@ export async function writePrediction(
   // An image that is 0 outside the mask is stripped, if the mask is that of a brain.
   const image = { ...common, SkullStripped: prepared.brain.plausible }
   if (!names.bids) {
-    json(names.base, image)
+    json(names.base, { ...image, LabelConvention: specificationOf(convention) })
     return { files, volumes }
   }
   for (const name of names.normalized) json(name, image)
-  json(`${names.base}_dseg`, common)
+  json(`${names.base}_dseg`, { ...common, LabelConvention: specificationOf(convention) })
   if (choices.probabilities) for (const label of CLASSES) json(`${names.base}_label-${label}_probseg`, common)
   return { files, volumes }
 }
@@ -221,6 +222,8 @@ function sidecar(
     provenance
   return {
     GeneratedBy: [{ Name: 'voxnorm', Version: version }],
+    // What the subject was to the model: evaluate says of which scores it knew the subject.
+    ...(input.split === 'n/a' ? {} : { Split: input.split }),
     Sources: [...images, ...(mask === undefined ? [] : [mask])].map((file) => sourceName(out, input, file)),
     Normalization: {
       Method: normalized

@@ -185,14 +185,13 @@ async function prepare(
   { config }: TrainedModel,
   subject: AssignedSubject,
 ): Promise<PreparedSubject> {
-  const { maskFrom, modalities, voxelSize, labels } = data
+  const { maskFrom, modalities, voxelSize } = data
   const { scaling, standardScale } = config
   const prepared = await load(subject, {
     scaling,
     maskFrom,
     voxelSize,
     modalities,
-    labels,
     margin: 0,
     ...(standardScale && { standardScale }),
   })

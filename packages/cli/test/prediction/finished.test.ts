@@ -21,6 +21,7 @@ const MODEL = {
   scaling: 'max' as const,
   patch: 16,
   voxelSize: 1,
+  discriminator: { base: 4, dropout: 0.25 },
 }
 
 let folder: string

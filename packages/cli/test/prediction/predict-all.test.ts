@@ -43,6 +43,7 @@ describe('predictAll', () => {
       scaling: 'max' as const,
       patch: 16,
       voxelSize: 1,
+      discriminator: { base: 4, dropout: 0.25 },
     },
     convention: labelConvention('paper'),
     probabilities: false,

@@ -56,6 +56,7 @@ describe('writePrediction', () => {
       ['2', 'WM'],
       ['3', 'CSF'],
     ])
+    expect(JSON.parse(readFileSync(path.join(out, 'brain.v2.json'), 'utf8')).LabelConvention).toBe('bids')
     const gm = volumes.rows[0]!.cells
     expect(Number(gm.volume_mm3)).toBe(2 * Number(gm.n_voxels))
     expect(Number(gm.volume_soft_mm3)).toBeCloseTo(Number(gm.volume_mm3), 3)

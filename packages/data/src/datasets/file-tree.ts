@@ -21,8 +21,8 @@ export interface LayoutReader {
 
 /** What a reader may be told about a folder. */
 export interface LayoutOptions {
-  /** The label convention that the user asked for. */
-  readonly labels?: LabelSpecification
+  /** The label convention that the user asked for; `unread` where nobody will look at the labels. */
+  readonly labels?: LabelSpecification | 'unread'
   /** Site of the subjects of which nothing in the folder says where they are from; without it, they are an error. */
   readonly site?: string
   /** Modalities of which every run of a session is a subject (all when empty); without it, the first is taken. */

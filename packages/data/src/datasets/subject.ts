@@ -19,7 +19,7 @@ export interface Subject {
   /** File whose voxels above zero are brain; without one see `findBrain`. */
   readonly mask?: string
   readonly split?: Split
-  /** Label numbers of this subject's layout, where the layout fixes them. */
+  /** Label numbers of this subject, where the user, the layout or what stands beside the file says them. */
   readonly labels?: LabelSpecification
   /** Those of its files that do not exist, or are links to files that were not fetched. */
   readonly missing?: readonly string[]

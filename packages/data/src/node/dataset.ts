@@ -7,13 +7,17 @@ import { type Dataset, requireModalities, type Subject } from '../datasets/subje
 import { DataError, MissingInputError } from '../errors.ts'
 import type { LabelSpecification } from '../labels.ts'
 import { type ListingProgress, listFiles } from './list-files.ts'
+import { openStatedLabels } from './stated-labels.ts'
 
 /** What {@link openDataset} should check. */
 export interface OpenDatasetOptions {
   /** Modalities that every subject must have; without them, rows that cannot be used are no error. */
   readonly modalities?: readonly string[]
-  /** Label convention that the user asked for by name: it replaces the ones that native layouts fix. */
-  readonly labels?: LabelSpecification
+  /**
+   * Label convention that the user asked for: it replaces all that the data set says. By default the layout or what
+   * stands beside the label files decides; `unread` asks nothing, where nobody will look at the labels.
+   */
+  readonly labels?: LabelSpecification | 'unread'
   /** Site of the subjects of a folder that says nothing about their sites; without it, they are an error. */
   readonly site?: string
   /** Modalities of which every run of a BIDS session is a subject (all when empty); by default the first is taken. */
@@ -51,8 +55,20 @@ export async function openDataset(path: string, options: OpenDatasetOptions = {}
     ? await openFolder(path, known, onProgress)
     : await readDatasetTable(path)
   if (modalities !== undefined) requireModalities(dataset, modalities)
-  if (labels === undefined) return dataset
+  if (labels === 'unread') return dataset
+  if (labels === undefined) return withStatedLabels(dataset)
   return { ...dataset, subjects: dataset.subjects.map((subject) => ({ ...subject, labels })) }
+}
+
+/** Subjects whose layout does not fix a convention get the one that stands beside their label files, if any. */
+function withStatedLabels(dataset: Dataset): Dataset {
+  const statedLabels = openStatedLabels()
+  const subjects = dataset.subjects.map((subject) => {
+    if (subject.label === undefined || subject.labels !== undefined) return subject
+    const labels = statedLabels(subject.label)
+    return labels === undefined ? subject : { ...subject, labels }
+  })
+  return { ...dataset, subjects }
 }
 
 async function openFolder(

@@ -274,10 +274,50 @@ describe('nnU-Net raw', () => {
     ])
   })
 
-  it('leaves the convention open when the names are not tissues', async () => {
-    const json = '{"channel_names": {"0": "T1", "1": "T2"}, "labels": {"background": 0, "tumour": 1}}'
-    const dataset = await read({ ...FILES, 'dataset.json': json })
-    expect(dataset.subjects[0]!.labels).toBeUndefined()
+  const withLabels = (labels: unknown) => ({
+    ...FILES,
+    'dataset.json': JSON.stringify({ channel_names: { 0: 'T1', 1: 'T2' }, labels }),
+  })
+
+  it.each([
+    [
+      { Background: 0, csf: 1, gray: 2, 'White Matter': 3 },
+      { BG: [0], CSF: [1], GM: [2], WM: [3] },
+    ],
+    [
+      { 0: 'background', 1: 'WM', 2: 'grey_matter', 3: 'CSF' },
+      { BG: [0], CSF: [3], GM: [2], WM: [1] },
+    ],
+    [
+      { background: 0, CSF: [1, 5], GM: 2, WM: [3, 4], ignore: 6 },
+      { BG: [0], CSF: [1, 5], GM: [2], WM: [3, 4], ignore: [6] },
+    ],
+  ])('understands the labels %j', async (labels, expected) => {
+    expect((await read(withLabels(labels))).subjects[0]!.labels).toEqual(expected)
+  })
+
+  const SOUND = { background: 0, CSF: 1, GM: 2, WM: 3 }
+  it.each([
+    [{ ...SOUND, tumour: 4 }, 'hold "tumour" (4)'],
+    [{ ...SOUND, 'whole brain': [1, 2, 3] }, 'hold "whole brain" (1, 2, 3)'],
+    [{ background: 0, CSF: 1, 'cortical gray matter': 2, WM: 3 }, 'hold "cortical gray matter" (2)'],
+    [{ background: 0, GM: 1, WM: 2 }, 'no number for CSF'],
+    [{ ...SOUND, white: 2 }, 'lists 2 for GM and for WM'],
+    [{ ...SOUND, ignore: 3 }, 'lists 3 for WM and as ignored'],
+    [{ ...SOUND, CSF: null }, 'give "CSF" no whole number'],
+    [{ ...SOUND, CSF: [] }, 'give "CSF" no whole number'],
+    ['CSF', 'are no object'],
+  ])('refuses the labels %j unless something else decides', async (labels, message) => {
+    const attempt = read(withLabels(labels))
+    await expect(attempt).rejects.toThrow(DataError)
+    await expect(attempt).rejects.toThrow(message)
+    for (const decided of ['paper', 'unread'] as const) {
+      expect((await read(withLabels(labels), { labels: decided })).subjects[0]!.labels).toBeUndefined()
+    }
+  })
+
+  it('leaves the convention open without labels', async () => {
+    expect((await read(withLabels(undefined))).subjects[0]!.labels).toBeUndefined()
   })
 
   it.each([

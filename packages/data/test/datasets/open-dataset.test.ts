@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { requireFiles } from '../../src/datasets/subject.ts'
 import { DataError, MissingInputError } from '../../src/errors.ts'
+import type { LabelSpecification } from '../../src/labels.ts'
 import { openDataset, readDatasetTable } from '../../src/node/dataset.ts'
 
 let folder: string
@@ -78,6 +79,46 @@ describe('openDataset', () => {
     const table = join(folder, 'wide.tsv')
     await writeFile(table, Buffer.from('\uFEFFparticipant_id\tsite\tT1w\na\ts\ta.nii\n', 'utf16le'))
     await expect(openDataset(table)).rejects.toThrow(/not text in UTF-8, but probably in UTF-16/)
+  })
+})
+
+describe('the label convention', () => {
+  const labelsOf = async (place: string, labels?: LabelSpecification | 'unread') => {
+    const { subjects } = await openDataset(join(folder, place), labels === undefined ? {} : { labels })
+    return subjects.map((subject) => subject.labels)
+  }
+
+  it('is what the user says in every layout, before what the data say', async () => {
+    await write('all/abide/NYU_1/mri/brainmask.mgz')
+    await write('all/abide/NYU_1/mri/aparc+aseg.mgz')
+    await write('all/mrbrains/1/T1.nii')
+    await write('all/mrbrains/1/T2_FLAIR.nii')
+    await write('all/mrbrains/1/LabelsForTesting.nii')
+    await write('all/nnunet/imagesTr/c_0000.nii.gz')
+    await write('all/nnunet/labelsTr/c.nii.gz')
+    const labels = { background: 0, CSF: 1, GM: 2, WM: 3 }
+    await write('all/nnunet/dataset.json', JSON.stringify({ channel_names: { 0: 'T1' }, labels }))
+    await write('all/table/dataset.tsv', 'participant_id\tsite\tT1w\tlabel\na\ts\ti.nii\tl.nii\n')
+    await write('all/table/i.nii')
+    await write('all/table/l.nii')
+    const map = { BG: [0], CSF: [1], GM: [2], WM: [3] }
+    expect(await labelsOf('all')).toEqual(['freesurfer', 'mrbrains13-testing', map, undefined])
+    const asked = 'freesurfer-cerebrum'
+    expect(await labelsOf('all', asked)).toEqual([asked, asked, asked, asked])
+  })
+
+  it('is read beside the label files of tables and BIDS folders, when they are wanted', async () => {
+    const fast = 'index\tname\n1\tCSF\n2\tGM\n3\tWM\n'
+    await write('bids/participants.tsv', 'participant_id\tsite\nsub-1\ta\n')
+    await write('bids/sub-1/anat/sub-1_T1w.nii')
+    await write('bids/derivatives/fast/sub-1/anat/sub-1_dseg.nii')
+    expect(await labelsOf('bids')).toEqual([undefined])
+    await write('bids/derivatives/fast/dseg.tsv', fast)
+    expect(await labelsOf('bids')).toEqual([{ CSF: [1], GM: [2], WM: [3] }])
+    await write('bids/derivatives/fast/dseg.tsv', 'index\tname\n1\tliver\n')
+    await expect(labelsOf('bids')).rejects.toThrow(DataError)
+    expect(await labelsOf('bids', 'unread')).toEqual([undefined])
+    expect(await labelsOf('bids', 'bids')).toEqual(['bids'])
   })
 })
 
