@@ -108,7 +108,7 @@ describe('Table 4', () => {
     expect([dual.input, dual.ours]).toEqual([expect.closeTo(0.4, 12), expect.closeTo(0.1, 12)])
     expect(dual.legacy.images).toBe(4)
     const oneBin = Array.from({ length: 256 }, (_, bin) => (bin === 3 ? 1 : 0))
-    // One-bin histograms: only their number counts, (N / 16) √ln 256 (method.md §5.3 and §10).
+    // One-bin histograms: only their number counts, (N / 16) √ln 256.
     expect(dual.legacy.input).toBeCloseTo(jensenShannonLegacy(Array.from({ length: 4 }, () => oneBin)), 12)
     expect(dual.legacy.input).toBeCloseTo((4 / 16) * Math.sqrt(Math.log(256)), 12)
   })

@@ -20,7 +20,7 @@ export interface Figure {
   readonly caption: string
 }
 
-/** Draws every figure whose runs are there (method.md §6), in the order of their numbers. */
+/** Draws every figure whose runs are there, in the order of their numbers. */
 export function drawFigures(
   experiments: readonly Experiment[],
   cast: Cast,

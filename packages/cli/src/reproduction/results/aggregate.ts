@@ -21,9 +21,9 @@ export interface Score extends TissueValues {
 export type ScoreName = 'dice' | 'hd' | 'hd95' | 'mhd' | 'assd'
 
 /**
- * Means over the subjects of some sites, the sites with equal weight (method.md §5.1: over test subjects, then over data
- * sets). Seeds are averaged within a subject first, so that the interval speaks of people and not of repetitions. NaN
- * distances, of a tissue that is missing in one of the maps, are left out.
+ * Means over the subjects of some sites, first over the subjects of a site, then over the sites with equal weight. Seeds
+ * are averaged within a subject first, so that the interval speaks of people and not of repetitions. NaN distances, of a
+ * tissue that is missing in one of the maps, are left out.
  */
 export function scoreOf(
   measurements: readonly Measurement[],

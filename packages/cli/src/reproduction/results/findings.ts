@@ -16,7 +16,7 @@ const ABOUT_EQUAL = 0.02
 const CALLING_ALL_GENERATED = 50
 const ACCURACY_NOISE = 2
 
-/** Compares the directions that the paper reports with those of the results (method.md §6). */
+/** Compares the directions that the paper reports with those of the results. */
 export function findings(results: Results): Finding[] {
   return [
     ...transfer(results),

@@ -32,7 +32,7 @@ export interface GameRow {
 export const REGIONS = ['all', 'CSF', 'GM', 'WM'] as const
 export type Region = (typeof REGIONS)[number]
 
-/** The adversarial game with each term (method.md §1.5 and §1.8). */
+/** The adversarial game with each term (docs/method.md#adversarial-terms). */
 export function gameRows(cast: Cast, measured: Measured): GameRow[] {
   const dual = sitesOfSetting(cast, 'dual')
   return (['none', ...TERMS] as const).flatMap((term): GameRow[] => {
