@@ -3,6 +3,7 @@ import { openSubjectLoader } from '@voxnorm/data/node'
 import type { Command } from '../command.ts'
 import { hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'
 import { readConfig } from '../config/read-config.ts'
+import { configHelp, configKeys } from '../config/reference.ts'
 import { type OpenDevice, openDevice } from '../device.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { duration } from '../progress.ts'
@@ -22,9 +23,12 @@ export const train: Command = {
     { name: 'output', short: 'o', kind: 'text', value: 'RUN', required: true, help: 'the run folder' },
     { name: 'resume', kind: 'switch', help: 'go on with the run that the folder holds' },
     { name: 'fold', kind: 'text', value: 'loso:SITE', help: 'leave one site out, for testing' },
+    { name: 'help-config', kind: 'switch', alone: true, help: 'explain every key of a config' },
   ],
   example: 'voxnorm train config.yaml -o runs/first --set train.timeLimit=10m',
   async run({ arguments: parsed, log, words }) {
+    if (hasFlag(parsed, 'help-config'))
+      return { exitCode: EXIT.done, document: configKeys(), text: configHelp() }
     const folder = textFlag(parsed, 'output')!
     const resume = hasFlag(parsed, 'resume')
     const stop = listenForStop((signal) =>
