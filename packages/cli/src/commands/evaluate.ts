@@ -33,6 +33,7 @@ import { classifierLimit } from '../evaluation/site-classifier.ts'
 import { EXIT } from '../exit-codes.ts'
 import { forEachInput, writeFailures } from '../failures.ts'
 import { conventionName } from '../label-conventions.ts'
+import { changedSentence, countChanged } from '../prediction/changed-structure.ts'
 import { shortNumber, textTable } from '../text-table.ts'
 
 interface Conventions {
@@ -114,6 +115,8 @@ export const evaluate: Command = {
     const segmentation = scores.flatMap(({ rows }) => rows)
     const known = results.flatMap(({ intensities }) => intensities ?? []).filter(({ site }) => site !== 'n/a')
     const harmonization = harmonizationRows(known)
+    const changed = countChanged(predictions.map(({ segmentation }) => segmentation))
+    if (harmonization.length > 0 && changed > 0) log.warning('structure', changedSentence(changed))
     const limit = classifierLimit(known.map(({ site }) => site))
     const summary = summarize(scores.map((score) => score.summary))
 

@@ -69,6 +69,7 @@ export const train: Command = {
         iteration: trained.iteration,
         seconds: trained.seconds,
         validation: trained.best ?? null,
+        warmUp: trained.warmUp ?? null,
         model: path.join(folder, 'model', 'model.safetensors'),
         report: path.join(folder, 'report.html'),
       }
@@ -88,14 +89,16 @@ function describe(
     readonly iteration: number
     readonly seconds: number
     readonly validation: MetricsLine | null
+    readonly warmUp: string | null
     readonly report: string
   },
   exitCode: ExitCode,
 ): string {
-  const { run, reason, iteration, seconds, validation, report } = document
+  const { run, reason, iteration, seconds, validation, warmUp, report } = document
   const dice = validation?.['dice.mean']
   const lines = [
     `${reason === 'finished' ? 'finished' : `stopped (${reason})`} after ${iteration} iterations, ${duration(seconds)}`,
+    ...(warmUp === null ? [] : [warmUp]),
     ...(typeof dice === 'number' ? [`best mean Dice on the validation subjects: ${dice.toFixed(3)}`] : []),
     `model: ${path.join(run, 'model')}`,
     `report: ${report}`,
