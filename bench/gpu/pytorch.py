@@ -41,7 +41,7 @@ def block(inputs, first, second):
 
 
 class UNet(nn.Module):
-    """method.md §2.1: four levels, nearest upsampling, skips first."""
+    """docs/method.md#generator-and-segmenter: four levels, nearest upsampling, skips first."""
 
     def __init__(self, base, inputs, outputs):
         super().__init__()
@@ -65,7 +65,7 @@ class UNet(nn.Module):
 
 
 def discriminator(base, side, classes):
-    """method.md §2.3, without batch norm."""
+    """docs/method.md#discriminator, without batch norm."""
     layers = []
     for level in range(4):
         inputs = base << (level - 1) if level else 1
@@ -83,7 +83,7 @@ def weighted_dice(logits, labels):
 
 
 class Iteration:
-    """Algorithm 1 (method.md §3.1) for two sites: steps of D on fresh batches, then one of G and S, D held fixed."""
+    """Algorithm 1 (docs/method.md#algorithm-1) for two sites: steps of D on fresh batches, then one of G and S."""
 
     LAMBDA = 1.5
     GENERATED = 2  # D's class for generated patches; those of the sites are 0 and 1.

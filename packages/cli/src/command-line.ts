@@ -16,6 +16,8 @@ export interface Flag {
   /** The only values allowed. */
   readonly choices?: readonly string[]
   readonly required?: boolean
+  /** Whether it is a question of its own, such as `--help`: nothing else has to be given with it. */
+  readonly alone?: true
   /** One line for the help. */
   readonly help: string
 }
@@ -64,15 +66,15 @@ export const COMMON_FLAGS: readonly Flag[] = [
   },
   { name: 'quiet', kind: 'switch', help: 'no progress, only warnings and errors' },
   { name: 'debug', kind: 'switch', help: 'add stack traces to errors' },
-  { name: 'version', kind: 'switch', help: 'print the version' },
-  { name: 'help', short: 'h', kind: 'switch', help: 'show this page' },
+  { name: 'version', kind: 'switch', alone: true, help: 'print the version' },
+  { name: 'help', short: 'h', kind: 'switch', alone: true, help: 'show this page' },
 ]
 
 /**
  * Reads the words after the command's name.
  *
  * Throws ConfigError (usage, exit 64) for an unknown flag, naming the nearest known one, a missing or unwanted value,
- * and a wrong number of positionals. With `--help` or `--version` nothing is required.
+ * and a wrong number of positionals. With a flag that stands alone, such as `--help`, nothing is required.
  */
 export function parseArguments(syntax: CommandSyntax, words: readonly string[]): Arguments {
   const flags = [...syntax.flags, ...COMMON_FLAGS]
@@ -107,7 +109,7 @@ export function parseArguments(syntax: CommandSyntax, words: readonly string[]):
     values.set(flag.name, flag.kind === 'list' ? [...earlier, ...given] : given)
   }
   const parsed = { positionals, values }
-  if (!hasFlag(parsed, 'help') && !hasFlag(parsed, 'version')) checkPresence(syntax, parsed)
+  if (!flags.some(({ name, alone }) => alone && values.has(name))) checkPresence(syntax, parsed)
   return parsed
 }
 

@@ -43,6 +43,21 @@ describe('main', () => {
     expect(out).toBe(`${version}\n${version}\n`)
   })
 
+  it('explains the keys of a config without one', async () => {
+    expect(await main(['train', '--help-config'])).toBe(0)
+    expect(out).toContain('\ntrain.batch\n')
+    out = ''
+    expect(await main(['train', '--help-config', '--json'])).toBe(0)
+    expect(JSON.parse(out)).toContainEqual({
+      key: 'train.batch',
+      meaning: expect.stringMatching(/\.$/),
+      unit: 'patches',
+      allowed: 'a whole number of 1 or more',
+      defaults: { paper: 72, 'authors-code': 72, tiny: 4 },
+    })
+    expect(err).toBe('')
+  })
+
   it('answers mistakes with one block on stderr and 64', async () => {
     expect(await main(['sinth', 'x'])).toBe(64)
     expect(err).toMatch(/^error: unknown command "sinth"; did you mean synth\?\n {2}fix: the commands are /)

@@ -117,6 +117,28 @@ describe('writeModelFolder', () => {
     expect(card).toContain('there will be no warning')
   })
 
+  it('says on the card that the weights are from the warm-up', () => {
+    const directory = openRunDirectory(path.join(folder, 'young'), { resume: false })
+    const checkpoint = writeSafetensors({
+      metadata: { format: 'voxnorm', version: '1', config: '{"base":4}' },
+      tensors: new Map([['generator.out.bias', { shape: [1], values: Float32Array.of(1) }]]),
+    })
+    const facts = {
+      version: '0.1.0',
+      dataset: { sites: ['a'], modalities: ['T1w'], rows: [] },
+      method: 'adversarial',
+      seed: 1,
+      adapter: 'SwiftShader',
+      best: undefined,
+    }
+    const card = () => readFileSync(path.join(folder, 'young', 'model', 'README.md'), 'utf8')
+    writeModelFolder(directory, checkpoint, { ...facts, warmUp: 'It was too short.' })
+    expect(card()).toContain('on SwiftShader.\n\n**It was too short.**\n\n| site |')
+    writeModelFolder(directory, checkpoint, facts)
+    expect(card()).toContain('on SwiftShader.\n\n| site |')
+    directory.close()
+  })
+
   it('carries what the training scans look like in the weights and beside them', () => {
     const directory = openRunDirectory(path.join(folder, 'knowing'), { resume: false })
     const intensityReference = fitIntensityReference(

@@ -10,6 +10,7 @@ import { report } from '../src/commands/report.ts'
 import { PRESETS } from '../src/config/presets.ts'
 import { openDevice } from '../src/device.ts'
 import { PREDICTION } from '../src/output-folder.ts'
+import type { Trust } from '../src/prediction/trust.ts'
 import { openLog } from '../src/progress.ts'
 import { curveChart, escapeHtml } from '../src/report/charts.ts'
 import { greyPng, palettePng } from '../src/report/png.ts'
@@ -56,7 +57,17 @@ function ball(site: string, participant: string, offset: number): PreviewInput {
   }
 }
 
-function writeRun(at: string): void {
+/** `warm` iterations of warm-up; cells of the confusion by what a patch is and is taken for. */
+interface Course {
+  readonly warm?: number
+  readonly confusion?: (actual: string, predicted: string) => number
+  readonly trust?: Trust
+}
+
+function writeRun(
+  at: string,
+  { warm = 0, confusion = (a, b) => (a === b ? 0.25 : 0.04), trust }: Course = {},
+): void {
   const directory = openRunDirectory(at, { resume: false })
   directory.writeConfig(PRESETS.tiny)
   directory.writeEnvironment({ adapter: 'SwiftShader', node: '20' })
@@ -79,6 +90,7 @@ function writeRun(at: string): void {
       'loss.dis.real': 0.6,
       'loss.dis.fake': 0.7,
       'loss.adv': -1,
+      ...(iteration <= warm ? { 'loss.identity': 0.1 } : {}),
     })
     if (iteration % 100 !== 0) continue
     directory.appendMetrics({
@@ -95,7 +107,7 @@ function writeRun(at: string): void {
       'jsd.generated': 0.1,
       ...Object.fromEntries(
         [...SITES, 'generated'].flatMap((a) =>
-          [...SITES, 'generated'].map((b) => [`dis.confusion.${a}.${b}`, a === b ? 0.25 : 0.04]),
+          [...SITES, 'generated'].map((b) => [`dis.confusion.${a}.${b}`, confusion(a, b)]),
         ),
       ),
     })
@@ -104,7 +116,7 @@ function writeRun(at: string): void {
   SITES.forEach((site, index) => {
     directory.writeFigure(
       `sub-${index}.json`,
-      JSON.stringify(makePreview(ball(site, `sub-${index}`, 0.1 * index))),
+      JSON.stringify(makePreview({ ...ball(site, `sub-${index}`, 0.1 * index), ...(trust && { trust }) })),
     )
   })
   directory.close()
@@ -167,6 +179,59 @@ describe('the report of a run', () => {
     expect(html).not.toContain('<old>')
     const path900 = /d="(M[^"]+)" stroke="var\(--site1\)"/.exec(html)![1]!
     expect(path900.split('L').length).toBeLessThanOrEqual(400)
+  })
+
+  const pageOf = async (name: string, course: Course) => {
+    const at = path.join(folder, name)
+    writeRun(at, course)
+    await run(at)
+    return parseHTML(readFileSync(path.join(at, 'report.html'), 'utf8')).document
+  }
+
+  it('begins with a discriminator that gives one answer, and names it at the matrix', async () => {
+    const shares = { [SITES[0]!]: 0.25, [SITES[1]!]: 0.25, generated: 0.5 }
+    const page = await pageOf('collapsed', { confusion: (a, b) => (b === 'generated' ? shares[a]! : 0) })
+    expect(page.querySelector('section')!.id).toBe('notices')
+    expect(page.querySelector('#notices')!.textContent).toContain(
+      'The discriminator has collapsed: it takes 100 % of the validation patches for generated ones, whatever they are. Its accuracy of 50 %',
+    )
+    expect(page.querySelector('#confusion')!.textContent).toContain('This one has collapsed to one answer')
+    const other = await pageOf('one-site', { confusion: (a, b) => (b === SITES[1] ? shares[a]! : 0) })
+    expect(other.querySelector('#notices')!.textContent).toContain(
+      `for patches of ${SITES[1]}, whatever they are`,
+    )
+  })
+
+  it('begins with a training that ended in its warm-up, and compares no sites then', async () => {
+    const page = await pageOf('warm', { warm: 900 })
+    expect(page.querySelector('#notices')!.textContent).toContain(
+      'ended after 900 iterations, within its warm-up',
+    )
+    expect(page.querySelector('.tiles')!.textContent).not.toContain('JSD')
+    const chosen = await pageOf('chosen', { warm: 300 })
+    expect(chosen.querySelector('#notices')!.textContent).toContain(
+      'are from iteration 300, within the warm-up',
+    )
+    const past = await pageOf('past', { warm: 299 })
+    expect(past.querySelector('#notices')).toBeNull()
+  })
+
+  it('has no number for the sites at its top where the structure is not kept', async () => {
+    const trust = (structureIndex: number): Trust => ({
+      structure: {
+        modality: 'T1w',
+        structureIndex,
+        ssim: 0.9,
+        gradientCorrelation: 0.9,
+        edgeF1: 0.9,
+        seamIndex: 1,
+      },
+      classical: { segmenterVolumes: { CSF: 0, GM: 0, WM: 0 } },
+    })
+    const tiles = async (name: string, index: number) =>
+      (await pageOf(name, { trust: trust(index) })).querySelector('.tiles')!.textContent
+    expect(await tiles('kept', 0.99)).toContain('JSD')
+    expect(await tiles('changed', 0.97)).not.toContain('JSD')
   })
 
   it('shows no image after where there is no generator', async () => {

@@ -51,7 +51,7 @@ export { gridWithVoxelSize, resampleLinear, resampleNearest } from './resample.t
 // Metrics
 
 export type { ConfusionMatrix } from './metrics/confusion.ts'
-export { accuracy, confusionFractions, confusionMatrix } from './metrics/confusion.ts'
+export { accuracy, collapsedAnswer, confusionFractions, confusionMatrix } from './metrics/confusion.ts'
 export type { Axis, BiasCorrelation, SliceSelection } from './metrics/correlation.ts'
 export { biasFieldCorrelation, correlationAlongAxis } from './metrics/correlation.ts'
 export type { SegmentationDistances } from './metrics/distance.ts'

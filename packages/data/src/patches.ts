@@ -32,8 +32,8 @@ export interface PatchSamplerOptions {
 }
 
 /**
- * Samples patches whose centre is a foreground voxel (label > 0), uniformly over all such voxels of a site
- * (method.md §4.7). The centre of a window of side p is voxel floor(p / 2).
+ * Samples patches whose centre is a foreground voxel (label > 0), uniformly over all such voxels of a site. The centre of
+ * a window of side p is voxel floor(p / 2).
  *
  * Volumes count as padded with zeros by half a patch all round: tightly cropped brains then give the same patches
  * as images with air around them, and cortex at the border is not drawn less often. Centres of a site are drawn

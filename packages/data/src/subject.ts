@@ -123,7 +123,7 @@ export function headerWarnings({ images, label, mask }: SubjectVolumes): string[
 }
 
 /**
- * Resamples a map of internal classes: each class as a map of 0 and 1, linearly, then the largest (method.md §4.2).
+ * Resamples a map of internal classes: each class as a map of 0 and 1, linearly, then the largest.
  * Ties go to the lower class; outside the source is background.
  */
 export function resampleClasses(labels: LabelVolume, target: Grid): LabelVolume {

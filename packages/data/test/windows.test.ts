@@ -37,7 +37,7 @@ describe('windowStarts', () => {
 })
 
 describe('windowCorners', () => {
-  // The numbers of method.md, section 8.4.
+  // Along an axis there are 1 + ⌈(length − 32) / stride⌉ windows.
   it.each([
     [[256, 256, 192], 8, 17_661],
     [[160, 192, 160], 8, 6069],

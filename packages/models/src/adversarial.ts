@@ -23,7 +23,7 @@ export interface StepSetup {
   readonly augmented: boolean
 }
 
-/** D's step of Algorithm 1 (method.md §3.1): both cross-entropies, of real patches and of G's output. */
+/** D's step of Algorithm 1 (docs/method.md#algorithm-1): both cross-entropies, of real patches and of G's output. */
 export interface DiscriminatorGraph {
   readonly loss: Tensor
   readonly real: Tensor
@@ -63,7 +63,7 @@ export function discriminatorGraph(setup: StepSetup): DiscriminatorGraph {
   }
 }
 
-/** The step of S and, where there is one, G (method.md §3.1): one pass, one loss, D held fixed. */
+/** The step of S and, where there is one, G (docs/method.md#algorithm-1): one pass, one loss, D held fixed. */
 export interface SystemGraph {
   readonly total: Tensor
   readonly segmentation: Tensor
@@ -96,7 +96,7 @@ export function systemGraph(setup: StepSetup): SystemGraph {
   return { ...partial, total, adversarial, fakeLogits: logits }
 }
 
-/** Warm-up as in the authors' code (method.md §3.2): G learns the identity, S learns on patches that skip G. */
+/** Warm-up (docs/method.md#warm-up): G learns the identity, S learns on patches that skip G. */
 export interface WarmupGraph {
   readonly total: Tensor
   readonly segmentation: Tensor

@@ -18,7 +18,7 @@ export type GeneratorOutput = (typeof GENERATOR_OUTPUTS)[number]
 /** All names of {@link GeneratorOutput}. */
 export const GENERATOR_OUTPUTS = ['sigmoid', 'relu', 'none'] as const
 
-/** The choices about D (method.md §2.3). */
+/** The choices about D (docs/method.md#discriminator). */
 export interface DiscriminatorConfig {
   /** Channels of the first block; each further block has twice as many. */
   readonly base: number
@@ -64,7 +64,7 @@ export interface ModelConfig {
  */
 export type Method = 'adversarial' | 'preprocessor' | 'standardization' | 'baseline'
 
-/** The generator's adversarial term (method.md §1.5), or one that asks for generated patches without a site. */
+/** What the generator is rewarded for besides the segmentation (docs/method.md#adversarial-terms). */
 export type AdversarialLoss = 'minimax' | 'non-saturating' | 'others' | 'isbi' | 'confusion'
 
 /** Weight of each tissue class in the Dice loss. */

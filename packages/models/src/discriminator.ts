@@ -49,7 +49,7 @@ export type Discriminator = {
 } & { readonly [Block in `norm${(typeof NORMALIZED)[number]}`]?: Norm } & { readonly fc: Convolution }
 
 /**
- * Parameters of the DCGAN-style discriminator in 3D (method.md §2.3): four 3³ convolutions of stride 2 and a linear
+ * Parameters of the DCGAN-style discriminator in 3D (docs/method.md#discriminator): four 3³ convolutions of stride 2 and a linear
  * layer to the logits of the classes, all starting uniform over fan-in.
  */
 export function discriminator(shape: DiscriminatorShape): Discriminator {

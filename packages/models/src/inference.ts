@@ -128,7 +128,7 @@ function batchFor(runtime: Runtime, networks: Networks, config: ModelConfig, win
 }
 
 /**
- * Normalizes and segments a volume slice by slice (method.md §4.10): windows that touch the mask, the mean over those
+ * Normalizes and segments a volume slice by slice (docs/method.md#prediction): windows that touch the mask, the mean over those
  * that cover a voxel, the most probable class. Axes shorter than the window are padded with zeros at the far end. Never
  * holds more than one slab of windows, whatever the depth of the volume.
  *

@@ -37,8 +37,9 @@ export function weightedDice(probabilities: Tensor, labels: Tensor, weights: rea
 }
 
 /**
- * The loss that the authors' code minimizes (method.md §1.2): per class over the whole batch, its weight on the
- * intersection only, averaged over the classes. Its minimum is one minus a quarter of the sum of the weights.
+ * The loss that the authors' code minimizes (docs/method.md#segmentation-loss): per class over the whole batch, its
+ * weight on the intersection only, averaged over the classes. Its minimum is one minus a quarter of the sum of the
+ * weights.
  */
 export function dicePerClass(probabilities: Tensor, labels: Tensor, weights: readonly number[]): Tensor {
   const { overlap, size } = overlapAndSize(probabilities, labels)
@@ -108,10 +109,10 @@ export function crossEntropyOfGenerated(logits: Tensor, sites: Tensor): Tensor {
 }
 
 /**
- * What the generator minimizes besides the segmentation loss, before it is multiplied by λ (method.md §1.5). `logits
- * [N, K+1]` are the discriminator's for generated patches; class K, the last, means "generated". `sites [N]` (u32) are
- * the domains of the patches, looked at by `others` only. With K = 2, `others` is the authors' swap loss. For
- * `confusion`, `logits [N, 2K]` have a last class for each site.
+ * What the generator minimizes besides the segmentation loss, before it is multiplied by λ
+ * (docs/method.md#adversarial-terms). `logits [N, K+1]` are the discriminator's for generated patches; class K, the
+ * last, means "generated". `sites [N]` (u32) are the domains of the patches, looked at by `others` only. With K = 2,
+ * `others` is the authors' swap loss. For `confusion`, `logits [N, 2K]` have a last class for each site.
  */
 export function adversarialLoss(kind: AdversarialLoss, logits: Tensor, sites: Tensor): Tensor {
   const generated = logits.shape[1]! - 1
@@ -143,8 +144,9 @@ export function adversarialLoss(kind: AdversarialLoss, logits: Tensor, sites: Te
 
 /**
  * Asks for patches that look real and do not tell which site they were generated from. The terms of the paper ask for
- * the first alone, which the identity fulfils already: D never learns where a generated patch comes from (method.md
- * §1.8). Here it does, in classes K + z, and with q its posterior over these classes the term is
+ * the first alone, which the identity fulfils already: D never learns where a generated patch comes from
+ * (docs/method.md#the-optimum-of-the-game). Here it does, in classes K + z, and with q its posterior over these classes
+ * the term is
  *
  *   −log Σ_{z<K} p_z  +  KL(u ‖ q),  u uniform over the sites,  KL(u ‖ q) = −(1/K) Σ_z log q_z − ln K.
  *

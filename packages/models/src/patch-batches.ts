@@ -22,8 +22,8 @@ export interface PatchBatches {
 export type BatchConfig = Pick<TrainingConfig, 'seed' | 'data' | 'train' | 'augment'>
 
 /**
- * Plans the batches of a training (method.md §3.1, §4.7): equal quotas of the sites, and with augmentation a degraded
- * view of some patches next to the clean one. Throws ConfigError for pools smaller than a batch.
+ * Plans the batches of a training (docs/method.md#patches-and-batches): equal quotas of the sites, and with augmentation
+ * a degraded view of some patches next to the clean one. Throws ConfigError for pools smaller than a batch.
  */
 export function trainingBatches(
   config: BatchConfig,

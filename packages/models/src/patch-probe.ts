@@ -52,8 +52,8 @@ const LARGEST_BATCH = 8
 
 /**
  * Runs G and, where there is one, D in evaluation mode on patches whose centres are drawn from the tissue of each
- * subject (method.md §4.7), without replacement while there are centres left. The patches come back in the order of the
- * subjects, all in memory: about 9 bytes for every voxel.
+ * subject, without replacement while there are centres left. The patches come back in the order of the subjects, all in
+ * memory: about 9 bytes for every voxel.
  *
  * Throws DataError for subjects without labels or with other images than the model takes, and the signal's reason
  * when it came.
@@ -157,9 +157,9 @@ function probedOf(
 }
 
 /**
- * How D judges patches (method.md §5.5): rows are what a patch is, columns what D takes it for, both `[sites…,
- * generated]`; fractions of all patches, the real and the generated together. `sites` are those of the model. Patches
- * of other sites have no row and are left out, as are patches that no D has seen; every cell is NaN when none is left.
+ * How D judges patches: rows are what a patch is, columns what D takes it for, both `[sites…, generated]`; fractions of
+ * all patches, the real and the generated together. `sites` are those of the model. Patches of other sites have no row
+ * and are left out, as are patches that no D has seen; every cell is NaN when none is left.
  */
 export const discriminatorConfusion = (
   patches: readonly ProbedPatch[],

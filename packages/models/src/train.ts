@@ -83,7 +83,7 @@ const CHECKPOINT_SECONDS = 600
 const LAST_VALIDATION_BATCHES = 4
 
 /**
- * Trains by Algorithm 1 (method.md §3.1) and tells what happens. Every batch and every random number is a function of
+ * Trains by Algorithm 1 (docs/method.md#algorithm-1) and tells what happens. Every batch and every random number is a function of
  * the seed and of counters, so that a resumed training gives the same bits as one that was never interrupted. The
  * learning rate of D falls when its loss on the validation patches stays; `best` is the highest mean validation Dice.
  *

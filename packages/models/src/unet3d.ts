@@ -54,8 +54,8 @@ const blockParameters = (inputs: number, middle: number, outputs: number) => ({
 })
 
 /**
- * Parameters of the 3D U-Net that generator and segmenter share (method.md §2.1), `base` channels wide: with base 32
- * its blocks have 32-64, 64-128, 128-256 and 256-512 channels on the way down and 256, 128, 64 on the way up.
+ * Parameters of the 3D U-Net that generator and segmenter share (docs/method.md#generator-and-segmenter), `base` channels
+ * wide: with base 32 its blocks have 32-64, 64-128, 128-256 and 256-512 channels on the way down and 256, 128, 64 on the way up.
  *
  * Convolutions start Kaiming-uniform over fan-out as in the authors' code. The last one uses fan-in instead: with one
  * output channel, fan-out would start the sigmoid behind it saturated.

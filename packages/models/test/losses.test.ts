@@ -90,7 +90,7 @@ describe('the adversarial terms', () => {
       expect(value).toBeCloseTo(expected[index]! / 2, 12)
     })
 
-  it('have the gradients of method.md §1.5', () => {
+  it('have the gradients that were derived by hand', () => {
     close(
       gradient('minimax'),
       p.flatMap(([a, b, f]) => [-a!, -b!, 1 - f!]),
@@ -182,7 +182,7 @@ describe('the term against what betrays the site', () => {
     })
   })
 
-  // Method.md §1.8 on discrete images: D's best answer to a generator is known, its logits are the logs of shares.
+  // docs/method.md#the-optimum-of-the-game on discrete images: D's best answer to a generator is known, its logits are the logs of shares.
   const inImages = 4
   const share = fc.double({ min: 0.05, max: 1, noNaN: true })
   const distributions = fc

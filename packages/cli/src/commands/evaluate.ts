@@ -45,6 +45,7 @@ import { EXIT } from '../exit-codes.ts'
 import { forEachInput, writeFailures } from '../failures.ts'
 import { lockFolder } from '../folder-lock.ts'
 import { labelsOfFlag } from '../label-conventions.ts'
+import { changedSentence, countChanged } from '../prediction/changed-structure.ts'
 import type { Log } from '../progress.ts'
 import { tellListing } from '../tell-listing.ts'
 import { shortNumber, textTable } from '../text-table.ts'
@@ -152,6 +153,8 @@ export const evaluate: Command = {
     )
     const known = results.flatMap(({ intensities }) => intensities ?? []).filter(({ site }) => site !== 'n/a')
     const harmonization = harmonizationRows(known)
+    const changed = countChanged(predictions.map(({ segmentation }) => segmentation))
+    if (harmonization.length > 0 && changed > 0) log.warning('structure', changedSentence(changed))
     const limit = classifierLimit(known.map(({ site }) => site))
     const summary = summarize(scores.map((score) => score.summary))
 

@@ -3,6 +3,7 @@ import { openSubjectLoader } from '@voxnorm/data/node'
 import type { Command } from '../command.ts'
 import { hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'
 import { readConfig } from '../config/read-config.ts'
+import { configHelp, configKeys } from '../config/reference.ts'
 import type { OpenDevice } from '../device.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { type FolderLock, lockFolder } from '../folder-lock.ts'
@@ -24,9 +25,12 @@ export const train: Command = {
     { name: 'output', short: 'o', kind: 'text', value: 'RUN', required: true, help: 'the run folder' },
     { name: 'resume', kind: 'switch', help: 'go on with the run that the folder holds' },
     { name: 'fold', kind: 'text', value: 'loso:SITE', help: 'leave one site out, for testing' },
+    { name: 'help-config', kind: 'switch', alone: true, help: 'explain every key of a config' },
   ],
   example: 'voxnorm train config.yaml -o runs/first --set train.timeLimit=10m',
   async run({ arguments: parsed, log, words, openDevice }) {
+    if (hasFlag(parsed, 'help-config'))
+      return { exitCode: EXIT.done, document: configKeys(), text: configHelp() }
     const folder = textFlag(parsed, 'output')!
     const resume = hasFlag(parsed, 'resume')
     const stop = listenForStop((signal) =>
@@ -69,6 +73,7 @@ export const train: Command = {
         iteration: trained.iteration,
         seconds: trained.seconds,
         validation: trained.best ?? null,
+        warmUp: trained.warmUp ?? null,
         model: path.join(folder, 'model', 'model.safetensors'),
         report: path.join(folder, 'report.html'),
       }
@@ -89,14 +94,16 @@ function describe(
     readonly iteration: number
     readonly seconds: number
     readonly validation: MetricsLine | null
+    readonly warmUp: string | null
     readonly report: string
   },
   exitCode: ExitCode,
 ): string {
-  const { run, reason, iteration, seconds, validation, report } = document
+  const { run, reason, iteration, seconds, validation, warmUp, report } = document
   const dice = validation?.['dice.mean']
   const lines = [
     `${reason === 'finished' ? 'finished' : `stopped (${reason})`} after ${iteration} iterations, ${duration(seconds)}`,
+    ...(warmUp === null ? [] : [warmUp]),
     ...(typeof dice === 'number' ? [`best mean Dice on the validation subjects: ${dice.toFixed(3)}`] : []),
     `model: ${path.join(run, 'model')}`,
     `report: ${report}`,

@@ -1,6 +1,6 @@
 import type { Config } from './schema.ts'
 
-// The setup of the paper (sections 3 and 4); where it is silent, the choice recorded in the method's register.
+// The setup of the paper (sections 3 and 4); where it is silent, the choice is told in docs/method.md#paper-and-code.
 const paper: Config = {
   preset: 'paper',
   seed: 42,

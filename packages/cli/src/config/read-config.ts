@@ -95,7 +95,7 @@ function presetOf(own: Tree, locate: Locate): Config {
   })
 }
 
-/** The standardization baseline is a segmenter on z-scored images (method.md §4.6) unless another scaling is written. */
+/** The standardization baseline is a segmenter on z-scored images unless another scaling is written. */
 function withScalingOfMethod(config: Config, own: Tree): Config {
   const written = valueAt(own, ['data', 'scaling']) !== undefined
   if (config.train.method !== 'standardization' || written) return config

@@ -46,7 +46,6 @@ export const configSchema = z.strictObject({
     labels: z
       .union([z.enum(['auto', ...LABEL_CONVENTIONS]), labelMapSchema])
       .describe(`one of auto, ${LABEL_CONVENTIONS.join(', ')}, or a map such as {CSF: 1, GM: [2, 4], WM: 3}`),
-    // How the brain is found where the data has no mask file.
     maskFrom: oneOf(...MASK_FROM),
     modalities: z.array(z.string().min(1)).min(1).describe('a list of column names such as [T1w, T2w]'),
     scaling: oneOf(...SCALINGS),

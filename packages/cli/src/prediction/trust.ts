@@ -77,7 +77,7 @@ export interface AssessmentFacts {
   readonly intensityReference?: IntensityReference
 }
 
-/** Judges a prediction by its own images (users.md §4, items 6 to 8, 12 and 18), within the subject's mask. */
+/** Judges a prediction by its own images (docs/trust-measures.md), within the subject's mask. */
 export function assess(prepared: PreparedSubject, output: NetworkOutput, facts: AssessmentFacts): Assessment {
   const { mask, channels } = prepared
   const [depth, height, width] = prepared.shape

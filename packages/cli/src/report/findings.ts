@@ -17,8 +17,9 @@ type Judged = Preview & { readonly trust: Trust }
 const TISSUE_DICE_LIMIT = 0.8
 /** From this change of a tissue's volume on, in %. */
 const VOLUME_LIMIT = 10
-/** From this seam index on a grid of windows can be seen. */
+/** From this seam index on a grid of windows can be seen, and from the second one on it is not faint any more. */
 const SEAM_LIMIT = 1.15
+const STRONG_SEAM_LIMIT = 1.2
 /** Findings of one kind that are told one by one. */
 const MOST_NAMED = 8
 
@@ -129,11 +130,22 @@ function seams(judged: readonly Judged[]): Finding[] {
     const most = Math.max(...measured.map(value)).toFixed(2)
     return [finding('good', `No borders of windows show: seam index ${most} at most, where 1 is seamless.`)]
   }
+  const strong = doubted.filter((one) => value(one) >= STRONG_SEAM_LIMIT)
+  const faint = doubted.filter((one) => !strong.includes(one))
+  const told = (some: readonly Judged[], text: string) => (some.length === 0 ? [] : [finding('doubt', text)])
+  const shown = (some: readonly Judged[]) =>
+    `shows in ${scans(some.length, measured.length)} where windows begin and end`
   return [
-    finding(
-      'doubt',
-      `A faint grid shows in ${scans(doubted.length, measured.length)} where windows begin and end: seam index ` +
-        `${span(doubted.map(value), 2)}, where 1 is seamless. A smaller --stride softens it.`,
+    ...told(
+      strong,
+      `A grid ${shown(strong)}: the image steps there ${span(strong.map(value), 2)} times as much as its input explains ` +
+        '(seam index, where 1 is seamless). Edges and outlines at these places are not anatomy. A smaller --stride ' +
+        'softens it.',
+    ),
+    ...told(
+      faint,
+      `A faint grid ${shown(faint)}: seam index ${span(faint.map(value), 2)}, where 1 is seamless. A smaller --stride ` +
+        'softens it.',
     ),
   ]
 }

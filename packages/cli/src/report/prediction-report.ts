@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { MissingInputError, parseTable } from '@voxnorm/data'
-import type { Finding } from './findings.ts'
+import { changedSentence } from '../prediction/changed-structure.ts'
+import { type Finding, structureDoubted } from './findings.ts'
 import { bulletList, renderPage, type Section, table } from './page.ts'
 import type { Preview } from './preview.ts'
 import { previewSections, readPreviews } from './preview-sections.ts'
@@ -35,7 +36,7 @@ export function predictionReport(folder: string): PredictionPages {
       trustSection(previews, refused(folder)),
       ...warningSection(previews),
       ...previewSections(previews, sites),
-      ...scores(folder),
+      ...scores(folder, previews.filter(structureDoubted).length),
       ...volumes(folder),
       caveats(),
     ],
@@ -77,7 +78,8 @@ function refused(folder: string): Finding[] {
   }))
 }
 
-function scores(folder: string): Section[] {
+/** The tables of `evaluate`; `doubted` scans do not keep their structure. */
+function scores(folder: string, doubted: number): Section[] {
   const files = [
     {
       id: 'segmentation',
@@ -90,7 +92,7 @@ function scores(folder: string): Section[] {
       title: 'Harmonisation',
       file: 'harmonization.tsv',
       note:
-        'How far apart the sites are, before (raw) and after (normalized). jsd and wasserstein: 0 is alike. ' +
+        `${doubted === 0 ? '' : `${changedSentence(doubted)} `}How far apart the sites are, before (raw) and after (normalized). jsd and wasserstein: 0 is alike. ` +
         'site_classifier_accuracy: 1 when every image gives its site away, chance when none does; ' +
         'n/a unless two sites have two subjects each, because with one subject a site nobody can tell the site from the person.',
     },

@@ -2,12 +2,16 @@ import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { duration } from '../progress.ts'
 import { type DatasetRecord, type MetricsLine, readMetrics } from '../run-directory.ts'
-import { type Curve, curveChart, escapeHtml, legend, matrixChart, TISSUE_COLORS } from './charts.ts'
+import { warmUpNotice } from '../training/warm-up.ts'
+import { type Curve, curveChart, escapeHtml, legend, TISSUE_COLORS } from './charts.ts'
+import { collapseOf, collapseSentence } from './collapse.ts'
+import { confusionSection, judgementsOf } from './confusion-section.ts'
+import { structureDoubted } from './findings.ts'
 import { bulletList, figureGrid, renderPage, type Section, table } from './page.ts'
 import type { Preview } from './preview.ts'
 import { previewSections, readPreviews } from './preview-sections.ts'
 import { readJson, readTextFile } from './report-files.ts'
-import { trustSection } from './trust-section.ts'
+import { findingList, trustSection } from './trust-section.ts'
 
 const CLASSES = ['CSF', 'GM', 'WM'] as const
 const MAX_POINTS = 400
@@ -21,12 +25,19 @@ export function runReport(folder: string): string {
     ? readJson<Record<string, unknown>>(path.join(folder, 'environment.json'))
     : {}
   const previews = readPreviews(folder)
+  const warmUp = warmUpNotice(metrics, bestValidation(metrics)?.iteration)
+  const judgements = judgementsOf(metrics, dataset.sites)
+  const collapse = judgements && collapseOf(judgements.names, judgements.rows)
+  const notices = [warmUp, collapse && collapseSentence(collapse, 'validation patches')]
+  // Histograms also come together where the anatomy is lost, which is no success.
+  const comparable = warmUp === undefined && !previews.some(structureDoubted)
   const sections = [
+    ...noticeSection(notices.filter((notice) => notice !== undefined)),
     ...(previews.length === 0 ? [] : [trustSection(previews)]),
     ...previewSections(previews, dataset.sites),
     diceTable(metrics, dataset),
     curves(metrics, dataset),
-    confusion(metrics, dataset),
+    judgements && confusionSection(judgements, collapse),
     subjects(dataset),
     settings(config, environment),
     caveats(previews),
@@ -38,12 +49,20 @@ export function runReport(folder: string): string {
       dataset.modalities.join(' + '),
       ...(typeof environment.adapter === 'string' ? [environment.adapter] : []),
     ].join(' · '),
-    tiles: tiles(metrics),
+    tiles: tiles(metrics, comparable),
     sections,
   })
 }
 
-function tiles(metrics: readonly MetricsLine[]) {
+/** What speaks against the training as a whole. */
+function noticeSection(notices: readonly string[]): Section[] {
+  if (notices.length === 0) return []
+  const body = findingList(notices.map((text) => ({ verdict: 'doubt', text })))
+  return [{ id: 'notices', title: 'What to know first', body }]
+}
+
+/** The numbers at the top; how far apart the sites are only where that is `comparable` before and after. */
+function tiles(metrics: readonly MetricsLine[], comparable: boolean) {
   const last = metrics.at(-1)
   const best = bestValidation(metrics)
   const value = (key: string) => (best === undefined ? [] : numberOf(best, key))
@@ -52,7 +71,7 @@ function tiles(metrics: readonly MetricsLine[]) {
     dice.toFixed(3),
   ])
   const [before, after] = [...value('jsd.input'), ...value('jsd.generated')]
-  if (before !== undefined && after !== undefined) {
+  if (comparable && before !== undefined && after !== undefined) {
     result.push(['difference between the sites (JSD)', `${before.toFixed(3)} → ${after.toFixed(3)}`])
   }
   if (last !== undefined) {
@@ -145,18 +164,6 @@ function diceTable(metrics: readonly MetricsLine[], dataset: DatasetRecord): Sec
   ].filter(([, text]) => text !== 'n/a')
   const note = `<p class="note">Validation set at the best iteration (${best.iteration}).</p>`
   return { id: 'dice', title: 'Dice per site', body: table(['', 'Dice'], rows) + note }
-}
-
-function confusion(metrics: readonly MetricsLine[], dataset: DatasetRecord): Section | undefined {
-  const names = [...dataset.sites, 'generated']
-  const line = metrics.findLast((one) => numberOf(one, `dis.confusion.${names[0]}.${names[0]}`).length > 0)
-  if (line === undefined) return undefined
-  const rows = names.map((actual) =>
-    names.map((predicted) => numberOf(line, `dis.confusion.${actual}.${predicted}`)[0] ?? 0),
-  )
-  const note =
-    '<p class="note">Shares of all patches; all cells add up to 1. A generator that wins makes the discriminator take generated patches for real ones of every site alike.</p>'
-  return { id: 'confusion', title: 'Confusion of the discriminator', body: matrixChart(names, rows) + note }
 }
 
 function subjects(dataset: DatasetRecord): Section {

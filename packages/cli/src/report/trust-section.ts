@@ -11,17 +11,22 @@ const SIGNS = {
   unknown: ['?', 'unknown'],
 } as const satisfies Record<Finding['verdict'], readonly [string, string]>
 
-/** The section that every page begins with: what speaks for and against the images, and the numbers behind it. */
+/** The section that pages of images begin with: what speaks for and against the images, and the numbers behind it. */
 export function trustSection(previews: readonly Preview[], further: readonly Finding[] = []): Section {
-  const items = [...further, ...findings(previews)].map(({ verdict, text }) => {
-    const [sign, meaning] = SIGNS[verdict]
-    return `<li class="${verdict}"><b role="img" aria-label="${meaning}">${sign}</b><span>${escapeHtml(text)}</span></li>`
-  })
   return {
     id: 'trust',
     title: 'Is the anatomy kept?',
-    body: `<ul class="findings">${items.join('')}</ul>${numbers(previews)}`,
+    body: findingList([...further, ...findings(previews)]) + numbers(previews),
   }
+}
+
+/** Findings as a list, each with the sign of its verdict. */
+export function findingList(list: readonly Finding[]): string {
+  const items = list.map(({ verdict, text }) => {
+    const [sign, meaning] = SIGNS[verdict]
+    return `<li class="${verdict}"><b role="img" aria-label="${meaning}">${sign}</b><span>${escapeHtml(text)}</span></li>`
+  })
+  return `<ul class="findings">${items.join('')}</ul>`
 }
 
 /** All measures of an only scan, and one row of the chief ones for each of several. */

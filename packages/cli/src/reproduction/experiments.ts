@@ -124,7 +124,7 @@ export function testedSites(run: Run, cast: Pick<Cast, 'sites'>): readonly strin
   return approach === 'baseline' || heldOut ? cast.sites : sites
 }
 
-/** The runs that an experiment needs (method.md §6), with those that it shares with others. */
+/** The runs that an experiment needs (docs/method.md#experiments), with those that it shares with others. */
 export const runsOf = (experiment: Experiment, cast: Cast): Run[] =>
   cast.seeds.flatMap((seed) =>
     RUNS[experiment](cast, (approach, sites, other) => runOf(cast, approach, sites, seed, other)),

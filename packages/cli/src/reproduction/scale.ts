@@ -13,7 +13,7 @@ export interface Scale {
   readonly config: Config
   /**
    * What the paper's λ is multiplied with. The Dice loss per class has a quarter of the gradient of Eq. (1), so λ has to
-   * be a quarter, too, for the same balance (method.md §3.3).
+   * be a quarter, too, for the same balance (docs/method.md#balance-of-the-losses).
    */
   readonly lambdaFactor: number
   /** Test subjects of a site that are predicted; the first ones by name. */

@@ -34,7 +34,7 @@ export interface CohortOptions {
 }
 
 /**
- * Opens the data sets and decides once who trains, validates and tests: all runs share these splits (method.md §4.7).
+ * Opens the data sets and decides once who trains, validates and tests: all runs share these splits.
  *
  * Throws ConfigError for sites that are not there, named twice or too few, DataError for subjects without labels, for a
  * participant that occurs twice at a site, and for a site without a training or test subject.

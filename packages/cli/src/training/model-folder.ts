@@ -14,6 +14,8 @@ export interface ModelFacts {
   readonly adapter: string
   /** The validation line of the checkpoint, if there was a validation. */
   readonly best: MetricsLine | undefined
+  /** What `warmUpNotice` has to say. */
+  readonly warmUp?: string | undefined
   /** What the training scans look like, so that a prediction can tell a scan that does not look like them. */
   readonly intensityReference?: IntensityReference
 }
@@ -44,6 +46,7 @@ export function writeModelFolder(directory: RunDirectory, checkpoint: Uint8Array
       adapter: facts.adapter,
       subjects: subjectCounts(facts.dataset),
       ...(facts.best === undefined ? {} : { validation: facts.best }),
+      ...(facts.warmUp === undefined ? {} : { warmUp: facts.warmUp }),
     },
     ...(intensityReference === undefined ? {} : { intensityReference }),
     intendedUse: 'research; not for clinical use',
@@ -65,7 +68,7 @@ function subjectCounts({ sites, rows }: DatasetRecord): Record<string, Record<st
 }
 
 function modelCard(facts: ModelFacts, networks: Readonly<Record<string, unknown>>, sha256: string): string {
-  const { best, dataset, method, seed, adapter, version, intensityReference } = facts
+  const { best, dataset, method, seed, adapter, version, intensityReference, warmUp } = facts
   const dice = (name: string) => (typeof best?.[name] === 'number' ? best[name].toFixed(3) : 'n/a')
   const counts = subjectCounts(dataset)
   const sites = Object.entries(counts).map(
@@ -82,7 +85,7 @@ cerebrospinal fluid (CSF), grey matter (GM) and white matter (WM). Made by voxno
 ## Training
 
 Method \`${method}\`, seed ${seed}, on ${adapter}.
-
+${warmUp === undefined ? '' : `\n**${warmUp}**\n`}
 | site | train | validation | test |
 |---|---|---|---|
 ${sites.join('\n')}

@@ -22,6 +22,7 @@ import { datasetRecord, type RunData, type RunPlan } from './prepare-run.ts'
 import { recordRun } from './record-run.ts'
 import { countIterations, isPlan } from './run-events.ts'
 import { sayPlan } from './say-plan.ts'
+import { warmUpNotice } from './warm-up.ts'
 import { writePreviews } from './write-previews.ts'
 
 /** One training with everything that it needs, opened and loaded. */
@@ -49,6 +50,8 @@ export interface TrainedRun {
   readonly seconds: number
   /** The validation that the best weights were chosen by, if there was one. */
   readonly best: MetricsLine | undefined
+  /** What has to be known where the weights are from the warm-up. */
+  readonly warmUp: string | undefined
 }
 
 /**
@@ -89,7 +92,7 @@ export async function trainRun(task: RunTask): Promise<TrainedRun> {
       iterations: config.train.epochs * iterationsPerEpoch,
     })
     const intensityReference = intensityReferenceOf(data.train)
-    const best = finish(directory, {
+    const { best, warmUp } = finish(directory, {
       config,
       dataset,
       adapter: device.name,
@@ -103,6 +106,7 @@ export async function trainRun(task: RunTask): Promise<TrainedRun> {
       iteration: recorded.last?.iteration ?? done,
       seconds: recorded.last?.time ?? 0,
       best,
+      warmUp,
     }
   } finally {
     log.copyTo(undefined)
@@ -163,14 +167,15 @@ function environment(device: OpenDevice, { train }: Config, words: readonly stri
   }
 }
 
-/** Writes `model/` from the best checkpoint and returns the validation that it was chosen by. */
+/** Writes `model/` from the best checkpoint; returns the validation that it was chosen by and what to know of it. */
 function finish(
   directory: RunDirectory,
   facts: Pick<ModelFacts, 'dataset' | 'adapter' | 'intensityReference'> & { readonly config: Config },
-): MetricsLine | undefined {
+): Pick<TrainedRun, 'best' | 'warmUp'> {
   const { config, ...known } = facts
   const diceOf = (line: MetricsLine) => Number(line['dice.mean'] ?? Number.NaN)
-  const best = readMetrics(path.join(directory.path, 'metrics.jsonl'))
+  const metrics = readMetrics(path.join(directory.path, 'metrics.jsonl'))
+  const best = metrics
     .filter((line) => line.kind === 'validation' && !Number.isNaN(diceOf(line)))
     .reduce<MetricsLine | undefined>(
       (top, line) => (top === undefined || diceOf(line) > diceOf(top) ? line : top),
@@ -179,12 +184,14 @@ function finish(
   const checkpoint = directory.readCheckpoint('best') ?? directory.readCheckpoint('latest')
   if (checkpoint === undefined) throw new Error('a training ends with a checkpoint')
   const { method } = config.train
+  const warmUp = warmUpNotice(metrics, best?.iteration)
   writeModelFolder(directory, checkpoint, {
     ...known,
     version: version(),
     method,
     seed: config.seed,
     best,
+    warmUp,
   })
-  return best
+  return { best, warmUp }
 }

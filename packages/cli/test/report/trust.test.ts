@@ -108,13 +108,28 @@ describe('findings', () => {
       ),
     )
     expect(sentences).toContainEqual(
-      expect.stringMatching(/^doubt: A faint grid shows in 1 of 5 scans .* seam index 1\.40,/),
+      expect.stringMatching(/^doubt: A grid shows in 1 of 5 scans .* steps there 1\.40 times as much/),
     )
     expect(sentences).toContainEqual(
       expect.stringMatching(/^doubt: foreign: .* 99 % of them are more usual\. .* site is south/),
     )
     expect(sentences).toContainEqual(expect.stringMatching(/^doubt: thinned: .* GM loses 14 % of its volume/))
     expect(sentences.filter((sentence) => sentence.startsWith('doubt'))).toHaveLength(4)
+  })
+
+  it('calls a grid faint only where it is', () => {
+    const grids = (...indices: number[]) =>
+      told(indices.map((seamIndex, index) => preview(`s${index}`, trust({ seamIndex })))).filter((sentence) =>
+        / grid /.test(sentence),
+      )
+    expect(grids(1.02, 1.149)).toEqual([])
+    expect(grids(1.17, 1.02)).toEqual([
+      expect.stringMatching(/^doubt: A faint grid shows in 1 of 2 scans .* seam index 1\.17,/),
+    ])
+    expect(grids(1.2, 1.9, 1.199)).toEqual([
+      expect.stringMatching(/^doubt: A grid shows in 2 of 3 scans .* 1\.20 to 1\.90 times/),
+      expect.stringMatching(/^doubt: A faint grid shows in 1 of 3 scans/),
+    ])
   })
 
   it('says of an only scan what it is, and which modality is doubtful', () => {

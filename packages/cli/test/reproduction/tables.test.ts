@@ -2,7 +2,9 @@ import { jensenShannonLegacy } from '@voxnorm/data'
 import { describe, expect, it } from 'vitest'
 import { EXPERIMENTS, keyOf, type Run, runsOf } from '../../src/reproduction/experiments.ts'
 import type { Measurement } from '../../src/reproduction/measurement/records.ts'
+import { drawFigures } from '../../src/reproduction/page/draw-figures.ts'
 import { TABLE2, TABLE3, TABLE7 } from '../../src/reproduction/published.ts'
+import type { Measured } from '../../src/reproduction/results/aggregate.ts'
 import { comparisons } from '../../src/reproduction/results/comparisons.ts'
 import { findings } from '../../src/reproduction/results/findings.ts'
 import { resultsOf, resultsText, tableText } from '../../src/reproduction/results/results.ts'
@@ -108,7 +110,7 @@ describe('Table 4', () => {
     expect([dual.input, dual.ours]).toEqual([expect.closeTo(0.4, 12), expect.closeTo(0.1, 12)])
     expect(dual.legacy.images).toBe(4)
     const oneBin = Array.from({ length: 256 }, (_, bin) => (bin === 3 ? 1 : 0))
-    // One-bin histograms: only their number counts, (N / 16) √ln 256 (method.md §5.3 and §10).
+    // One-bin histograms: only their number counts, (N / 16) √ln 256.
     expect(dual.legacy.input).toBeCloseTo(jensenShannonLegacy(Array.from({ length: 4 }, () => oneBin)), 12)
     expect(dual.legacy.input).toBeCloseTo((4 / 16) * Math.sqrt(Math.log(256)), 12)
   })
@@ -180,6 +182,69 @@ describe('findings', () => {
       .filter(({ experiment }) => experiment === 'table3')
       .map(({ verdict }) => verdict)
     expect(verdicts).toEqual(['differs', 'differs', 'differs', 'differs'])
+  })
+
+  it('call no divergence a success where the structure is not kept', () => {
+    const changed = {
+      ...results,
+      table4: results.table4.map((row) => ({
+        ...row,
+        structureIndex: { preprocessor: 0.99, ours: row.setting === 'dual' ? 0.91 : 0.985 },
+      })),
+      game: results.game.map((row) => ({ ...row, structureIndex: 0.9 })),
+    }
+    const found = findings(changed)
+    const [dual, multi] = found.filter(({ experiment }) => experiment === 'table4')
+    expect(dual).toMatchObject({
+      verdict: 'noted',
+      sentence: expect.stringMatching(/do not keep the structure \(.* 0\.910 with ours.* is no success\.$/),
+    })
+    expect(dual!.sentence).not.toContain('0.400')
+    expect(multi!.verdict).toBe('follows')
+    const game = found.filter(({ experiment }) => experiment === 'game')
+    for (const { sentence } of game)
+      expect(sentence).toMatch(/structure is not kept \(structure index 0\.900\)/)
+    expect(game.map(({ sentence }) => sentence).join()).not.toContain('divergence')
+    expect(
+      findings(results)
+        .filter(({ experiment }) => experiment === 'game')
+        .every(({ sentence }) => sentence.includes('divergence 0.400 → 0.100')),
+    ).toBe(true)
+  })
+
+  it('name a discriminator that gives one answer', () => {
+    // Of two sites and what is generated: everything is called a patch of site b.
+    const oneAnswer = [
+      [0, 0.25, 0],
+      [0, 0.25, 0],
+      [0, 0.5, 0],
+    ]
+    const collapsed: Measured = (run) => {
+      const measurement = measured(run)!
+      const { discriminator } = measurement.patches
+      if (discriminator === undefined) return measurement
+      const test = { accuracy: 0.25, confusion: oneAnswer }
+      return {
+        ...measurement,
+        patches: { ...measurement.patches, discriminator: { ...discriminator, test } },
+      }
+    }
+    const found = findings(resultsOf(['table7', 'game'], CAST, collapsed, 0.25, undefined))
+    const sentences = (name: string) =>
+      found.filter(({ experiment }) => experiment === name).map(({ sentence }) => sentence)
+    const [, training, test] = sentences('table7')
+    expect(training).not.toContain('collapsed')
+    expect(test).toContain(
+      'It has collapsed at λ = 0.1 (all taken for patches of b), λ = 1.5 (all taken for patches of b)',
+    )
+    expect(sentences('game')[0]).not.toContain('collapsed')
+    expect(sentences('game')[1]).toContain(
+      'it takes 100 % of the test patches for patches of b, whatever they are',
+    )
+    const drawn = drawFigures(['table7'], CAST, collapsed, []).find(({ number }) => number === 9)!
+    expect(drawn.caption).toContain(
+      'collapsed to one answer at λ = 0.1 (test patches), λ = 1.5 (test patches)',
+    )
   })
 
   it('are silent on experiments that were not asked for', () => {

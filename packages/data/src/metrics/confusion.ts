@@ -58,3 +58,21 @@ export function accuracy(matrix: ConfusionMatrix): number {
   for (let c = 0; c < matrix.classes; c++) correct += matrix.counts[c]![c]!
   return correct / matrix.total
 }
+
+/** From this share of one answer on, a classifier counts as collapsed. */
+const COLLAPSED_SHARE = 0.95
+
+/**
+ * The class that a collapsed classifier answers with whatever it is shown, and for which share of the samples. Undefined
+ * for one that gives more than one answer, or when nothing was counted.
+ *
+ * `fractions` are those of {@link confusionFractions}, of samples that are not nearly all of one class themselves: an
+ * accuracy that looks like knowledge is then no more than the share of that class.
+ */
+export function collapsedAnswer(
+  fractions: readonly (readonly number[])[],
+): { readonly predicted: number; readonly share: number } | undefined {
+  const shares = fractions.map((_, predicted) => fractions.reduce((sum, row) => sum + row[predicted]!, 0))
+  const predicted = shares.findIndex((share) => share >= COLLAPSED_SHARE)
+  return predicted < 0 ? undefined : { predicted, share: shares[predicted]! }
+}

@@ -1,6 +1,8 @@
 import {
   accuracy,
   biasFieldCorrelation,
+  collapsedAnswer,
+  confusionFractions,
   confusionMatrix,
   correlationAlongAxis,
   DataError,
@@ -41,6 +43,24 @@ describe('confusion', () => {
     ])
     expect(accuracy(matrix)).toBe(0.75)
     expect(diceOfMatrix(matrix)).toEqual([2 / 3, 0.8])
+  })
+
+  it('tells a classifier of one answer from one of several', () => {
+    const answers = (...predicted: number[]) =>
+      collapsedAnswer(
+        confusionFractions(
+          confusionMatrix(
+            predicted.map((_, index) => index % 3),
+            predicted,
+            3,
+          ),
+        ),
+      )
+    expect(answers(2, 2, 2, 2, 2, 2)).toEqual({ predicted: 2, share: 1 })
+    expect(answers(0, 0, 2, 0, 0, 2)).toBeUndefined()
+    const nearly = answers(...Array.from({ length: 60 }, (_, index) => (index === 7 ? 2 : 1)))
+    expect(nearly).toEqual({ predicted: 1, share: expect.closeTo(59 / 60, 12) })
+    expect(answers()).toBeUndefined()
   })
 })
 

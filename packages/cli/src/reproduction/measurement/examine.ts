@@ -3,8 +3,8 @@ import type { Examination } from './records.ts'
 import type { TrainedModel } from './trained-model.ts'
 
 /**
- * Normalises a test subject twice, and once with planted lesions (users.md §4, items 9 and 11). `prepared` has one
- * channel and labels.
+ * Normalises a test subject twice, and once with planted lesions. Idempotence is how far the second time moves the
+ * image, over how far the first did: 0 where a normalised image is left alone. `prepared` has one channel and labels.
  */
 export async function examine(
   model: TrainedModel,

@@ -15,8 +15,8 @@ const PROFILED = [0.5, 0.9]
 const SHOWN = 0.5
 
 /**
- * Degrades a test subject by bias fields along y and normalises each result (Eq. 7 and section 3.5 of the paper;
- * method.md §5.4). The correlations are taken where the original is above zero. `prepared` has one channel.
+ * Degrades a test subject by bias fields along y and normalises each result (Eq. 7 and section 3.5 of the paper). The
+ * correlations are taken where the original is above zero. `prepared` has one channel.
  */
 export async function measureBias(
   model: TrainedModel,

@@ -23,7 +23,7 @@ export interface ProbedSubjects {
 
 /**
  * Draws the same patches for every run of a patch size, and measures how much they tell of their site: to the
- * discriminator (method.md §5.5, in evaluation mode), and to a classifier that had no part in the training.
+ * discriminator in evaluation mode, and to a classifier that had no part in the training.
  */
 export async function measurePatches(
   runtime: Runtime,

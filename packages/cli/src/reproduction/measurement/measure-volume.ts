@@ -38,7 +38,7 @@ export interface MeasuredVolume {
   readonly intensities: SubjectIntensities
 }
 
-/** Predicts a test subject, and compares labels and intensities on the grid of its files (method.md §5.1 to §5.3). */
+/** Predicts a test subject, and compares labels and intensities on the grid of its files (docs/method.md#measures). */
 export async function measureVolume(
   model: TrainedModel,
   subject: AssignedSubject,

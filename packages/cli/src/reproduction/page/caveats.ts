@@ -1,4 +1,4 @@
-/** What a reader must know about a published number before comparing with it (method.md §5). */
+/** What a reader must know about a published number before comparing with it (docs/method.md#measures). */
 export const CAVEATS = {
   table3:
     'The paper prints a "modified Hausdorff distance" in mm, but its values are far below what largest distances on a 1 mm grid can be; they fit an average surface distance (assd). MHD here is the largest distance of Eq. (5), assd stands beside the published column.',

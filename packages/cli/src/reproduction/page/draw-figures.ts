@@ -1,5 +1,6 @@
 import { CLASSES } from '@voxnorm/data'
 import type { TISSUES } from '../../evaluation/segmentation.ts'
+import { collapseOf } from '../../report/collapse.ts'
 import { type Cast, type Experiment, runOf, sitesOfSetting } from '../experiments.ts'
 import { figure4, figure8, type SlicePanel } from '../figures/bias-field.ts'
 import { figure9 } from '../figures/confusion.ts'
@@ -20,7 +21,7 @@ export interface Figure {
   readonly caption: string
 }
 
-/** Draws every figure whose runs are there (method.md §6), in the order of their numbers. */
+/** Draws every figure whose runs are there, in the order of their numbers. */
 export function drawFigures(
   experiments: readonly Experiment[],
   cast: Cast,
@@ -177,27 +178,34 @@ function confusions(
   sites: readonly string[],
   of: (lambda: number) => Measurement | undefined,
 ): Figure | undefined {
+  // A model numbers its sites alphabetically.
+  const names = [...[...sites].sort(), 'generated']
   const columns = TABLE7.flatMap(({ lambda }) => {
     const discriminator = of(lambda)?.patches.discriminator
     if (discriminator === undefined) return []
     return [
       {
         lambda: String(lambda),
+        collapsed: (['train', 'test'] as const).filter(
+          (split) => collapseOf(names, discriminator[split].confusion) !== undefined,
+        ),
         train: generatedFirst(discriminator.train.confusion),
         test: generatedFirst(discriminator.test.confusion),
       },
     ]
   })
   if (columns.length === 0) return undefined
+  const collapsed = columns.flatMap(({ lambda, collapsed }) =>
+    collapsed.map((split) => `λ = ${lambda} (${split === 'train' ? 'training' : 'test'} patches)`),
+  )
   return {
     number: 9,
     svg: figure9({
       title: 'What the discriminator takes patches for',
       columns,
-      // A model numbers its sites alphabetically.
-      names: ['Generated', ...[...sites].sort()],
+      names: ['Generated', ...names.slice(0, -1)],
     }),
-    caption: `Shares of all patches, real and generated, in evaluation mode; training patches above, test patches below. λ as the paper counts it (${PAPER_LAMBDA} is its own).`,
+    caption: `Shares of all patches, real and generated, in evaluation mode; training patches above, test patches below. λ as the paper counts it (${PAPER_LAMBDA} is its own).${collapsed.length === 0 ? '' : ` The discriminator has collapsed to one answer at ${collapsed.join(', ')}: nothing can be read from it about the generator.`}`,
   }
 }
 

@@ -1,5 +1,6 @@
 import { deviationOf, meanOf, stratifiedBootstrapInterval } from '@voxnorm/data'
 import type { TISSUES } from '../../evaluation/segmentation.ts'
+import { type Collapse, collapseOf } from '../../report/collapse.ts'
 import { keyOf, type Run } from '../experiments.ts'
 import type { MeasuredSubject, Measurement } from '../measurement/records.ts'
 import type { TissueValues } from '../published.ts'
@@ -21,9 +22,9 @@ export interface Score extends TissueValues {
 export type ScoreName = 'dice' | 'hd' | 'hd95' | 'mhd' | 'assd'
 
 /**
- * Means over the subjects of some sites, the sites with equal weight (method.md §5.1: over test subjects, then over data
- * sets). Seeds are averaged within a subject first, so that the interval speaks of people and not of repetitions. NaN
- * distances, of a tissue that is missing in one of the maps, are left out.
+ * Means over the subjects of some sites, first over the subjects of a site, then over the sites with equal weight. Seeds
+ * are averaged within a subject first, so that the interval speaks of people and not of repetitions. NaN distances, of a
+ * tissue that is missing in one of the maps, are left out.
  */
 export function scoreOf(
   measurements: readonly Measurement[],
@@ -92,6 +93,27 @@ export const meanOver = (
   measurements: readonly Measurement[],
   pick: (measurement: Measurement) => number,
 ): number => meanOf(measurements.map(pick))
+
+/** Mean structure index of the test subjects of some sites; NaN without a generator. */
+export const structureIndexOf = (measurements: readonly Measurement[], sites: readonly string[]): number =>
+  meanOver(measurements, ({ subjects }) =>
+    meanOf(
+      subjects.flatMap(({ site, trust }) =>
+        sites.includes(site) ? (trust?.structure?.structureIndex ?? []) : [],
+      ),
+    ),
+  )
+
+/** Whether the discriminator of the first seed gives one answer to all patches; `sites` are those of its model. */
+export function collapseOfRuns(
+  [first]: readonly Measurement[],
+  sites: readonly string[],
+  split: 'train' | 'test',
+): Collapse | undefined {
+  const judgement = first?.patches.discriminator?.[split]
+  // A model numbers its sites alphabetically.
+  return judgement && collapseOf([...[...sites].sort(), 'generated'], judgement.confusion)
+}
 
 /** The row of `harmonization.tsv` for all sites at once. */
 export function harmonizationOf(

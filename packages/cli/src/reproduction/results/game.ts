@@ -1,6 +1,15 @@
-import { meanOf } from '@voxnorm/data'
+import type { Collapse } from '../../report/collapse.ts'
 import { type Cast, sitesOfSetting, TERMS, type Term } from '../experiments.ts'
-import { harmonizationOf, type Measured, meanOver, measuredSeeds, type Score, scoreOf } from './aggregate.ts'
+import {
+  collapseOfRuns,
+  harmonizationOf,
+  type Measured,
+  meanOver,
+  measuredSeeds,
+  type Score,
+  scoreOf,
+  structureIndexOf,
+} from './aggregate.ts'
 import { seedsOf } from './tables.ts'
 
 /** A value before and after normalisation. */
@@ -18,6 +27,8 @@ export interface GameRow {
   readonly accTest: number
   /** Rows actual, columns predicted, `[sites…, generated]`, on test patches of the first seed. */
   readonly confusion: readonly (readonly number[])[] | undefined
+  /** Where these are one answer to everything. */
+  readonly collapsed: Collapse | undefined
   /** Balanced accuracy of an independent classifier of patches, its chance level and permutation p. */
   readonly siteAccuracy: BeforeAfter
   readonly chance: number
@@ -32,7 +43,7 @@ export interface GameRow {
 export const REGIONS = ['all', 'CSF', 'GM', 'WM'] as const
 export type Region = (typeof REGIONS)[number]
 
-/** The adversarial game with each term (method.md §1.5 and §1.8). */
+/** The adversarial game with each term (docs/method.md#adversarial-terms). */
 export function gameRows(cast: Cast, measured: Measured): GameRow[] {
   const dual = sitesOfSetting(cast, 'dual')
   return (['none', ...TERMS] as const).flatMap((term): GameRow[] => {
@@ -61,18 +72,13 @@ export function gameRows(cast: Cast, measured: Measured): GameRow[] {
         accTrain: accuracy('train'),
         accTest: accuracy('test'),
         confusion: runs[0]!.patches.discriminator?.test.confusion,
+        collapsed: collapseOfRuns(runs, dual, 'test'),
         siteAccuracy: both((stage) => meanOver(runs, ({ patches }) => patches.sites[stage].accuracy)),
         chance: runs[0]!.patches.sites.raw.chance,
         p: both((stage) => Math.max(...runs.map(({ patches }) => patches.sites[stage].p))),
         jsd: distance('jsd'),
         wasserstein: distance('wasserstein'),
-        structureIndex: meanOver(runs, ({ subjects }) =>
-          meanOf(
-            subjects.flatMap(({ site, trust }) =>
-              dual.includes(site) ? (trust?.structure?.structureIndex ?? []) : [],
-            ),
-          ),
-        ),
+        structureIndex: structureIndexOf(runs, dual),
       },
     ]
   })

@@ -1,4 +1,5 @@
 import { jensenShannonBound, jensenShannonLegacy, meanOf } from '@voxnorm/data'
+import type { Collapse } from '../../report/collapse.ts'
 import {
   APPROACHES_OF_TABLE3,
   type Approach,
@@ -11,7 +12,16 @@ import {
 } from '../experiments.ts'
 import type { Measurement } from '../measurement/records.ts'
 import { ALPHAS, TABLE2, TABLE3, TABLE4, TABLE5, TABLE6, TABLE7, type TissueValues } from '../published.ts'
-import { harmonizationOf, type Measured, meanOver, measuredSeeds, type Score, scoreOf } from './aggregate.ts'
+import {
+  collapseOfRuns,
+  harmonizationOf,
+  type Measured,
+  meanOver,
+  measuredSeeds,
+  type Score,
+  scoreOf,
+  structureIndexOf,
+} from './aggregate.ts'
 
 /** Scores beside those of the paper. */
 interface Compared {
@@ -41,6 +51,8 @@ export interface Row4 {
   readonly ours: number
   /** The largest divergence that so many sites can have. */
   readonly bound: number
+  /** Mean structure index of the normalised images: where it is low, a divergence that falls is no success. */
+  readonly structureIndex: { readonly preprocessor: number; readonly ours: number }
   /** The number of the authors' script on these images: `images` of them in every column. */
   readonly legacy: {
     readonly input: number
@@ -75,6 +87,8 @@ export interface Row7 {
   /** In percent, in evaluation mode. */
   readonly accTrain: number
   readonly accTest: number
+  /** Where the discriminator of the first seed gives one answer to everything. */
+  readonly collapsed: { readonly train: Collapse | undefined; readonly test: Collapse | undefined }
   readonly published: { readonly meanDSC: number; readonly accTrain: number; readonly accTest: number }
 }
 
@@ -138,6 +152,10 @@ export function table4(cast: Cast, measured: Measured): Row4[] {
         preprocessor: divergence(without, 'normalized'),
         ours: divergence(ours, 'normalized'),
         bound: jensenShannonBound(domains.length),
+        structureIndex: {
+          preprocessor: structureIndexOf(without, domains),
+          ours: structureIndexOf(ours, domains),
+        },
         legacy: {
           input: legacy(ours, 'raw'),
           preprocessor: legacy(without, 'normalized'),
@@ -209,6 +227,10 @@ export function table7(cast: Cast, measured: Measured, lambdaFactor: number): Ro
         high,
         accTrain: accuracy('train'),
         accTest: accuracy('test'),
+        collapsed: {
+          train: collapseOfRuns(runs, dual, 'train'),
+          test: collapseOfRuns(runs, dual, 'test'),
+        },
         published,
       },
     ]

@@ -82,7 +82,7 @@ const MEASURES: readonly MeasureOfSubject[] = [
   },
 ]
 
-/** What the examined run does to the anatomy of its test subjects, site by site (users.md §4). */
+/** What the examined run does to the anatomy of its test subjects, site by site (docs/trust-measures.md). */
 export function trustRows(cast: Cast, measured: Measured, examination: Examination | undefined): TrustRow[] {
   const measurement = measured(examinedRun(cast))
   if (measurement === undefined) return []
