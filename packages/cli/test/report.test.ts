@@ -263,10 +263,19 @@ describe('the report of a run', () => {
   })
 })
 
+/** Says in a folder that `predict` made it. */
+function describePrediction(at: string): void {
+  writeFileSync(
+    path.join(at, 'dataset_description.json'),
+    JSON.stringify({ GeneratedBy: [{ Name: 'voxnorm', Description: PREDICTION }] }),
+  )
+}
+
 describe('the report of predictions', () => {
   it('lists what was odd in the files of a subject, on its page and on that of the group', async () => {
     const at = path.join(folder, 'doubted')
     mkdirSync(path.join(at, 'figures'), { recursive: true })
+    describePrediction(at)
     const doubt = 'odd.nii: The header says <nothing> of its orientation.'
     for (const [name, warnings] of [['odd', [doubt]] as const, ['good', []] as const]) {
       const preview = makePreview({ ...ball('a', name, 0.1), warnings })
@@ -297,10 +306,7 @@ describe('the report of predictions', () => {
     )
     await expect(run(at)).rejects.toMatchObject({ exitCode: 73 })
     expect(existsSync(path.join(at, 'group.html'))).toBe(false)
-    writeFileSync(
-      path.join(at, 'dataset_description.json'),
-      JSON.stringify({ GeneratedBy: [{ Name: 'voxnorm', Description: PREDICTION }] }),
-    )
+    describePrediction(at)
     // In a BIDS derivative the table lies with its subject.
     mkdirSync(path.join(at, 'sub-0', 'anat'), { recursive: true })
     writeFileSync(

@@ -42,5 +42,8 @@ function isScored(folder: string): boolean {
 function isOurs(file: string): boolean {
   const columns = TABLES[path.basename(file)]
   if (columns === undefined) return isScored(path.dirname(file))
-  return existsSync(file) && readFileSync(file, 'utf8').startsWith(`${columns.join('\t')}\n`)
+  if (!existsSync(file)) return false
+  // Earlier versions wrote the first of these columns.
+  const [header = ''] = readFileSync(file, 'utf8').split('\n', 1)
+  return header.split('\t').length > 2 && columns.join('\t').startsWith(header)
 }

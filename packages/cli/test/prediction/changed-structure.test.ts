@@ -67,7 +67,12 @@ async function said(words: readonly string[]): Promise<string> {
     text += part
   }
   const log = openLog({ write, terminal: false, format: 'text', quiet: true, now: Date.now })
-  await evaluate.run({ arguments: parseArguments(evaluate, words), log, words, openDevice })
+  await evaluate.run({
+    arguments: parseArguments(evaluate, [...words, '--mask-from', 'positive']),
+    log,
+    words,
+    openDevice,
+  })
   return text
 }
 
