@@ -1,8 +1,8 @@
 import { DataError } from '../errors.ts'
+import { isImageName } from '../image/names.ts'
 import { parseTable, type Table, type TableRow } from '../table.ts'
 import { type Dataset, makeDataset, SPLITS, type Split, type Subject } from './subject.ts'
 
-const IMAGE_FILE = /\.(nii|nii\.gz|hdr|img|img\.gz|mgh|mgz|mgh\.gz)$/i
 const OTHER_COLUMNS = ['participant_id', 'session_id', 'site', 'label', 'mask', 'split']
 
 /**
@@ -37,7 +37,7 @@ export function parseDatasetTable(text: string, file: string): Dataset {
 function modalityColumns(table: Table): string[] {
   return table.columns.filter(
     (column) =>
-      !OTHER_COLUMNS.includes(column) && table.rows.some((row) => IMAGE_FILE.test(row.cells[column] ?? '')),
+      !OTHER_COLUMNS.includes(column) && table.rows.some((row) => isImageName(row.cells[column] ?? '')),
   )
 }
 
