@@ -27,6 +27,7 @@ export function readModel(place: string): ModelFile {
   const bytes = readFileSync(file)
   const stored = parseModel(bytes, file)
   const sha256 = createHash('sha256').update(bytes).digest('hex')
+  assertDescribed(file, sha256)
   const intensityReference = stored.intensityReference ?? intensityReferenceOfRun(file)
   return { file, sha256, config: stored.config, stored, ...(intensityReference && { intensityReference }) }
 }
@@ -50,6 +51,18 @@ function findModelFile(place: string): string {
   throw new MissingInputError('this folder holds no model yet.', {
     file: place,
     fix: 'give a run folder with a checkpoint, a model/ folder, or a .safetensors file',
+  })
+}
+
+/** Throws DataError where `model.json` beside the file is about another one: one of the two was changed or damaged. */
+function assertDescribed(file: string, sha256: string): void {
+  const beside = path.join(path.dirname(file), 'model.json')
+  if (path.basename(file) !== 'model.safetensors' || !existsSync(beside)) return
+  const stated = /"sha256": *"([0-9a-f]{64})"/.exec(readFileSync(beside, 'utf8'))?.[1]
+  if (stated === undefined || stated === sha256) return
+  throw new DataError('this is not the file that model.json beside it describes: its hash is another one.', {
+    file,
+    fix: 'copy the folder again, or finish the training that writes it',
   })
 }
 

@@ -82,6 +82,16 @@ describe('readModel', () => {
     expect(() => readModel(path.join(run, 'model'))).toThrow(/intensityReference\) cannot be used/)
   })
 
+  it('refuses weights that are not those that the folder describes', () => {
+    const model = path.join(folder, 'described')
+    save(path.join(model, 'model.safetensors'), good)
+    const { sha256 } = readModel(model)
+    writeFileSync(path.join(model, 'model.json'), JSON.stringify({ sha256 }))
+    expect(readModel(model).sha256).toBe(sha256)
+    save(path.join(model, 'model.safetensors'), { ...good, note: 'changed' })
+    expect(() => readModel(model)).toThrow(/not the file that model\.json beside it describes/)
+  })
+
   it('explains what is wrong with a model', () => {
     const attempt = (place: string) => {
       try {
