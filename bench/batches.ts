@@ -48,8 +48,9 @@ export async function run(options: readonly string[]): Promise<void> {
     const { train, validation } = await load(loadSubject)
     const subjects = train.length + validation.length
     const oneByOne = async () => {
+      const { labels: _labels, ...data } = config.data
       for (const subject of plan.subjects.filter(({ split }) => split !== 'test'))
-        await loadSubject(subject, { ...config.data, margin: 0 })
+        await loadSubject(subject, { ...data, margin: 0 })
     }
     add(await time(`load ${subjects} subjects, one by one`, rounds, oneByOne, subjects))
     const name = `load ${subjects} subjects, ${loader.threads} threads`

@@ -1,5 +1,5 @@
 import { Runtime } from '@voxnorm/tensor'
-import { allCases, checkCase } from '@voxnorm/tensor/testing'
+import { allCases, checkCase, checkUpdate } from '@voxnorm/tensor/testing'
 
 /** One case of an op as it went in the page. */
 export interface Row {
@@ -13,19 +13,26 @@ export interface Row {
   readonly problem?: string
 }
 
-/** Checks every kernel of every op against the float64 reference. */
+/** Checks every kernel of every op and every update against the float64 reference. */
 export async function run(): Promise<Row[]> {
   const runtime = await Runtime.open(navigator.gpu)
   const rows: Row[] = []
-  for (const opCase of Object.values(allCases).flatMap(({ cases }) => cases)) {
-    const { op, name } = opCase
+  const add = async (op: string, name: string, check: () => Promise<number[]>) => {
     try {
-      const results = await checkCase(runtime, opCase)
-      const relativeError = Math.max(...results.map((result) => result.relativeError))
-      rows.push({ op: op.name, name, kernels: results.length, relativeError })
+      const errors = await check()
+      rows.push({ op, name, kernels: errors.length, relativeError: Math.max(...errors) })
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error)
-      rows.push({ op: op.name, name, kernels: 0, relativeError: Number.NaN, problem })
+      rows.push({ op, name, kernels: 0, relativeError: Number.NaN, problem })
+    }
+  }
+  for (const { cases, updates = [] } of Object.values(allCases)) {
+    for (const opCase of cases) {
+      const errors = async () => (await checkCase(runtime, opCase)).map(({ relativeError }) => relativeError)
+      await add(opCase.op.name, opCase.name, errors)
+    }
+    for (const updateCase of updates) {
+      await add(updateCase.op.name, updateCase.name, async () => [await checkUpdate(runtime, updateCase)])
     }
   }
   runtime.dispose()

@@ -60,12 +60,11 @@ describe.skipIf(!built)('data sets of other tools, and two modalities (needs the
   it('predicts a BIDS folder into a derivative tree inside it, and scores that against the labels', async () => {
     const out = 'bids/derivatives/ours'
     const finished = predict('-i', 'bids', '-o', out)
-    // Networks after a few iterations may well change anatomy; the data set gives no reason for a warning.
+    // Networks after a few iterations may well change anatomy, and the balls are small; the data set gives no other
+    // reason for a warning.
+    const expected = /the anatomy may be changed|less than the brain of a newborn/
     const warnings = finished.err.split('\n').filter((line) => line.includes('WARNING'))
-    expect([finished.code, warnings.filter((line) => !/the anatomy may be changed/.test(line))]).toEqual([
-      0,
-      [],
-    ])
+    expect([finished.code, warnings.filter((line) => !expected.test(line))]).toEqual([0, []])
     const { subjects } = JSON.parse(finished.out)
     expect(subjects).toHaveLength(6)
     const names = ['desc-norm_T1w.json', 'desc-norm_T1w.nii.gz', 'desc-norm_T2w.json', 'desc-norm_T2w.nii.gz']

@@ -11,6 +11,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { makeFolder } from '@voxnorm/data/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { mount, mountable } from './disk.ts'
 import { built, voxnorm } from './program.ts'
@@ -86,6 +87,19 @@ describe.skipIf(!built || !mountable)('a full disk (needs the build, and the rig
     fill(at('small', 'filler'))
     expectFull(voxnorm(folder, 'report', 'small/out'))
     expect(filesBelow('small').filter((name) => name.endsWith('.html'))).toEqual([])
+  })
+})
+
+describe.skipIf(!mountable)('a read-only disk (needs the right to mount)', () => {
+  it('is called so, also where folders have to be made', () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'voxnorm-e2e-'))
+    if (!mount('-o', 'size=16k,ro', 'none', folder)) throw new Error('cannot mount')
+    try {
+      expect(() => makeFolder(path.join(folder, 'deep', 'out'))).toThrow(/the file system is read-only/)
+    } finally {
+      spawnSync('umount', [folder])
+      rmSync(folder, { recursive: true })
+    }
   })
 })
 

@@ -1,4 +1,5 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import path from 'node:path'
 import { readVolumeFile } from '@voxnorm/data/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -63,6 +64,16 @@ describe.skipIf(!built)('train and predict (needs the build)', () => {
     const { code, err } = voxnorm(place.folder, ...train('whole'))
     expect(code).toBe(73)
     expect(err).toContain('--resume')
+  })
+
+  it('resumes a run for one process at a time', () => {
+    const before = lines('whole')
+    const holder = { command: 'train', host: hostname(), process: process.pid, since: '2026-01-02T03:04:05Z' }
+    writeFileSync(at('whole', '.voxnorm-lock'), JSON.stringify(holder))
+    const { code, err } = voxnorm(place.folder, ...train('whole', '--resume', '--set', 'train.epochs=9'))
+    rmSync(at('whole', '.voxnorm-lock'))
+    expect([code, lines('whole')]).toEqual([73, before])
+    expect(err).toContain(`since 2026-01-02 03:04:05 UTC (process ${process.pid} on ${hostname()})`)
   })
 
   it('goes on after a kill at any moment, to the same bits', async () => {

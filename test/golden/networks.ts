@@ -66,6 +66,7 @@ export function modelConfig(config: GoldenConfig): ModelConfig {
     generatorOutput: g_activation,
     scaling: 'max',
     patch: config.patch,
+    voxelSize: 1,
     discriminator: { base: config.disc_base, dropout: config.disc_dropout, padding: config.disc_padding },
   }
 }

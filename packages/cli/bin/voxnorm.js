@@ -16,6 +16,6 @@ if (major < 20 || (major === 20 && minor < 19)) {
   )
   process.exitCode = 69
 } else {
-  const { main } = await import(built.href)
-  process.exitCode = await main(process.argv.slice(2))
+  const { program } = await import(built.href)
+  process.exitCode = await program(process.argv.slice(2))
 }

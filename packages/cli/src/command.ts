@@ -1,4 +1,5 @@
 import type { Arguments, CommandSyntax } from './command-line.ts'
+import type { OpenDevice } from './device.ts'
 import type { ExitCode } from './exit-codes.ts'
 import type { Log } from './progress.ts'
 
@@ -8,6 +9,8 @@ export interface CommandInput {
   readonly log: Log
   /** The words as typed after `voxnorm`, for records of what made an output. */
   readonly words: readonly string[]
+  /** Opens the device that `--device` names; see device.ts. */
+  readonly openDevice: (name: string | undefined) => Promise<OpenDevice>
 }
 
 /** What a command hands back; the program prints one of the two forms on stdout. */

@@ -8,6 +8,7 @@ export const EXIT = {
   badData: 65,
   missingInput: 66,
   noAdapter: 69,
+  outOfMemory: 71,
   cannotCreate: 73,
   inputOutput: 74,
   stoppedEarly: 75,
@@ -19,18 +20,38 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
 const KNOWN_CODES: ReadonlySet<number> = new Set(Object.values(EXIT))
 
+const MORE_MEMORY = 'close other programs, or use smaller images, a smaller batch or a smaller --window'
+
 // Errors of the file system that reach the top were not foreseen by a command; their code still says what they are.
 const SYSTEM_CODES: Readonly<Record<string, { readonly exit: ExitCode; readonly fix: string }>> = {
   ENOENT: { exit: EXIT.missingInput, fix: 'check the path' },
   EACCES: { exit: EXIT.cannotCreate, fix: 'choose a place you may write to' },
   EPERM: { exit: EXIT.cannotCreate, fix: 'choose a place you may write to' },
-  EROFS: { exit: EXIT.cannotCreate, fix: 'choose a place you may write to' },
+  EROFS: { exit: EXIT.cannotCreate, fix: 'choose a place on a file system that can be written to' },
   ENOTDIR: { exit: EXIT.cannotCreate, fix: 'a part of the path is a file; choose another folder' },
   EISDIR: { exit: EXIT.cannotCreate, fix: 'the path is a folder; give a file name' },
   EEXIST: { exit: EXIT.cannotCreate, fix: 'choose a new name or remove what is there' },
   ENOSPC: { exit: EXIT.inputOutput, fix: 'free some disk space and run again' },
   EDQUOT: { exit: EXIT.inputOutput, fix: 'free some of your quota and run again' },
+  ENOMEM: { exit: EXIT.outOfMemory, fix: MORE_MEMORY },
   EIO: { exit: EXIT.inputOutput, fix: 'check the disk' },
+}
+
+const DEVICE_CODES: Readonly<Record<string, ExitCode>> = {
+  unavailable: EXIT.noAdapter,
+  lost: EXIT.stoppedEarly,
+  'out-of-memory': EXIT.outOfMemory,
+  validation: EXIT.someFailed,
+}
+
+/** Whether the machine refused to give memory for an array, which V8 and Node say in three ways. */
+function isOutOfMemory(error: unknown): error is Error {
+  if (!(error instanceof Error)) return false
+  if ((error as { code?: unknown }).code === 'ERR_MEMORY_ALLOCATION_FAILED') return true
+  // A negative length is a fault of the program; one that is no array's, such as 2^40, is more than any machine gives.
+  return (
+    error instanceof RangeError && /allocation failed|Invalid typed array length: \d+$/.test(error.message)
+  )
 }
 
 interface SystemError extends Error {
@@ -47,14 +68,16 @@ function isSystemError(error: unknown): error is SystemError {
 /**
  * The exit code an error stands for.
  *
- * Errors of the project carry theirs; a missing WebGPU adapter is 69; file-system errors go by their code; anything
- * else is a fault of the program (1).
+ * Errors of the project carry theirs; a missing WebGPU adapter is 69; a device or a machine without memory is 71;
+ * file-system errors go by their code; anything else, a command that the device refused included, is a fault of the
+ * program (1).
  */
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof VoxnormError && KNOWN_CODES.has(error.exitCode)) return error.exitCode as ExitCode
   if (error instanceof Error && error.name === 'DeviceError') {
-    return (error as { kind?: unknown }).kind === 'lost' ? EXIT.stoppedEarly : EXIT.noAdapter
+    return DEVICE_CODES[String((error as { kind?: unknown }).kind)] ?? EXIT.someFailed
   }
+  if (isOutOfMemory(error)) return EXIT.outOfMemory
   if (isSystemError(error)) return SYSTEM_CODES[error.code]?.exit ?? EXIT.inputOutput
   return EXIT.someFailed
 }
@@ -74,6 +97,11 @@ export function errorBlock(error: unknown, debug = false): string {
 
 function sentenceOf(error: unknown): string {
   if (error instanceof VoxnormError) return `error: ${error.message}`
+  if (isOutOfMemory(error)) {
+    const held = Math.round(process.memoryUsage().rss / 2 ** 20)
+    const problem = `the machine has no memory left (${error.message}); this process holds ${held} MiB`
+    return `error: ${problem}.\n  fix: ${MORE_MEMORY}`
+  }
   if (isSystemError(error)) {
     const known = SYSTEM_CODES[error.code]
     const where = error.path === undefined ? '' : `${error.path}: `

@@ -1,5 +1,6 @@
 import { ConfigError } from '@voxnorm/data'
-import type { Command, CommandResult } from './command.ts'
+import { joinParent, mustRunApart, runApart, stderrIsTerminal, writeStderr } from './apart.ts'
+import type { Command, CommandInput, CommandResult } from './command.ts'
 import { commonFlagLines, hasFlag, helpPage, parseArguments, textFlag } from './command-line.ts'
 import { EXIT, type ExitCode, errorBlock, exitCodeOf } from './exit-codes.ts'
 import { nearest } from './nearest.ts'
@@ -56,23 +57,38 @@ const VERBS: readonly Verb[] = [
   },
 ]
 
+/** Opens a device. Its code is loaded when it is needed, so that help and small verbs start at once. */
+export const openDevice: CommandInput['openDevice'] = async (name) =>
+  (await import('./device.ts')).openDevice(name)
+
 /**
  * Runs one command line (without `node` and the program's name) and returns the exit code.
  *
- * Results go to stdout, everything else to stderr; no error leaves this function.
+ * Results go to stdout, everything else to stderr; no error leaves this function. Who runs many command lines in one
+ * process can keep a device open between them with an `open` of their own.
  */
-export async function main(words: readonly string[]): Promise<ExitCode> {
+export async function main(words: readonly string[], open = openDevice): Promise<ExitCode> {
   ignoreClosedPipe()
   const debug = words.includes('--debug')
   try {
-    return await runWords(words)
+    return await runWords(words, open)
   } catch (error) {
-    process.stderr.write(errorBlock(error, debug))
+    writeStderr(errorBlock(error, debug))
     return exitCodeOf(error)
   }
 }
 
-async function runWords(words: readonly string[]): Promise<ExitCode> {
+/**
+ * As {@link main}, for a process that exists for one command line alone. Where stderr is promised to hold nothing of
+ * others, the command runs in a further process, see apart.ts.
+ */
+export function program(words: readonly string[]): Promise<number> {
+  if (mustRunApart(words)) return runApart(words)
+  joinParent()
+  return main(words)
+}
+
+async function runWords(words: readonly string[], open: typeof openDevice): Promise<ExitCode> {
   const [first, ...rest] = words
   if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
     process.stdout.write(overview())
@@ -96,8 +112,8 @@ async function runWords(words: readonly string[]): Promise<ExitCode> {
   }
   const format = textFlag(parsed, 'log-format') === 'json' ? 'json' : 'text'
   const log = openLog({
-    write: (text) => process.stderr.write(text),
-    terminal: process.stderr.isTTY === true,
+    write: writeStderr,
+    terminal: stderrIsTerminal(),
     format,
     quiet: hasFlag(parsed, 'quiet'),
     now: Date.now,
@@ -106,7 +122,7 @@ async function runWords(words: readonly string[]): Promise<ExitCode> {
     log.warning('set', `--set changes nothing here: voxnorm ${command.name} reads no config`)
   }
   try {
-    const result = await command.run({ arguments: parsed, log, words })
+    const result = await command.run({ arguments: parsed, log, words, openDevice: open })
     print(result, hasFlag(parsed, 'json'))
     return result.exitCode
   } catch (error) {

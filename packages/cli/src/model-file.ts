@@ -1,39 +1,8 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
-import { readSafetensors, SafetensorsError, type StoredTensor } from '@voxnorm/autograd'
-import {
-  DataError,
-  type IntensityReference,
-  LANDMARK_PERCENTILES,
-  MissingInputError,
-  parseIntensityReference,
-} from '@voxnorm/data'
-import { z } from 'zod'
-
-/** What a model file says about its networks (key `config` of the metadata). Other keys are kept. */
-const modelConfigSchema = z
-  .looseObject({
-    modalities: z.array(z.string()).min(1),
-    sites: z.array(z.string()).min(1),
-    classes: z.tuple([z.literal('BG'), z.literal('CSF'), z.literal('GM'), z.literal('WM')]),
-    base: z.int().positive(),
-    padding: z.enum(['replicate', 'zero']),
-    activation: z.enum(['relu', 'leaky-relu']),
-    generatorOutput: z.enum(['sigmoid', 'relu', 'none']),
-    scaling: z.enum(['max', 'zscore', 'nyul', 'white-stripe']),
-    standardScale: z.array(z.array(z.number()).length(LANDMARK_PERCENTILES.length)).optional(),
-    patch: z.int().positive(),
-    voxelSize: z.number().positive().default(1),
-  })
-  .refine(
-    ({ scaling, standardScale, modalities }) =>
-      scaling !== 'nyul' || standardScale?.length === modalities.length,
-    { path: ['standardScale'] },
-  )
-
-/** The networks' settings as stored with the weights. */
-export type ModelConfig = z.infer<typeof modelConfigSchema>
+import { DataError, type IntensityReference, MissingInputError, parseIntensityReference } from '@voxnorm/data'
+import { type ModelConfig, readModel as parseModel, type StoredModel } from '@voxnorm/models'
 
 /** A model read from disk. */
 export interface ModelFile {
@@ -42,8 +11,8 @@ export interface ModelFile {
   /** Hash of that file, in hexadecimal. */
   readonly sha256: string
   readonly config: ModelConfig
-  readonly metadata: Readonly<Record<string, string>>
-  readonly tensors: ReadonlyMap<string, StoredTensor>
+  /** Config and weights, for the networks. */
+  readonly stored: StoredModel
   /** What the training scans look like; models of other programs and runs under way have none. */
   readonly intensityReference?: IntensityReference
 }
@@ -56,29 +25,10 @@ export interface ModelFile {
 export function readModel(place: string): ModelFile {
   const file = findModelFile(place)
   const bytes = readFileSync(file)
-  try {
-    const { metadata, tensors } = readSafetensors(bytes)
-    if (metadata.format !== 'voxnorm') {
-      throw new DataError(
-        'this is a safetensors file, but not a voxnorm model (its metadata has no format "voxnorm").',
-        {
-          file,
-          fix: 'give a model that voxnorm train wrote',
-        },
-      )
-    }
-    const sha256 = createHash('sha256').update(bytes).digest('hex')
-    const config = readModelConfig(metadata.config, file)
-    const intensityReference = readIntensityReference(metadata, file)
-    return { file, sha256, config, metadata, tensors, ...(intensityReference && { intensityReference }) }
-  } catch (error) {
-    if (!(error instanceof SafetensorsError)) throw error
-    throw new DataError(`the model cannot be read: ${error.message}.`, {
-      file,
-      fix: 'copy the file again, or give a model that voxnorm train wrote',
-      cause: error,
-    })
-  }
+  const stored = parseModel(bytes, file)
+  const sha256 = createHash('sha256').update(bytes).digest('hex')
+  const intensityReference = stored.intensityReference ?? intensityReferenceOfRun(file)
+  return { file, sha256, config: stored.config, stored, ...(intensityReference && { intensityReference }) }
 }
 
 function findModelFile(place: string): string {
@@ -103,33 +53,12 @@ function findModelFile(place: string): string {
   })
 }
 
-function readModelConfig(text: string | undefined, file: string): ModelConfig {
-  const broken = (problem: string) =>
-    new DataError(`the model's metadata ${problem}.`, { file, fix: 'give a model that voxnorm train wrote' })
-  if (text === undefined) throw broken('has no config')
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    throw broken('has a config that is not JSON')
-  }
-  const result = modelConfigSchema.safeParse(value)
-  if (result.success) return result.data
-  throw broken(`has a config whose ${result.error.issues[0]!.path.join('.') || 'form'} cannot be used`)
-}
-
 /** A checkpoint is written before the reference is known; the `model/` folder of its run has it. */
-function readIntensityReference(
-  metadata: Readonly<Record<string, string>>,
-  file: string,
-): IntensityReference | undefined {
-  const stored = metadata.intensityReference
+function intensityReferenceOfRun(file: string): IntensityReference | undefined {
   const beside = path.join(path.dirname(file), '..', 'model', 'model.json')
-  const ofRun = path.basename(path.dirname(file)) === 'checkpoints' && existsSync(beside)
-  if (stored === undefined && !ofRun) return undefined
+  if (path.basename(path.dirname(file)) !== 'checkpoints' || !existsSync(beside)) return undefined
   try {
-    const parsed = JSON.parse(stored ?? readFileSync(beside, 'utf8'))
-    const value: unknown = stored === undefined ? parsed.intensityReference : parsed
+    const { intensityReference: value } = JSON.parse(readFileSync(beside, 'utf8'))
     if (value === undefined) return undefined
     const reference = parseIntensityReference(value)
     if (reference !== undefined) return reference
@@ -137,7 +66,7 @@ function readIntensityReference(
     if (!(error instanceof SyntaxError)) throw error
   }
   throw new DataError('what this says of the training scans (intensityReference) cannot be used.', {
-    file: stored === undefined ? beside : file,
+    file: beside,
     fix: 'copy the model again, or give a model that voxnorm train wrote',
   })
 }

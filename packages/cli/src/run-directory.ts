@@ -10,7 +10,7 @@ import {
   statSync,
 } from 'node:fs'
 import path from 'node:path'
-import { OutputError } from '@voxnorm/data'
+import { type LabelSpecification, OutputError } from '@voxnorm/data'
 import {
   makeFolder,
   outputFailure,
@@ -20,6 +20,7 @@ import {
 } from '@voxnorm/data/node'
 import { stringify } from 'yaml'
 import type { Config } from './config/schema.ts'
+import { contentsOf } from './output-folder.ts'
 
 /** One line of metrics.jsonl: what it is about, when, and flat numbers such as `loss.seg`. */
 export interface MetricsLine {
@@ -42,6 +43,8 @@ export interface DatasetRecord {
     readonly split: string
     readonly images: Readonly<Record<string, string>>
     readonly label?: string
+    /** Its label convention, where the settings or the data say one; else it was read as bids. */
+    readonly labels?: LabelSpecification
     readonly mask?: string
   }[]
 }
@@ -146,19 +149,18 @@ function refuseOccupied(folder: string, holdsRun: boolean): void {
     })
   }
   // A run that was killed before its first file leaves empty folders and temporary files only.
-  const foreign = readdirSync(folder).filter((name) => !isOwnLeftover(folder, name))
+  const foreign = contentsOf(folder).filter((name) => !isOwnLeftover(folder, name))
   if (foreign.length > 0) {
     throw new OutputError(`this folder is not empty (${foreign.slice(0, 3).join(', ')}).`, {
       file: folder,
-      fix: 'choose a new folder for the run',
+      fix: `choose a new folder for the run, for example ${path.join(folder, 'run')}`,
     })
   }
 }
 
 function isOwnLeftover(folder: string, name: string): boolean {
-  if (name.startsWith('.') && name.endsWith('.tmp')) return true
-  const at = path.join(folder, name)
   if (name === 'metrics.jsonl' || name === 'log.txt') return true
+  const at = path.join(folder, name)
   return FOLDERS.some((own) => own === name) && statSync(at).isDirectory() && readdirSync(at).length === 0
 }
 

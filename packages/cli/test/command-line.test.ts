@@ -1,4 +1,5 @@
 import { ConfigError, DataError, MissingInputError } from '@voxnorm/data'
+import { DeviceError } from '@voxnorm/tensor'
 import { describe, expect, it } from 'vitest'
 import {
   type CommandSyntax,
@@ -111,12 +112,26 @@ describe('errors', () => {
   const system = (code: string) =>
     Object.assign(new Error(`${code}: some words, open 'x.nii'`), { code, syscall: 'open', path: 'x.nii' })
 
+  const thrownBy = (action: () => unknown): unknown => {
+    try {
+      return action()
+    } catch (error) {
+      return error
+    }
+  }
+
   it.each([
     [new ConfigError('no'), 64],
     [new DataError('no'), 65],
     [new MissingInputError('no'), 66],
-    [Object.assign(new Error('no'), { name: 'DeviceError' }), 69],
+    [Object.assign(new Error('no'), { name: 'DeviceError', kind: 'unavailable' }), 69],
     [Object.assign(new Error('no'), { name: 'DeviceError', kind: 'lost' }), 75],
+    [new DeviceError('out-of-memory', 'no'), 71],
+    [new DeviceError('validation', 'no'), 1],
+    [thrownBy(() => new Float64Array(2 ** 50)), 71],
+    [thrownBy(() => new ArrayBuffer(2 ** 52)), 71],
+    [thrownBy(() => new Float64Array(-1)), 1],
+    [system('ENOMEM'), 71],
     [system('ENOENT'), 66],
     [system('EACCES'), 73],
     [system('ENOTDIR'), 73],
@@ -134,6 +149,9 @@ describe('errors', () => {
     expect(errorBlock(error, true)).toMatch(/at .*command-line\.test\.ts/)
     expect(errorBlock(system('ENOSPC'))).toBe(
       'error: x.nii: some words (ENOSPC).\n  fix: free some disk space and run again\n',
+    )
+    expect(errorBlock(thrownBy(() => new Float32Array(2 ** 45)))).toMatch(
+      /^error: the machine has no memory left \(Invalid typed array length: 35184372088832\); this process holds \d+ MiB\.\n {2}fix: /,
     )
     expect(errorBlock(new TypeError('x is not a function'))).toBe(
       'error: x is not a function\n  This is a fault in voxnorm. fix: run again with --debug and report what it prints\n',

@@ -124,7 +124,7 @@ describe('mistakes', () => {
   it('names the nearest key and the line for an unknown key', () => {
     expect(messageOf('data:\n  table: d.tsv\n  pach: 32\n')).toBe(
       'run.yaml:3: unknown key "pach" in data; did you mean "patch"?\n' +
-        '  fix: the known keys here are table, labels, modalities, scaling, patch, patchesPerSite, validationPatchesPerSite, voxelSize, fold',
+        '  fix: the known keys here are table, labels, maskFrom, modalities, scaling, patch, patchesPerSite, validationPatchesPerSite, voxelSize, fold',
     )
     expect(messageOf('seed: 1\ntrian: {epochs: 3}\n')).toMatch(
       /^run\.yaml:2: unknown key "trian"; did you mean "train"\?/,
@@ -160,7 +160,7 @@ describe('mistakes', () => {
     ],
     [
       'data: 3',
-      'run.yaml:1: data must be a map with the keys table, labels, modalities, scaling, patch, patchesPerSite, validationPatchesPerSite, voxelSize, fold, not 3.',
+      'run.yaml:1: data must be a map with the keys table, labels, maskFrom, modalities, scaling, patch, patchesPerSite, validationPatchesPerSite, voxelSize, fold, not 3.',
     ],
     ['preset: huge', 'run.yaml:1: preset must be one of paper, authors-code, tiny, not "huge".'],
     [
@@ -173,7 +173,7 @@ describe('mistakes', () => {
     ],
     [
       'data: {labels: brain}',
-      'run.yaml:1: data.labels must be one of bids, paper, iseg, mrbrains13, mrbrains13-testing, fsl-fast, freesurfer, freesurfer-cerebrum, freesurfer-code, or a map such as {CSF: 1, GM: [2, 4], WM: 3}, not "brain".',
+      'run.yaml:1: data.labels must be one of auto, bids, paper, iseg, mrbrains13, mrbrains13-testing, fsl-fast, freesurfer, freesurfer-cerebrum, freesurfer-code, or a map such as {CSF: 1, GM: [2, 4], WM: 3}, not "brain".',
     ],
     [
       '[1, 2]',

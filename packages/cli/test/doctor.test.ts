@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { parseArguments } from '../src/command-line.ts'
 import { doctor } from '../src/commands/doctor.ts'
+import { openDevice } from '../src/device.ts'
 import { openLog } from '../src/progress.ts'
 
 describe('doctor', () => {
@@ -10,6 +11,7 @@ describe('doctor', () => {
       arguments: parseArguments(doctor, ['--device', 'software']),
       log,
       words: ['doctor'],
+      openDevice,
     })
     const { adapters, chosen, selfTest, gflops } = document as {
       adapters: {

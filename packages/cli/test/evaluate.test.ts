@@ -6,6 +6,7 @@ import { writeVolumeFile } from '@voxnorm/data/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseArguments } from '../src/command-line.ts'
 import { evaluate } from '../src/commands/evaluate.ts'
+import { openDevice } from '../src/device.ts'
 import { harmonizationRows, type SubjectIntensities } from '../src/evaluation/harmonization.ts'
 import { classifierLimit, classifySites } from '../src/evaluation/site-classifier.ts'
 import { openLog } from '../src/progress.ts'
@@ -23,7 +24,13 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const log = openLog({ write: () => {}, terminal: false, format: 'text', quiet: true, now: Date.now })
-const run = (...words: string[]) => evaluate.run({ arguments: parseArguments(evaluate, words), log, words })
+const run = (...words: string[]) =>
+  evaluate.run({
+    arguments: parseArguments(evaluate, [...words, '--mask-from', 'positive']),
+    log,
+    words,
+    openDevice,
+  })
 
 /** Reproducible numbers in 0..1. */
 function noise(seed: number): () => number {
@@ -125,7 +132,7 @@ describe('evaluate', () => {
 
     const segmentation = read(path.join(target, 'segmentation.tsv'))
     expect(segmentation.columns.join(' ')).toBe(
-      'participant_id site label dice hd95 hd mhd assd volume_mm3 reference_mm3',
+      'participant_id site label dice hd95 hd mhd assd volume_mm3 reference_mm3 split',
     )
     expect(segmentation.rows).toHaveLength(12)
     const summary = JSON.parse(readFileSync(path.join(target, 'summary.json'), 'utf8'))
@@ -246,6 +253,89 @@ describe('evaluate', () => {
     ])
   })
 
+  it('refuses to guess the numbers of a reference that fits another order of the tissues, until told', async () => {
+    const { out, table } = await writeCases('order', cases)
+    const data = path.dirname(table)
+    const asFast = async (one: Case) =>
+      await writeVolumeFile(
+        path.join(data, `${one.id}_label.nii.gz`),
+        makeLabelVolume(SHAPE, one.reference, AFFINE),
+      )
+    for (const one of cases) await asFast(one)
+    const score = (...more: string[]) => run('-i', out, '--reference', table, ...more)
+    await expect(score()).rejects.toMatchObject({ exitCode: 65 })
+    await expect(score()).rejects.toThrow(
+      /\{CSF: 1, GM: 2, WM: 3\} \(paper, .*fsl-fast\)[\s\S]*--labels paper/,
+    )
+    const meanDice = async (...more: string[]) => {
+      const { segmentation } = (await score(...more)).document as { segmentation: { dice: number }[] }
+      return segmentation.reduce((sum, { dice }) => sum + dice, 0) / segmentation.length
+    }
+    const right = await meanDice('--labels', 'paper')
+    expect(right).toBeGreaterThan(0.8)
+    expect(await meanDice('--labels', '{CSF: 1, GM: [2, 9], WM: 3}')).toBe(right)
+    expect(await meanDice('--labels', 'bids')).toBeLessThan(0.3)
+    writeFileSync(path.join(data, 'dseg.tsv'), 'index\tname\n1\tCSF\n2\tGM\n3\tWM\n')
+    expect(await meanDice()).toBe(right)
+    // Now it is the predictions of which nothing says what their numbers mean.
+    for (const { id, prediction } of cases) {
+      const file = path.join(out, `${id}_T1w_dseg.nii.gz`)
+      await writeVolumeFile(file, makeLabelVolume(SHAPE, prediction, AFFINE))
+    }
+    await expect(score()).rejects.toThrow(/numbers of the prediction[\s\S]*--label-convention paper/)
+    expect(await meanDice('--label-convention', 'fsl-fast')).toBe(right)
+    for (const { id } of cases) {
+      writeFileSync(path.join(out, `${id}_T1w.json`), '{"LabelConvention": "fsl-fast"}')
+    }
+    expect(await meanDice()).toBe(right)
+  })
+
+  it('leaves voxels out of the scores that the reference says to ignore', async () => {
+    const one = makeCase('s1', 'a', 7)
+    const raw = path.join(folder, 'ignore', 'raw')
+    mkdirSync(path.join(raw, 'imagesTr'), { recursive: true })
+    const labels = { background: 0, CSF: 1, GM: 2, WM: 3, ignore: 4 }
+    writeFileSync(path.join(raw, 'dataset.json'), JSON.stringify({ channel_names: { 0: 'T1' }, labels }))
+    await writeVolumeFile(path.join(raw, 'imagesTr/s1_0000.nii.gz'), makeVolume(SHAPE, one.image, AFFINE))
+    const left = (voxel: number) => voxel % 5 === 0
+    const reference = one.reference.map((label, voxel) => (left(voxel) ? 4 : label))
+    await writeVolumeFile(path.join(raw, 'labelsTr/s1.nii.gz'), makeLabelVolume(SHAPE, reference, AFFINE))
+    const out = path.join(folder, 'ignore', 'out')
+    await writeVolumeFile(
+      path.join(out, 's1_0000_dseg.nii.gz'),
+      makeLabelVolume(SHAPE, toBids(one.prediction), AFFINE),
+    )
+    await run('-i', out, '--reference', raw)
+    const [{ metrics }] = JSON.parse(readFileSync(path.join(out, 'summary.json'), 'utf8')).metric_per_case
+    for (const label of [1, 2, 3]) {
+      const pairs = [...one.prediction].map((predicted, voxel) => [predicted, one.reference[voxel]!] as const)
+      const counted = pairs.filter((_, voxel) => !left(voxel))
+      const count = (predicted: boolean, actual: boolean) =>
+        counted.filter(([p, a]) => (p === label) === predicted && (a === label) === actual).length
+      expect(metrics[BIDS[label]!]).toMatchObject({
+        TP: count(true, true),
+        FP: count(true, false),
+        FN: count(false, true),
+        TN: count(false, false),
+      })
+    }
+  })
+
+  it('marks subjects that the model knows, by the sidecar before the reference, and says how many', async () => {
+    const { out, table } = await writeCases('known', cases)
+    const rows = readFileSync(table, 'utf8').trimEnd().split('\n')
+    const splits = ['split', 'train', 'test', 'validation', 'n/a']
+    writeFileSync(table, `${rows.map((line, index) => `${line}\t${splits[index]}`).join('\n')}\n`)
+    writeFileSync(path.join(out, 's2_T1w.json'), '{"Split": "train"}')
+    const { document, text } = await run('-i', out, '--reference', table)
+    const told = read(path.join(out, 'segmentation.tsv')).rows.map(({ cells }) => cells.split)
+    expect(told).toEqual(
+      ['train', 'train', 'validation', undefined].flatMap((split) => [split, split, split]),
+    )
+    expect(text).toContain('Of the 4 scored subjects, 2 were in training and 1 validated it')
+    expect(document).toMatchObject({ notes: [expect.stringContaining('2 were in training')] })
+  })
+
   it('says why one subject a site is too few for the site classifier', async () => {
     const { out, table } = await writeCases('single', [makeCase('s1', 'a', 5), makeCase('s2', 'b', 6)])
     const { document, text } = await run('-i', out, '--reference', table)
@@ -256,6 +346,26 @@ describe('evaluate', () => {
     )
     expect(chance).toBeDefined()
     expect(chance!.cells.raw).toBeUndefined()
+  })
+
+  it('scores labels, but compares no intensities, where it cannot tell the brain', async () => {
+    const { out, table } = await writeCases('unstripped', [makeCase('p1', 'a', 3), makeCase('p2', 'b', 4)])
+    const said: string[] = []
+    const write = (text: string) => said.push(text)
+    const listening = openLog({ write, terminal: false, format: 'text', quiet: true, now: Date.now })
+    const words = ['-i', out, '--reference', table]
+    const finished = await evaluate.run({
+      arguments: parseArguments(evaluate, words),
+      log: listening,
+      words,
+      openDevice,
+    })
+    expect(finished.exitCode).toBe(0)
+    expect(finished.document).toMatchObject({ harmonization: [], failures: [] })
+    expect(read(path.join(out, 'segmentation.tsv')).rows).toHaveLength(6)
+    expect(said.filter((line) => /skull does not seem to be stripped.*--mask-from/.test(line))).toHaveLength(
+      2,
+    )
   })
 
   it('refuses a prediction on another grid', async () => {

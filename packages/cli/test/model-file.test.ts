@@ -1,8 +1,9 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { writeSafetensors } from '@voxnorm/autograd'
+import { arenaToTensors, initialArena, writeSafetensors } from '@voxnorm/autograd'
 import { fitIntensityReference } from '@voxnorm/data'
+import { listNetworks, type ModelConfig, makeNetworks } from '@voxnorm/models'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readModel } from '../src/model-file.ts'
 
@@ -13,26 +14,30 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 describe('readModel', () => {
-  const config = {
+  const config: ModelConfig = {
     modalities: ['T1w'],
     sites: ['a', 'b'],
     classes: ['BG', 'CSF', 'GM', 'WM'],
-    base: 4,
+    base: 2,
     padding: 'replicate',
     activation: 'relu',
     generatorOutput: 'sigmoid',
     scaling: 'max',
     patch: 16,
+    voxelSize: 1,
+    discriminator: { base: 2, dropout: 0.25 },
   }
+  const [segmenter] = listNetworks(makeNetworks(config, ['segmenter']))
+  const tensors = new Map([
+    ...arenaToTensors(initialArena(segmenter!.parameterArena, segmenter!.trained, 3), segmenter!.trained),
+    ...arenaToTensors(
+      initialArena(segmenter!.statisticsArena, segmenter!.statistics, 3),
+      segmenter!.statistics,
+    ),
+  ])
   const save = (file: string, metadata: Record<string, string>) => {
     mkdirSync(path.dirname(file), { recursive: true })
-    writeFileSync(
-      file,
-      writeSafetensors({
-        metadata,
-        tensors: new Map([['generator.x', { shape: [1], values: Float32Array.of(1) }]]),
-      }),
-    )
+    writeFileSync(file, writeSafetensors({ metadata, tensors }))
   }
   const good = { format: 'voxnorm', version: '1', config: JSON.stringify(config) }
 
@@ -57,7 +62,7 @@ describe('readModel', () => {
     expect(readModel(file).config.scaling).toBe('white-stripe')
     for (const broken of [{}, { standardScale: [] }, { standardScale: [[1, 2]] }]) {
       saveConfig({ scaling: 'nyul', ...broken })
-      expect(() => readModel(file)).toThrow(/whose standardScale.* cannot be used/)
+      expect(() => readModel(file)).toThrow('no proper "standardScale"')
     }
   })
 
@@ -93,7 +98,7 @@ describe('readModel', () => {
     expect(attempt(at('absent'))).toMatchObject({ exitCode: 66 })
     expect(attempt(at('nothing'))).toMatchObject({ exitCode: 66 })
     expect(attempt(at('cut'))).toMatchObject({ exitCode: 65 })
-    expect((attempt(at('foreign')) as Error).message).toContain('not a voxnorm model')
-    expect((attempt(at('empty-config')) as Error).message).toContain('modalities cannot be used')
+    expect((attempt(at('foreign')) as Error).message).toContain('no voxnorm model')
+    expect((attempt(at('empty-config')) as Error).message).toContain('no proper "modalities"')
   })
 })

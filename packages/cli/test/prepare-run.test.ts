@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { makeLabelVolume, makeVolume, type Shape3 } from '@voxnorm/data'
@@ -17,7 +17,9 @@ beforeAll(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'voxnorm-prepare-'))
   mkdirSync(path.join(folder, 'images'))
   const data = Float32Array.from({ length: 64 }, (_, index) => (index < 16 ? 0 : index))
-  const labels = Uint8Array.from({ length: 64 }, (_, index) => (index < 16 ? 0 : 10 * (1 + (index % 2))))
+  const labels = Uint8Array.from({ length: 64 }, (_, index) =>
+    index < 16 ? 0 : index === 63 ? 30 : 10 * (1 + (index % 2)),
+  )
   await writeVolumeFile(path.join(folder, 'images', 'i.nii'), makeVolume(SHAPE, data))
   await writeVolumeFile(path.join(folder, 'images', 'l.nii'), makeLabelVolume(SHAPE, labels))
 })
@@ -27,7 +29,7 @@ const config = (rows: readonly string[], extra = '', fold?: string) => {
   const table = path.join(folder, 'dataset.tsv')
   writeFileSync(table, ['participant_id\tsite\tT1w\tlabel\tsplit', ...rows, ''].join('\n'))
   return parseConfig(
-    `preset: tiny\ndata: {table: ${table}, voxelSize: 1, labels: {CSF: 10, GM: 20, WM: 30}}\n${extra}`,
+    `preset: tiny\ndata: {table: ${table}, voxelSize: 1, maskFrom: positive, labels: {CSF: 10, GM: 20, WM: 30}}\n${extra}`,
     'run.yaml',
     { fold },
   )
@@ -76,6 +78,7 @@ describe('planRun and loadRun', () => {
         split: ['train', 'train', 'validation', 'test'][index],
         images: { T1w: path.join('images', 'i.nii') },
         ...(index === 3 ? {} : { label: path.join('images', 'l.nii') }),
+        labels: { CSF: [10], GM: [20], WM: [30] },
       })),
     })
   })
@@ -101,14 +104,14 @@ describe('planRun and loadRun', () => {
     ;[1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 99].forEach((percentile, index) => {
       expect(standardScale![0]![index]).toBeCloseTo(0.1 + (0.8 * (percentile - 1)) / 98, 6)
     })
-    const { modalities, labels } = nyul.data
+    const { modalities } = nyul.data
     for (const [index, prepared] of [...train, ...validation].entries()) {
       const own = {
         scaling: 'nyul' as const,
+        maskFrom: 'positive' as const,
         standardScale: standardScale!,
         voxelSize: 1,
         modalities,
-        labels,
         margin: 0,
       }
       const predicted = await loadSubject(plan.subjects[index]!, own)
@@ -132,6 +135,16 @@ describe('planRun and loadRun', () => {
     const plan = await planRun(settings)
     const never = stopWhen(() => false)
     await expect(loadRun(settings, plan, log, never, load)).rejects.toThrow('p2 is broken')
+  })
+
+  it('tells once what is doubtful in a file that several subjects share', async () => {
+    const settings = config([row('p1', 'a', 'train'), row('p2', 'b', 'train')])
+    const said: string[] = []
+    const write = (text: string) => said.push(text)
+    const listening = openLog({ write, terminal: false, format: 'text', quiet: true, now: Date.now })
+    const never = stopWhen(() => false)
+    await loadRun(settings, await planRun(settings), listening, never, loadSubject)
+    expect(said.filter((line) => /i\.nii: .*less than the brain of a newborn/.test(line))).toHaveLength(1)
   })
 
   it('leaves validation subjects of unknown sites for testing, and says so', async () => {
@@ -166,6 +179,34 @@ describe('planRun and loadRun', () => {
     await expect(unknown).rejects.toThrow('use one of loso:a, loso:b, loso:c')
     const two = rows.slice(0, 2)
     await expect(planRun(config(two, '', 'loso:a'))).rejects.toThrow('has only b')
+  })
+
+  it('refuses a convention that leaves a tissue without a voxel, also where a layout has one of its own', async () => {
+    const never = stopWhen(() => false)
+    const settings = config([row('p1', 'a', 'train'), row('p2', 'b', 'train')])
+    const other = {
+      ...settings,
+      data: { ...settings.data, labels: { BG: [0, 30], CSF: [10], GM: [20], WM: [31] } },
+    }
+    const loading = loadRun(other, await planRun(other), log, never, loadSubject)
+    await expect(loading).rejects.toMatchObject({ exitCode: 65 })
+    await expect(loading).rejects.toThrow(
+      'has a voxel of WM in its brain, read by the label convention explicit map',
+    )
+    const abide = path.join(folder, 'abide')
+    for (const scan of ['NYU_1', 'UM_1']) {
+      const mri = path.join(abide, scan, 'mri')
+      mkdirSync(mri, { recursive: true })
+      // FreeSurfer's format goes by the contents, not by the name.
+      copyFileSync(path.join(folder, 'images', 'i.nii'), path.join(mri, 'brainmask.mgz'))
+      copyFileSync(path.join(folder, 'images', 'l.nii'), path.join(mri, 'aparc+aseg.mgz'))
+    }
+    const labelsOf = async (labels: string) => {
+      const text = `preset: tiny\ndata: {table: ${abide}, labels: ${labels}}`
+      return (await planRun(parseConfig(text, 'run.yaml'))).subjects.map((subject) => subject.labels)
+    }
+    expect(await labelsOf('auto')).toEqual(['freesurfer', 'freesurfer'])
+    expect(await labelsOf('bids')).toEqual(['bids', 'bids'])
   })
 
   it('refuses training subjects without labels', async () => {

@@ -227,6 +227,16 @@ describe('configuration for training', () => {
     expect(() => assertFitsSites(single, ['a'])).not.toThrow()
   })
 
+  it('takes bids of a run from before there was a choice for what its data said', () => {
+    const { tiny } = PRESETS
+    const bids = { ...tiny, data: { ...tiny.data, labels: 'bids' as const } }
+    const iseg = { ...tiny, data: { ...tiny.data, labels: 'iseg' as const } }
+    expect(tiny.data.labels).toBe('auto')
+    expect(() => assertResumable(bids, tiny, 'run')).not.toThrow()
+    expect(() => assertResumable(tiny, bids, 'run')).toThrow(/^run: data\.labels differs from/)
+    expect(() => assertResumable(iseg, tiny, 'run')).toThrow(/^run: data\.labels differs from/)
+  })
+
   it('resumes with other lengths only', () => {
     const longer = { ...PRESETS.tiny, train: { ...PRESETS.tiny.train, epochs: 99, timeLimit: '1h' } }
     expect(() => assertResumable(PRESETS.tiny, longer, 'run')).not.toThrow()

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { inflateSync } from 'node:zlib'
@@ -8,6 +8,8 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { parseArguments } from '../src/command-line.ts'
 import { report } from '../src/commands/report.ts'
 import { PRESETS } from '../src/config/presets.ts'
+import { openDevice } from '../src/device.ts'
+import { PREDICTION } from '../src/output-folder.ts'
 import type { Trust } from '../src/prediction/trust.ts'
 import { openLog } from '../src/progress.ts'
 import { curveChart, escapeHtml } from '../src/report/charts.ts'
@@ -23,7 +25,8 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const log = openLog({ write: () => {}, terminal: false, format: 'text', quiet: true, now: Date.now })
-const run = (...words: string[]) => report.run({ arguments: parseArguments(report, words), log, words })
+const run = (...words: string[]) =>
+  report.run({ arguments: parseArguments(report, words), log, words, openDevice })
 
 /** A ball of three shells: CSF outside, then GM, then WM. */
 function ball(site: string, participant: string, offset: number): PreviewInput {
@@ -265,7 +268,34 @@ describe('the report of a run', () => {
   })
 })
 
+/** Says in a folder that `predict` made it. */
+function describePrediction(at: string): void {
+  writeFileSync(
+    path.join(at, 'dataset_description.json'),
+    JSON.stringify({ GeneratedBy: [{ Name: 'voxnorm', Description: PREDICTION }] }),
+  )
+}
+
 describe('the report of predictions', () => {
+  it('lists what was odd in the files of a subject, on its page and on that of the group', async () => {
+    const at = path.join(folder, 'doubted')
+    mkdirSync(path.join(at, 'figures'), { recursive: true })
+    describePrediction(at)
+    const doubt = 'odd.nii: The header says <nothing> of its orientation.'
+    for (const [name, warnings] of [['odd', [doubt]] as const, ['good', []] as const]) {
+      const preview = makePreview({ ...ball('a', name, 0.1), warnings })
+      writeFileSync(path.join(at, 'figures', `${name}.json`), JSON.stringify(preview))
+    }
+    await run(at)
+    const doubts = (page: string) =>
+      [...parseHTML(readFileSync(path.join(at, page), 'utf8')).document.querySelectorAll('#warnings li')].map(
+        (item) => item.textContent,
+      )
+    expect(doubts('odd.html')).toEqual([doubt])
+    expect(doubts('group.html')).toEqual([doubt])
+    expect(doubts('good.html')).toEqual([])
+  })
+
   it('writes a page per subject and one for the group, with scores and volumes', async () => {
     const at = path.join(folder, 'out')
     mkdirSync(path.join(at, 'figures'), { recursive: true })
@@ -279,6 +309,9 @@ describe('the report of predictions', () => {
       path.join(at, 'segmentation.tsv'),
       'participant_id\tsite\tlabel\tdice\nsub-0\ta\tGM\t0.87654321\n',
     )
+    await expect(run(at)).rejects.toMatchObject({ exitCode: 73 })
+    expect(existsSync(path.join(at, 'group.html'))).toBe(false)
+    describePrediction(at)
     // In a BIDS derivative the table lies with its subject.
     mkdirSync(path.join(at, 'sub-0', 'anat'), { recursive: true })
     writeFileSync(

@@ -6,10 +6,12 @@ import { openDataset, readVolumeFile } from '@voxnorm/data/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseArguments } from '../src/command-line.ts'
 import { synth } from '../src/commands/synth.ts'
+import { openDevice } from '../src/device.ts'
 import { openLog } from '../src/progress.ts'
 
 const log = openLog({ write: () => {}, terminal: false, format: 'text', quiet: true, now: Date.now })
-const run = (...words: string[]) => synth.run({ arguments: parseArguments(synth, words), log, words })
+const run = (...words: string[]) =>
+  synth.run({ arguments: parseArguments(synth, words), log, words, openDevice })
 
 let folder: string
 beforeAll(() => {

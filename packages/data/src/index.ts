@@ -89,10 +89,19 @@ export type {
   LabelConventionName,
   LabelMap,
   LabelSpecification,
+  PartlyLabelled,
   SegmentationRow,
   TissueClass,
 } from './labels.ts'
-export { fromInternal, LABEL_CONVENTIONS, labelConvention, segmentationRows, toInternal } from './labels.ts'
+export {
+  fromInternal,
+  LABEL_CONVENTIONS,
+  labelConvention,
+  segmentationRows,
+  specificationOf,
+  toInternal,
+  toInternalOrIgnored,
+} from './labels.ts'
 export type { Cell, Table, TableRow } from './table.ts'
 export { formatTable, parseTable } from './table.ts'
 
@@ -100,9 +109,10 @@ export { formatTable, parseTable } from './table.ts'
 
 export { parseDatasetTable } from './datasets/dataset-table.ts'
 export type { FileTree, LayoutOptions } from './datasets/file-tree.ts'
+export { parseLabelTable } from './datasets/label-table.ts'
 export { readLayout } from './datasets/layouts.ts'
 export type { Dataset, DatasetKind, Split, Subject } from './datasets/subject.ts'
-export { requireModalities, SPLITS, sitesOf } from './datasets/subject.ts'
+export { missingFile, requireFiles, requireModalities, SPLITS, sitesOf } from './datasets/subject.ts'
 export type { AssignedSubject, SplitOptions } from './split.ts'
 export { assignSplits } from './split.ts'
 
@@ -116,14 +126,17 @@ export type { Block, Triple } from './blocks.ts'
 export { copyCube } from './blocks.ts'
 export type { BoundingBox } from './bounding-box.ts'
 export { boundingBox } from './bounding-box.ts'
+export type { BrainFinding, BrainMask, MaskFrom } from './brain-mask.ts'
+export { findBrain, MASK_FROM } from './brain-mask.ts'
+export { moveToZero } from './intensity-zero.ts'
 export type { PatchDraw, PatchSampler, PatchSamplerOptions } from './patches.ts'
 export { extractPatch, patchSampler } from './patches.ts'
 export type { BrainImage } from './scaling/standard-scale.ts'
 export { applyStandardScale, LANDMARK_PERCENTILES, learnStandardScale } from './scaling/standard-scale.ts'
 export type { Scaling } from './scaling.ts'
-export { scaleIntensities } from './scaling.ts'
+export { SCALINGS, scaleIntensities } from './scaling.ts'
 export type { NamedVolume, PreparedSubject, PrepareOptions, SubjectVolumes } from './subject.ts'
-export { prepareSubject, resampleClasses } from './subject.ts'
+export { headerWarnings, prepareSubject, resampleClasses } from './subject.ts'
 export type { FinishedPlane, WindowAggregator } from './windows.ts'
 export { windowAggregator, windowCorners, windowStarts } from './windows.ts'
 

@@ -4,8 +4,11 @@ import { CLASSES } from './image/volume.ts'
 /** Name of a tissue class; its position in {@link CLASSES} is the internal label. */
 export type TissueClass = (typeof CLASSES)[number]
 
-/** A convention written out in a configuration: every number that may occur, by class. BG is `[0]` if absent. */
-export type LabelMap = Readonly<Partial<Record<TissueClass, readonly number[]>>>
+/**
+ * A convention written out: every number that may occur, by class. BG is `[0]` if absent. Voxels of the numbers under
+ * `ignore` count neither for nor against any class.
+ */
+export type LabelMap = Readonly<Partial<Record<TissueClass | 'ignore', readonly number[]>>>
 
 /** How a data set's label numbers relate to the internal classes. */
 export interface LabelConvention {
@@ -14,6 +17,8 @@ export interface LabelConvention {
   readonly classOf: ReadonlyMap<number, number>
   /** Number written for internal class 0, 1, 2, 3: the first one listed for the class. */
   readonly written: readonly [number, number, number, number]
+  /** Numbers of the voxels that count for no class. */
+  readonly ignored: ReadonlySet<number>
 }
 
 /** Names that {@link labelConvention} knows. */
@@ -100,26 +105,69 @@ export function labelConvention(specification: string | LabelMap): LabelConventi
  * Translates label numbers to internal classes (0 BG, 1 CSF, 2 GM, 3 WM).
  *
  * Numbers may carry the rounding of a scaled header (up to 0.001). Throws DataError that names each number
- * outside the convention, in how many voxels it occurs, and `file`.
+ * outside the convention, in how many voxels it occurs, and `file`; and where voxels are marked to be ignored.
  */
 export function toInternal(
   values: ArrayLike<number>,
   convention: LabelConvention,
   file?: string,
 ): Uint8Array<ArrayBuffer> {
-  const table = new Uint8Array(Math.max(...convention.classOf.keys()) + 1).fill(UNKNOWN)
+  const { classes, ignored } = toInternalOrIgnored(values, convention, file)
+  if (ignored === undefined) return classes
+  const count = ignored.reduce((sum, mark) => sum + mark, 0)
+  throw new DataError(
+    `The label map marks ${count} voxels to be ignored (${[...convention.ignored].join(', ')}), and every voxel of the brain must have a class here.`,
+    {
+      ...(file === undefined ? {} : { file }),
+      fix: 'leave the participant out, or say in data.labels what these numbers are: {CSF: …, GM: …, WM: …}',
+    },
+  )
+}
+
+/** Internal classes, and where voxels are marked to be ignored: 1 there, and background among the classes. */
+export interface PartlyLabelled {
+  readonly classes: Uint8Array<ArrayBuffer>
+  /** Undefined when no voxel is. */
+  readonly ignored?: Uint8Array<ArrayBuffer>
+}
+
+/** As {@link toInternal}, but voxels that are marked to be ignored are no error. */
+export function toInternalOrIgnored(
+  values: ArrayLike<number>,
+  convention: LabelConvention,
+  file?: string,
+): PartlyLabelled {
+  const table = new Uint8Array(Math.max(...convention.classOf.keys(), ...convention.ignored) + 1).fill(
+    UNKNOWN,
+  )
   for (const [number, label] of convention.classOf) table[number] = label
-  const labels = new Uint8Array(values.length)
+  for (const number of convention.ignored) table[number] = IGNORED
+  const classes = new Uint8Array(values.length)
   const unknown = new Map<number, number>()
+  let ignored: Uint8Array<ArrayBuffer> | undefined
   for (let voxel = 0; voxel < values.length; voxel++) {
     const value = values[voxel]!
     const number = Math.round(value)
     const label = Math.abs(value - number) <= 1e-3 ? (table[number] ?? UNKNOWN) : UNKNOWN
     if (label === UNKNOWN) unknown.set(value, (unknown.get(value) ?? 0) + 1)
-    else labels[voxel] = label
+    else if (label === IGNORED) {
+      ignored ??= new Uint8Array(values.length)
+      ignored[voxel] = 1
+    } else classes[voxel] = label
   }
   if (unknown.size > 0) throw outsideConvention(unknown, convention, file)
-  return labels
+  return { classes, ...(ignored === undefined ? {} : { ignored }) }
+}
+
+/**
+ * What says of files written in `convention` how to read them: its name, or for a map of one's own the numbers that
+ * {@link fromInternal} writes.
+ */
+export function specificationOf({ name, written }: LabelConvention): LabelSpecification {
+  const known = LABEL_CONVENTIONS.find((one) => one === name)
+  if (known !== undefined) return known
+  const numbers = CLASSES.map((tissue, label) => [tissue, [written[label]!]] as const)
+  return Object.fromEntries(numbers) as LabelMap
 }
 
 /**
@@ -169,6 +217,7 @@ export function segmentationRows(convention: LabelConvention): SegmentationRow[]
 }
 
 const UNKNOWN = 255
+const IGNORED = 254
 
 function buildConvention(name: string, map: LabelMap): LabelConvention {
   const classOf = new Map<number, number>()
@@ -180,7 +229,14 @@ function buildConvention(name: string, map: LabelMap): LabelConvention {
     }
     return numbers[0]
   })
-  return { name, classOf, written: written as [number, number, number, number] }
+  const ignored = new Set(map.ignore ?? [])
+  const both = [...ignored].find((number) => classOf.has(number))
+  if (both !== undefined) {
+    throw new ConfigError(`The label map lists ${both} for ${CLASSES[classOf.get(both)!]} and as ignored.`, {
+      fix: 'name every number once',
+    })
+  }
+  return { name, classOf, written: written as [number, number, number, number], ignored }
 }
 
 function claim(classOf: Map<number, number>, number: number, label: number): void {
@@ -210,7 +266,7 @@ function outsideConvention(
     `The label map holds ${listed.join(', ')}${more}, but the convention ${convention.name} knows only ${expected}.`,
     {
       ...(file === undefined ? {} : { file }),
-      fix: 'name the convention of these files: data.labels in a config, --labels of evaluate',
+      fix: 'name the convention of these files: data.labels in a config, --labels (reference) or --label-convention (predictions) of evaluate',
     },
   )
 }

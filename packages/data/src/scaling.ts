@@ -8,7 +8,10 @@ import { whiteStripe } from './scaling/white-stripe.ts'
  * the standard deviation; `nyul` brings percentiles to a scale that was learnt; `white-stripe` subtracts the mode of white
  * matter and divides by the deviation around it.
  */
-export type Scaling = 'max' | 'zscore' | 'nyul' | 'white-stripe'
+export type Scaling = (typeof SCALINGS)[number]
+
+/** All names of {@link Scaling}. */
+export const SCALINGS = ['max', 'zscore', 'nyul', 'white-stripe'] as const
 
 /**
  * Scales one modality of a volume by what its brain voxels hold; voxels outside the mask become 0.

@@ -1,9 +1,11 @@
 import type { Triple } from './blocks.ts'
 import { boundingBox } from './bounding-box.ts'
+import { type BrainFinding, findBrain, type MaskFrom } from './brain-mask.ts'
 import type { Subject } from './datasets/subject.ts'
 import { DataError } from './errors.ts'
 import { assertSameGrid, assertUsableImage } from './image/check.ts'
 import { type Affine, CLASSES, type Grid, type LabelVolume, type Volume, voxelCount } from './image/volume.ts'
+import { moveToZero, type ZeroedImage } from './intensity-zero.ts'
 import { type LabelConvention, type LabelSpecification, labelConvention, toInternal } from './labels.ts'
 import { toRas } from './orientation.ts'
 import { gridWithVoxelSize, resampleLinear } from './resample.ts'
@@ -27,6 +29,8 @@ export interface PrepareOptions {
   readonly scaling: Scaling
   /** Landmarks of each channel for the scaling `nyul`; see `learnStandardScale`. */
   readonly standardScale?: readonly (readonly number[])[]
+  /** How to find the brain of subjects without a mask file; `auto` by default. */
+  readonly maskFrom?: MaskFrom
   /** Wanted edge of a voxel in mm; without it voxels keep their size. */
   readonly voxelSize?: number
   /** Label numbers for subjects whose layout does not fix them; `bids` by default. */
@@ -49,14 +53,18 @@ export interface PreparedSubject {
   readonly mask: Uint8Array<ArrayBuffer>
   /** From voxel indices (x, y, z) of this grid to RAS+ millimetres. */
   readonly affine: Affine
+  /** How the brain was found, and how large it is on the grid of the files. */
+  readonly brain: BrainFinding
+  /** Sentences about what is odd in the files or doubtful in the mask, each with the name of its file in front. */
+  readonly warnings: readonly string[]
 }
 
 /**
  * Takes a subject's volumes to the networks' grid: axes to the nearest RAS, voxels of `voxelSize` (images linear,
  * labels by the largest of the linearly resampled classes), skull strip by the mask, scale, crop.
  *
- * The mask is where its file, or else the first image, is above zero. Throws DataError that names the file when the
- * grids differ, labels are outside the convention or an image cannot be used.
+ * Where the brain is says {@link findBrain}, by the mask file or else the first image. Throws DataError that names the
+ * file when the grids differ, labels are outside the convention, or an image cannot be used or is not skull-stripped.
  */
 export function prepareSubject(
   subject: Pick<Subject, 'id' | 'site' | 'labels'>,
@@ -70,10 +78,19 @@ export function prepareSubject(
   const place = placeOn(reference.volume, options.voxelSize)
   const { grid } = place
 
-  const brain = volumes.mask ?? reference
-  const mask = place.classes(aboveZero(brain.volume.data))
-  const scaled = volumes.images.map(({ file, volume }, channel) =>
-    scaleIntensities(place.image(volume.data), mask, options.scaling, file, options.standardScale?.[channel]),
+  const brain = findBrain(reference, volumes.mask, options.maskFrom ?? 'auto')
+  const mask = place.classes(brain.mask)
+  const zeroed = volumes.images.map(
+    ({ volume }): ZeroedImage => (options.scaling === 'max' ? moveToZero(volume, brain.mask) : volume),
+  )
+  const scaled = volumes.images.map(({ file }, channel) =>
+    scaleIntensities(
+      place.image(zeroed[channel]!.data),
+      mask,
+      options.scaling,
+      file,
+      options.standardScale?.[channel],
+    ),
   )
   const label = volumes.label && labelWithin(mask, place, volumes.label, convention)
   const box = options.margin === undefined ? wholeBox(grid) : brainBox(mask, grid, options.margin)
@@ -86,7 +103,23 @@ export function prepareSubject(
     ...(label === undefined ? {} : { label: cut(label, grid, box) }),
     mask: cut(mask, grid, box),
     affine: shiftAffine(grid.affine, box.start),
+    brain: brain.finding,
+    warnings: [
+      ...headerWarnings(volumes),
+      ...brain.warnings.map((warning) => `${(volumes.mask ?? reference).file}: ${warning}`),
+      ...volumes.images.flatMap(({ file }, channel) => {
+        const { warning } = zeroed[channel]!
+        return warning === undefined ? [] : [`${file}: ${warning}`]
+      }),
+    ],
   }
+}
+
+/** What the readers found odd in the headers of a subject's files, each sentence with the name of the file in front. */
+export function headerWarnings({ images, label, mask }: SubjectVolumes): string[] {
+  return [...images, label, mask].flatMap((named) =>
+    named === undefined ? [] : named.volume.header.warnings.map((warning) => `${named.file}: ${warning}`),
+  )
 }
 
 /**
@@ -117,12 +150,6 @@ function assertUsable({ images, label, mask }: SubjectVolumes, reference: NamedV
   for (const other of [...images, label, mask]) {
     if (other !== undefined) assertSameGrid(reference.volume, other.volume, reference.file, other.file)
   }
-}
-
-function aboveZero(values: Float32Array): Uint8Array {
-  const mask = new Uint8Array(values.length)
-  for (let voxel = 0; voxel < values.length; voxel++) mask[voxel] = values[voxel]! > 0 ? 1 : 0
-  return mask
 }
 
 /** Ways from the stored grid of a subject to the networks' grid. */

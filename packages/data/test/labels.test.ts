@@ -6,7 +6,9 @@ import {
   LABEL_CONVENTIONS,
   labelConvention,
   segmentationRows,
+  specificationOf,
   toInternal,
+  toInternalOrIgnored,
 } from '../src/labels.ts'
 
 const BG = 0
@@ -71,6 +73,7 @@ describe('explicit maps', () => {
     [{ CSF: [1], GM: [2] }, 'no number for WM'],
     [{ CSF: [1.5], GM: [2], WM: [3] }, 'lists 1.5'],
     [{ CSF: [0], GM: [2], WM: [3] }, 'lists 0 for BG and for CSF'],
+    [{ CSF: [1], GM: [2], WM: [3], ignore: [3] }, 'lists 3 for WM and as ignored'],
   ])('refuses %j', (map, message) => {
     expect(() => labelConvention(map)).toThrow(ConfigError)
     expect(() => labelConvention(map)).toThrow(message)
@@ -90,6 +93,29 @@ describe('toInternal', () => {
 
   it('forgives the rounding of a scaled header', () => {
     expect([...toInternal(Float32Array.of(149.9999, 250.0002), labelConvention('iseg'))]).toEqual([GM, WM])
+  })
+})
+
+describe('voxels to be ignored', () => {
+  const convention = labelConvention({ CSF: [1], GM: [2], WM: [3], ignore: [9] })
+
+  it('are told apart, or refused where every voxel must have a class', () => {
+    const { classes, ignored } = toInternalOrIgnored([0, 9, 2, 9], convention)
+    expect([...classes]).toEqual([BG, BG, GM, BG])
+    expect([...ignored!]).toEqual([0, 1, 0, 1])
+    expect(toInternalOrIgnored([1, 3], convention).ignored).toBeUndefined()
+    expect(() => toInternal([0, 9, 2, 9], convention, 'x.nii')).toThrow(
+      'x.nii: The label map marks 2 voxels to be ignored (9)',
+    )
+    expect(() => toInternalOrIgnored([8, 9], convention)).toThrow('holds 8 (1 voxels)')
+  })
+})
+
+describe('specificationOf', () => {
+  it('says how files are to be read that were written in a convention', () => {
+    expect(specificationOf(labelConvention('freesurfer'))).toBe('freesurfer')
+    const own = specificationOf(labelConvention({ CSF: [5, 6], GM: [9], WM: [7] }))
+    expect(own).toEqual({ BG: [0], CSF: [5], GM: [9], WM: [7] })
   })
 })
 

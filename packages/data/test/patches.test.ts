@@ -16,7 +16,18 @@ function subject(id: string, site: string, shape: Triple, share: number, channel
     stream.uniform() < share ? 1 + stream.integer(3) : 0,
   )
   const image = Float32Array.from({ length: count * channels }, () => stream.uniform())
-  return { id, site, shape, channels, image, label, mask: label.map(Math.sign), affine: IDENTITY_AFFINE }
+  return {
+    id,
+    site,
+    shape,
+    channels,
+    image,
+    label,
+    mask: label.map(Math.sign),
+    affine: IDENTITY_AFFINE,
+    brain: { source: 'file', litres: 1, pieces: 1, plausible: true },
+    warnings: [],
+  }
 }
 
 /** Corners of all windows with a foreground centre, found by brute force. */

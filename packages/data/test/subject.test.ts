@@ -35,7 +35,8 @@ function named(
 }
 
 function prepare(volumes: SubjectVolumes, options: Partial<PrepareOptions> = {}) {
-  return prepareSubject({ id: 's', site: 'a' }, volumes, { scaling: 'max', ...options })
+  // Volumes of a few voxels have no background.
+  return prepareSubject({ id: 's', site: 'a' }, volumes, { scaling: 'max', maskFrom: 'positive', ...options })
 }
 
 const T1 = named('t1.nii', (index) => index)
@@ -56,7 +57,7 @@ describe('prepareSubject', () => {
     }
   })
 
-  it('takes the first image above zero for the mask and BIDS numbers by default', () => {
+  it('takes the first image above zero for the mask where it is told to, and BIDS numbers by default', () => {
     const label = named('l.nii', () => 1)
     const prepared = prepare({ images: [T1, T2], label })
     expect(prepared.mask[0]).toBe(0)
@@ -68,7 +69,9 @@ describe('prepareSubject', () => {
   it('lets the layout decide about the label numbers', () => {
     const label = named('l.nii', () => 150)
     const subject = { id: 's', site: 'a', labels: 'iseg' } as const
-    expect(prepareSubject(subject, { images: [T1], label }, { scaling: 'max' }).label![5]).toBe(2)
+    expect(
+      prepareSubject(subject, { images: [T1], label }, { scaling: 'max', maskFrom: 'positive' }).label![5],
+    ).toBe(2)
   })
 
   it('turns the axes to RAS', () => {

@@ -36,7 +36,11 @@ export interface TrainingIdentity {
   readonly subjects: readonly string[]
 }
 
-/** The full state of a training: a model file with more in it, enough for a resumption that is equal to the bit. */
+/**
+ * The full state of a training: a model file with more in it, enough for a resumption that is equal to the bit. Throws
+ * ConfigError when a weight is not finite, so that such a state never takes the place of an earlier one: the loss shows
+ * what the last step of a training did to the weights only in a step that does not come.
+ */
 export async function writeCheckpoint(
   trainer: Trainer,
   model: ModelConfig,
@@ -44,6 +48,12 @@ export async function writeCheckpoint(
   progress: TrainingProgress,
 ): Promise<SafetensorsFile> {
   const tensors = await readNetworks(trainer.networks)
+  const broken = [...tensors].find(([, { values }]) => !values.every(Number.isFinite))
+  if (broken) {
+    throw new ConfigError(`${broken[0]} is not finite any more, so no checkpoint is written.`, {
+      fix: 'lower the learning rates or loss.lambda, and check the intensities of the images',
+    })
+  }
   for (const [name, state] of momentsOf(trainer)) {
     for (const [purpose, arena] of Object.entries(state)) {
       const { trained } = trainer.networks[name]!
@@ -116,7 +126,11 @@ const momentsOf = ({ optimizers }: Trainer) =>
 function plain({ config, subjects }: TrainingIdentity): unknown {
   const { seed, data, model, loss, optim, augment, train } = config
   const { epochs: _epochs, timeLimit: _timeLimit, ...kept } = train
-  return JSON.parse(JSON.stringify({ seed, data, model, loss, optim, augment, train: kept, subjects }))
+  // Labels are told for the model file alone: they were translated before the training, and old checkpoints lack them.
+  const { trainingLabels: _labels, ...images } = data
+  return JSON.parse(
+    JSON.stringify({ seed, data: images, model, loss, optim, augment, train: kept, subjects }),
+  )
 }
 
 /** The first key in which two JSON values differ, with both values; undefined when they are equal. */

@@ -1,13 +1,22 @@
-import type { BiasFieldOptions, Scaling } from '@voxnorm/data'
+import type { BiasFieldOptions, LabelSpecification, Scaling } from '@voxnorm/data'
 
 /** What voxels outside a patch count as when a convolution reaches over the border. */
-export type Padding = 'replicate' | 'zero'
+export type Padding = (typeof PADDINGS)[number]
+
+/** All names of {@link Padding}. */
+export const PADDINGS = ['replicate', 'zero'] as const
 
 /** Activation behind every normalization of generator and segmenter; leaky has slope 0.2. */
-export type Activation = 'relu' | 'leaky-relu'
+export type Activation = (typeof ACTIVATIONS)[number]
+
+/** All names of {@link Activation}. */
+export const ACTIVATIONS = ['relu', 'leaky-relu'] as const
 
 /** What the generator's last layer goes through. */
-export type GeneratorOutput = 'sigmoid' | 'relu' | 'none'
+export type GeneratorOutput = (typeof GENERATOR_OUTPUTS)[number]
+
+/** All names of {@link GeneratorOutput}. */
+export const GENERATOR_OUTPUTS = ['sigmoid', 'relu', 'none'] as const
 
 /** The choices about D (docs/method.md#discriminator). */
 export interface DiscriminatorConfig {
@@ -43,7 +52,9 @@ export interface ModelConfig {
   /** Side of the training patches in voxels. */
   readonly patch: number
   /** Edge of the voxels in mm that the networks were trained on. */
-  readonly voxelSize?: number
+  readonly voxelSize: number
+  /** Conventions of the label files that it was trained on: one, or all that occurred. */
+  readonly labels?: LabelSpecification | readonly LabelSpecification[]
   readonly discriminator: DiscriminatorConfig
 }
 
@@ -83,6 +94,8 @@ export interface TrainingConfig {
     /** For the scaling `nyul`: what `learnStandardScale` learnt from the training subjects. */
     readonly standardScale?: readonly (readonly number[])[]
     readonly patch: number
+    /** Conventions of the training labels, for the model file; they are no part of the training. */
+    readonly trainingLabels?: LabelSpecification | readonly LabelSpecification[]
     readonly patchesPerSite: number
     readonly validationPatchesPerSite: number
     readonly voxelSize: number

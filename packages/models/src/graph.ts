@@ -1,4 +1,4 @@
-import { byteLength, type Runtime, type Tensor } from '@voxnorm/tensor'
+import { byteLength, inputOp, type Runtime, type Tensor } from '@voxnorm/tensor'
 
 /** Everything that tensors are made from, themselves included. */
 export function ancestors(roots: readonly Tensor[]): ReadonlySet<Tensor> {
@@ -25,6 +25,6 @@ export function tensorRoom({ capabilities }: Runtime): number {
 
 /** Names of the inputs that a graph must be fed. */
 export function inputNames(roots: readonly Tensor[]): ReadonlySet<string> {
-  const inputs = [...ancestors(roots)].filter(({ op }) => op.name === 'input')
+  const inputs = [...ancestors(roots)].filter(({ op }) => (op as unknown) === inputOp)
   return new Set(inputs.map(({ label }) => label!))
 }

@@ -14,17 +14,20 @@ export {
   type TrainingProgress,
   writeCheckpoint,
 } from './checkpoint.ts'
-export type {
-  Activation,
-  AdversarialLoss,
-  ClassWeights,
-  DiscriminatorConfig,
-  GeneratorOutput,
-  Method,
-  ModelConfig,
-  Padding,
-  StepRate,
-  TrainingConfig,
+export {
+  ACTIVATIONS,
+  type Activation,
+  type AdversarialLoss,
+  type ClassWeights,
+  type DiscriminatorConfig,
+  GENERATOR_OUTPUTS,
+  type GeneratorOutput,
+  type Method,
+  type ModelConfig,
+  PADDINGS,
+  type Padding,
+  type StepRate,
+  type TrainingConfig,
 } from './config.ts'
 export {
   type Discriminator,

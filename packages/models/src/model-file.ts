@@ -1,7 +1,20 @@
 import { readSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from '@voxnorm/autograd'
-import { DataError, LANDMARK_PERCENTILES } from '@voxnorm/data'
+import {
+  CLASSES,
+  DataError,
+  type IntensityReference,
+  LANDMARK_PERCENTILES,
+  parseIntensityReference,
+  SCALINGS,
+} from '@voxnorm/data'
 import { elements, sameShape } from '@voxnorm/tensor'
-import type { DiscriminatorConfig, ModelConfig } from './config.ts'
+import {
+  ACTIVATIONS,
+  type DiscriminatorConfig,
+  GENERATOR_OUTPUTS,
+  type ModelConfig,
+  PADDINGS,
+} from './config.ts'
 import { listNetworks, makeNetworks, NETWORK_NAMES, type NetworkName, type Networks } from './networks.ts'
 
 /** A model as a file holds it: what it is, and the weights and running statistics of its networks. */
@@ -10,6 +23,8 @@ export interface StoredModel {
   /** The networks that the file has; all have a segmenter. */
   readonly names: readonly NetworkName[]
   readonly tensors: ReadonlyMap<string, StoredTensor>
+  /** What the training scans look like; checkpoints and models of other programs have none. */
+  readonly intensityReference?: IntensityReference
 }
 
 /** Tensors of a training's checkpoint that are no part of the model begin with this. */
@@ -30,8 +45,8 @@ export const writeModel = ({
   writeSafetensors({ metadata: modelMetadata(config), tensors })
 
 /**
- * Reads a model file or a checkpoint, and checks that every tensor that its networks need is there, has its shape and
- * holds finite numbers, and that there is no other. Throws DataError that names the tensor and `file`.
+ * Reads a model file or a checkpoint, and checks its config, and that every tensor that its networks need is there, has its
+ * shape and holds finite numbers, and that there is no other. Throws DataError that names the key or tensor and `file`.
  */
 export function readModel(bytes: Uint8Array, file?: string): StoredModel {
   return modelOf(
@@ -60,7 +75,13 @@ export function modelOf({ metadata, tensors }: SafetensorsFile, file?: string): 
   const wanted = names.includes('segmenter') ? names : [...names, 'segmenter' as const]
   checkTensors(makeNetworks(config, wanted), tensors, file)
   const own = [...tensors].filter(([name]) => !name.startsWith(OPTIMIZER_PREFIX))
-  return { config, names, tensors: new Map(own) }
+  const reference = metadata['intensityReference']
+  return {
+    config,
+    names,
+    tensors: new Map(own),
+    ...(reference !== undefined && { intensityReference: readIntensityReference(reference, file) }),
+  }
 }
 
 /** Names and shapes of all tensors of networks, as files hold them. */
@@ -101,10 +122,10 @@ function checkTensors(
 }
 
 const CHOICES = {
-  padding: ['replicate', 'zero'],
-  activation: ['relu', 'leaky-relu'],
-  generatorOutput: ['sigmoid', 'relu', 'none'],
-  scaling: ['max', 'zscore', 'nyul', 'white-stripe'],
+  padding: PADDINGS,
+  activation: ACTIVATIONS,
+  generatorOutput: GENERATOR_OUTPUTS,
+  scaling: SCALINGS,
 } as const
 
 function readConfig(
@@ -118,10 +139,13 @@ function readConfig(
   const parsed: unknown = attempt(() => JSON.parse(text), file)
   if (typeof parsed !== 'object' || parsed === null) throw wrong('config', 'a JSON object')
   const config = parsed as Record<string, unknown>
-  for (const key of ['modalities', 'sites', 'classes']) {
+  for (const key of ['modalities', 'sites']) {
     const list = config[key]
     const texts = Array.isArray(list) && list.length > 0 && list.every((item) => typeof item === 'string')
     if (!texts) throw wrong(key, 'a list of names')
+  }
+  if (JSON.stringify(config['classes']) !== JSON.stringify(CLASSES)) {
+    throw wrong('classes', `the list ${CLASSES.join(', ')}`)
   }
   for (const key of ['base', 'patch']) {
     if (!(Number.isInteger(config[key]) && (config[key] as number) > 0))
@@ -133,8 +157,16 @@ function readConfig(
   if (config['scaling'] === 'nyul' && !isStandardScale(config['standardScale'], config['modalities'])) {
     throw wrong('standardScale', `a list of ${LANDMARK_PERCENTILES.length} numbers for each modality`)
   }
+  // Files of other programs need not speak of it; 1 mm is what the paper's networks see.
+  const { voxelSize = 1 } = config
+  if (!(typeof voxelSize === 'number' && voxelSize > 0)) throw wrong('voxelSize', 'a number above 0')
   const discriminator = config['discriminator'] ?? guessDiscriminator(tensors)
-  return { ...config, discriminator } as ModelConfig
+  if (!isDiscriminator(discriminator)) {
+    throw wrong('discriminator', 'an object with base, a whole number above 0')
+  }
+  // A file without a dropout rate is for predicting, which drops nothing.
+  const complete = 'dropout' in discriminator ? discriminator : { ...discriminator, dropout: 0.25 }
+  return { ...config, voxelSize, discriminator: complete } as ModelConfig
 }
 
 function isStandardScale(value: unknown, modalities: unknown): boolean {
@@ -143,10 +175,25 @@ function isStandardScale(value: unknown, modalities: unknown): boolean {
   return Array.isArray(value) && value.length === (modalities as unknown[]).length && value.every(isLandmarks)
 }
 
+function isDiscriminator(value: unknown): value is Pick<DiscriminatorConfig, 'base'> {
+  const base: unknown =
+    typeof value === 'object' && value !== null && 'base' in value ? value.base : undefined
+  return Number.isInteger(base) && (base as number) > 0
+}
+
 /** The config of a model file need not speak of D: its tensors tell its width. */
 function guessDiscriminator(tensors: SafetensorsFile['tensors']): DiscriminatorConfig {
   const base = tensors.get('discriminator.conv1.weight')?.shape[0] ?? 16
   return { base, dropout: 0.25, ...(tensors.has('discriminator.norm2.weight') && { bn: true }) }
+}
+
+function readIntensityReference(text: string, file: string | undefined): IntensityReference {
+  const reference = parseIntensityReference(attempt(() => JSON.parse(text), file))
+  if (reference !== undefined) return reference
+  throw new DataError('What the model says of its training scans (intensityReference) cannot be used.', {
+    ...(file === undefined ? {} : { file }),
+    fix: 'copy the model again, or give a model that voxnorm train wrote',
+  })
 }
 
 /** Runs a reader of text or bytes; what it throws becomes a DataError. */

@@ -9,7 +9,7 @@ export function modelOfTraining(
   config: Pick<TrainingConfig, 'data' | 'model' | 'loss'>,
   training: readonly Pick<PreparedSubject, 'site'>[],
 ): ModelConfig {
-  const { modalities, scaling, standardScale, patch, voxelSize } = config.data
+  const { modalities, scaling, standardScale, trainingLabels, patch, voxelSize } = config.data
   const { base, padding, activation, generatorOutput, discriminator } = config.model
   return {
     modalities,
@@ -23,6 +23,7 @@ export function modelOfTraining(
     ...(standardScale !== undefined && { standardScale }),
     patch,
     voxelSize,
+    ...(trainingLabels !== undefined && { labels: trainingLabels }),
     // Other models say nothing of it, so that their files stay as they were before there was a choice.
     discriminator: {
       ...discriminator,

@@ -18,6 +18,7 @@ export const paperModel = (changes: Partial<ModelConfig> = {}): ModelConfig => (
   generatorOutput: 'sigmoid',
   scaling: 'max',
   patch: 32,
+  voxelSize: 1,
   discriminator: { base: 16, dropout: 0.25 },
   ...changes,
 })

@@ -1,5 +1,5 @@
 import { type StoredTensor, writeSafetensors } from '@voxnorm/autograd'
-import { DataError } from '@voxnorm/data'
+import { DataError, fitIntensityReference } from '@voxnorm/data'
 import { modelMetadata, readModel, writeModel } from '@voxnorm/models'
 import { describe, expect, it } from 'vitest'
 import { randomModel } from './examples.ts'
@@ -57,6 +57,18 @@ describe('a model file', () => {
     expect(read.names).toContain('discriminator')
   })
 
+  it('is for voxels of 1 mm unless it says otherwise, and keeps what it says of its training', () => {
+    const { voxelSize: _voxelSize, ...rest } = config
+    expect(readModel(withConfig(JSON.stringify(rest))).config.voxelSize).toBe(1)
+    const own = { ...config, voxelSize: 2, labels: ['iseg', 'bids'] as const }
+    expect(readModel(withConfig(JSON.stringify(own))).config).toEqual(own)
+    const features = Array.from({ length: 6 }, (_, scan) => [scan, scan % 3, (scan * scan) % 5])
+    const intensityReference = fitIntensityReference(features, ['a', 'b', 'a', 'b', 'a', 'b'])
+    const metadata = { ...modelMetadata(config), intensityReference: JSON.stringify(intensityReference) }
+    expect(readModel(changed(() => {}, metadata)).intensityReference).toEqual(intensityReference)
+    expect(readModel(writeModel(model)).intensityReference).toBeUndefined()
+  })
+
   const name = 'segmenter.enc1.conv0.weight'
   it.each([
     [
@@ -99,6 +111,31 @@ describe('a model file', () => {
       'a config with nonsense',
       withConfig(JSON.stringify({ ...config, padding: 'mirror' })),
       'replicate, zero',
+    ],
+    [
+      'classes that it does not write',
+      withConfig(JSON.stringify({ ...config, classes: ['background', 'liquor', 'grey', 'white'] })),
+      'no proper "classes": it must be the list BG, CSF, GM, WM',
+    ],
+    [
+      'a voxel size below 0',
+      withConfig(JSON.stringify({ ...config, voxelSize: -3 })),
+      'no proper "voxelSize"',
+    ],
+    [
+      'a voxel size in words',
+      withConfig(JSON.stringify({ ...config, voxelSize: '1 mm' })),
+      'no proper "voxelSize"',
+    ],
+    [
+      'a discriminator without channels',
+      withConfig(JSON.stringify({ ...config, discriminator: { base: 0 } })),
+      'no proper "discriminator"',
+    ],
+    [
+      'nonsense about its training scans',
+      changed(() => {}, { ...modelMetadata(config), intensityReference: '{"mean":"none"}' }),
+      '(intensityReference) cannot be used',
     ],
     ['bytes that are no file', new Uint8Array([1, 2, 3]), 'cannot be read'],
   ])('is refused with %s', (_, bytes, message) => {

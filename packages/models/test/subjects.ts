@@ -15,7 +15,18 @@ export function ball(id: string, site: string, intensities: readonly number[]): 
     if (label[voxel]! > 0) image[voxel] = intensities[label[voxel]! - 1]! + 0.05 * stream.normal()
   }
   const shape = [side, side, side] as const
-  return { id, site, shape, channels: 1, image, label, mask: label.map(Math.sign), affine: IDENTITY_AFFINE }
+  return {
+    id,
+    site,
+    shape,
+    channels: 1,
+    image,
+    label,
+    mask: label.map(Math.sign),
+    affine: IDENTITY_AFFINE,
+    brain: { source: 'file', litres: 1, pieces: 1, plausible: true },
+    warnings: [],
+  }
 }
 
 /** Two sites with opposite contrasts; one subject of each validates. */

@@ -14,6 +14,7 @@ export {
   apply,
   constant,
   input,
+  inputOp,
   read,
   type Tensor,
   type Update,
@@ -52,7 +53,7 @@ export { Arena, type ArenaVariable, sliceOf } from './plan/arena.ts'
 export { kernelOf, type TunedKernels } from './plan/choose.ts'
 export { compile, type PlanDefinition, type PlanOptions } from './plan/compile.ts'
 export { SlotPool } from './plan/memory.ts'
-export type { DispatchTime, Feeds, Plan, PlanSummary } from './plan/plan.ts'
+export type { DispatchTime, Feeds, OutputValues, Plan, PlanSummary } from './plan/plan.ts'
 export { type Clock, clockOf, repetitionsFor } from './plan/stopwatch.ts'
 export { execute } from './reference/execute.ts'
 export type { Capabilities } from './runtime/capabilities.ts'

@@ -8,6 +8,8 @@ import type { Capabilities } from './runtime/capabilities.ts'
  */
 export interface Op<P = unknown> {
   readonly name: string
+  /** Indices of the inputs that may be u32, or `all`; absent means none: a kernel would take their bits for floats. */
+  readonly integers?: readonly number[] | 'all'
   /** Shape and dtype rule. Throws ShapeError when the inputs do not fit. */
   infer(inputs: readonly Spec[], params: P): Spec
   /** The oracle: obvious loops in float64. `inputs` are row-major values of the given specs. */
@@ -111,13 +113,15 @@ export function linearGrid(invocations: number, workgroupSize: number): [number,
 
 /**
  * How a kernel packs the last axis. It calls its elements `Value`, and counts rows in them: four neighbouring numbers
- * where the given lengths and offsets are multiples of four, which cost a software device little more than one.
+ * where the given lengths and offsets are multiples of four, which cost a software device little more than one. `bits` is
+ * for kernels that look at the bits of their elements.
  */
 export function packing(...lengths: readonly number[]): {
   readonly numbers: 1 | 4
   readonly constants: { readonly Value: 'f32' | 'vec4f' }
+  readonly bits: { readonly Bits: 'u32' | 'vec4u' }
 } {
   return lengths.every((length) => length % 4 === 0)
-    ? { numbers: 4, constants: { Value: 'vec4f' } }
-    : { numbers: 1, constants: { Value: 'f32' } }
+    ? { numbers: 4, constants: { Value: 'vec4f' }, bits: { Bits: 'vec4u' } }
+    : { numbers: 1, constants: { Value: 'f32' }, bits: { Bits: 'u32' } }
 }

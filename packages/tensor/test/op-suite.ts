@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { openGpu } from '../src/node/index.ts'
 import { Runtime } from '../src/runtime/runtime.ts'
-import { allCases, checkCase, fittingKernels, inHalves, picker } from '../src/testing/index.ts'
+import { allCases, checkCase, checkUpdate, fittingKernels, inHalves, picker } from '../src/testing/index.ts'
 
 const FUZZED = 12
 
@@ -15,11 +15,19 @@ export async function testOps(device: string): Promise<void> {
     opened.release()
   })
 
-  describe.each(Object.entries(allCases))(`%s on ${opened.name}`, (_folder, { cases, fuzz }) => {
+  describe.each(Object.entries(allCases))(`%s on ${opened.name}`, (_folder, all) => {
+    const { cases, updates = [], fuzz } = all
     it.each(cases.map((opCase) => [`${opCase.op.name} ${opCase.name}`, opCase] as const))(
       '%s',
       async (_, opCase) => {
         expect((await checkCase(runtime, opCase)).length).toBeGreaterThan(0)
+      },
+    )
+
+    it.each(updates.map((updateCase) => [`${updateCase.op.name} ${updateCase.name}`, updateCase] as const))(
+      '%s',
+      async (_, updateCase) => {
+        expect(await checkUpdate(runtime, updateCase)).toBeLessThan(1e-5)
       },
     )
 

@@ -7,7 +7,7 @@ import type { Command } from '../command.ts'
 import { hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'
 import { parseConfig } from '../config/read-config.ts'
 import type { Config } from '../config/schema.ts'
-import { type OpenDevice, openDevice } from '../device.ts'
+import type { OpenDevice } from '../device.ts'
 import { EXIT } from '../exit-codes.ts'
 import { contest } from '../measuring/contest.ts'
 import { caseTable, type Measurement, type Row, rowOf, rowsCsv } from '../measuring/row.ts'
@@ -50,7 +50,7 @@ export const bench: Command = {
     { name: 'out', short: 'o', kind: 'text', value: 'FILE', help: 'also write rows to a .csv or .json' },
   ],
   example: 'voxnorm bench conv3d.forward --shape size=16,in=32,out=32',
-  async run({ arguments: parsed, log, words }) {
+  async run({ arguments: parsed, log, words, openDevice }) {
     const selection = selectTargets(parsed.positionals[0])
     const texts = listFlag(parsed, 'shape')
     const rounds = numberFlag(parsed, 'rounds') ?? 5

@@ -2,7 +2,6 @@ import type { AdapterSurvey } from '@voxnorm/tensor/node'
 import { listAdapters } from '@voxnorm/tensor/node'
 import type { Command } from '../command.ts'
 import { textFlag } from '../command-line.ts'
-import { openDevice } from '../device.ts'
 import { EXIT } from '../exit-codes.ts'
 import { measureSpeed, type SelfTest, selfTest } from '../self-test.ts'
 
@@ -20,7 +19,7 @@ export const doctor: Command = {
   positionals: { name: 'ARGUMENT', minimum: 0, maximum: 0 },
   flags: [],
   example: 'voxnorm doctor --device software',
-  async run({ arguments: parsed, log }) {
+  async run({ arguments: parsed, log, openDevice }) {
     const device = textFlag(parsed, 'device')
     const survey = await listAdapters()
     const none = { passed: false, maxRelativeError: Number.NaN }

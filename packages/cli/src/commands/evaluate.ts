@@ -1,15 +1,22 @@
+import { existsSync } from 'node:fs'
 import path from 'node:path'
 import {
   assertSameGrid,
+  assertUsableImage,
   type Cell,
   formatTable,
   type LabelSpecification,
   type LabelVolume,
   labelConvention,
+  MASK_FROM,
+  type MaskFrom,
+  missingFile,
+  moveToZero,
+  type PartlyLabelled,
   scaleIntensities,
-  toInternal,
+  toInternalOrIgnored,
 } from '@voxnorm/data'
-import { makeFolder, openDataset, readVolumeFile, writeFileAtomically } from '@voxnorm/data/node'
+import { makeFolder, openDataset, writeFileAtomically } from '@voxnorm/data/node'
 import type { Command } from '../command.ts'
 import { textFlag } from '../command-line.ts'
 import { findPredictions, type Prediction } from '../evaluation/find-predictions.ts'
@@ -20,7 +27,11 @@ import {
   harmonizationRows,
   type SubjectIntensities,
 } from '../evaluation/harmonization.ts'
-import { predictedLabels } from '../evaluation/predicted-labels.ts'
+import { familiarity, knownSplit } from '../evaluation/known-split.ts'
+import { checkLabelOrder, type UnexplainedSide } from '../evaluation/label-order.ts'
+import { assertFreeForScores } from '../evaluation/output-place.ts'
+import { openPredictedLabels } from '../evaluation/predicted-labels.ts'
+import { brainOf, readImage } from '../evaluation/scan.ts'
 import {
   SEGMENTATION_COLUMNS,
   type SegmentationRow,
@@ -32,17 +43,21 @@ import {
 import { classifierLimit } from '../evaluation/site-classifier.ts'
 import { EXIT } from '../exit-codes.ts'
 import { forEachInput, writeFailures } from '../failures.ts'
-import { conventionName } from '../label-conventions.ts'
+import { lockFolder } from '../folder-lock.ts'
+import { labelsOfFlag } from '../label-conventions.ts'
 import { changedSentence, countChanged } from '../prediction/changed-structure.ts'
+import type { Log } from '../progress.ts'
+import { tellListing } from '../tell-listing.ts'
 import { shortNumber, textTable } from '../text-table.ts'
 
-interface Conventions {
-  readonly reference: LabelSpecification
-  readonly prediction: LabelSpecification
-}
+/** Which convention a segmentation is in; undefined where nothing says it. */
+type PredictedLabels = (segmentation: string) => LabelSpecification | undefined
 
 interface Evaluated {
   readonly score?: SubjectScore
+  readonly split: string
+  /** Labels that were read as bids because nothing says what they mean. */
+  readonly unexplained?: UnexplainedSide
   readonly intensities?: SubjectIntensities
 }
 
@@ -75,44 +90,67 @@ export const evaluate: Command = {
       value: 'DIR',
       help: 'where to write the tables (default: OUT)',
     },
-    { name: 'labels', kind: 'text', value: 'NAME', help: 'label convention of the reference (bids)' },
+    { name: 'labels', kind: 'text', value: 'NAME', help: 'label convention of the reference, or a map' },
     {
       name: 'label-convention',
       kind: 'text',
       value: 'NAME',
       help: 'label convention of the predictions',
     },
+    {
+      name: 'mask-from',
+      kind: 'text',
+      value: 'HOW',
+      choices: MASK_FROM,
+      help: 'brain without a mask: auto, or positive',
+    },
   ],
   example: 'voxnorm evaluate -i predictions --reference data/dataset.tsv',
-  async run({ arguments: parsed, log }) {
+  run: locked(async ({ arguments: parsed, log }) => {
     const input = textFlag(parsed, 'input')!
     const output = textFlag(parsed, 'output') ?? input
     const asked = textFlag(parsed, 'labels')
     const told = textFlag(parsed, 'label-convention')
-    const conventions: Conventions = {
-      reference: asked === undefined ? 'bids' : conventionName(asked),
-      prediction: told === undefined ? (predictedLabels(input) ?? 'bids') : conventionName(told),
-    }
+    const prediction = told === undefined ? undefined : labelsOfFlag(told)
+    const predicted = prediction === undefined ? openPredictedLabels(input) : () => prediction
+    const maskFrom = (textFlag(parsed, 'mask-from') ?? MASK_FROM[0]) as MaskFrom
     // Segmentations can be scored without knowing the sites; only the comparison of sites is then empty.
-    const dataset = await openDataset(textFlag(parsed, 'reference')!, {
+    const place = textFlag(parsed, 'reference')!
+    const dataset = await openDataset(place, {
       site: 'n/a',
-      ...(asked === undefined ? {} : { labels: conventions.reference }),
+      everyRunOf: [],
+      onProgress: tellListing(log, place),
+      ...(asked === undefined ? {} : { labels: labelsOfFlag(asked) }),
     })
     for (const warning of dataset.warnings) log.warning('data', warning)
-    const predictions = findPredictions(input, dataset)
+    const predictions = await findPredictions(input, dataset)
     log.info('found', `${predictions.length} of ${dataset.subjects.length} subjects have predictions`)
+    const unusable = dataset.subjects.filter(({ problem }) => problem !== undefined)
     let done = 0
     const { results, failures } = await forEachInput(
-      predictions,
+      [...predictions, ...unusable.map((subject) => ({ subject }))],
       ({ subject }) => subject.id,
       async (prediction) => {
+        if (!('segmentation' in prediction)) throw prediction.subject.problem
         log.progress({ what: 'evaluate', done: done++, total: predictions.length, unit: 'subjects' })
-        return await evaluateSubject(prediction, conventions)
+        return await evaluateSubject(prediction, predicted, maskFrom, log)
       },
       log,
     )
     const scores = results.flatMap(({ score }) => (score === undefined ? [] : [score]))
-    const segmentation = scores.flatMap(({ rows }) => rows)
+    const unexplained = (side: UnexplainedSide) =>
+      results.flatMap(({ score, unexplained }) => (score && unexplained === side ? [score.matrix] : []))
+    const decided = asked !== undefined || told !== undefined
+    checkLabelOrder(unexplained('reference'), 'reference', { place, decided, log })
+    checkLabelOrder(unexplained('prediction'), 'prediction', { place: input, decided, log })
+    for (const tissue of absentTissues(scores)) {
+      log.warning('labels', `${place}: no reference has a voxel of ${tissue}; does --labels fit it?`)
+    }
+    const familiar = familiarity(results.flatMap(({ score, split }) => (score === undefined ? [] : [split])))
+    if (familiar !== undefined) log.warning('split', familiar)
+    const segmentation = results.flatMap(({ score, split }) =>
+      (score?.rows ?? []).map((row) => ({ ...row, split })),
+    )
     const known = results.flatMap(({ intensities }) => intensities ?? []).filter(({ site }) => site !== 'n/a')
     const harmonization = harmonizationRows(known)
     const changed = countChanged(predictions.map(({ segmentation }) => segmentation))
@@ -125,29 +163,55 @@ export const evaluate: Command = {
     write('segmentation.tsv', tableText(SEGMENTATION_COLUMNS, segmentation))
     write('harmonization.tsv', tableText(HARMONIZATION_COLUMNS, harmonization))
     write('summary.json', `${JSON.stringify(summary, null, 2)}\n`)
-    writeFailures(output, failures)
+    writeFailures(
+      output,
+      failures,
+      predictions.map(({ subject }) => subject.id),
+    )
     return {
       exitCode: failures.length > 0 ? EXIT.someFailed : EXIT.done,
       document: {
         output,
         segmentation,
         harmonization,
-        notes: limit === undefined ? [] : [limit],
+        notes: [limit, familiar].filter((note) => note !== undefined),
         mean: summary.mean,
         failures,
       },
-      text: describe(segmentation, harmonization, limit),
+      text: describe(segmentation, harmonization, [limit, familiar]),
     }
-  },
+  }),
 }
 
-async function evaluateSubject(prediction: Prediction, conventions: Conventions): Promise<Evaluated> {
+/** Checks the place of the tables before any work, and keeps other commands out of it until they are written. */
+function locked(run: Command['run']): Command['run'] {
+  return async (given) => {
+    const input = textFlag(given.arguments, 'input')!
+    const output = textFlag(given.arguments, 'output') ?? input
+    assertFreeForScores(output, input, textFlag(given.arguments, 'reference')!)
+    // Predictions that are not there are told of by whoever looks for them; a lock would make their folder.
+    const lock = existsSync(input) ? lockFolder(output, 'evaluate') : undefined
+    try {
+      return await run(given)
+    } finally {
+      lock?.release()
+    }
+  }
+}
+
+async function evaluateSubject(
+  prediction: Prediction,
+  predictedLabels: PredictedLabels,
+  maskFrom: MaskFrom,
+  log: Log,
+): Promise<Evaluated> {
   const { subject, segmentation, normalized, image } = prediction
-  const predicted = await readLabels(segmentation, conventions.prediction)
+  const missing = missingFile(subject, [image, subject.label, subject.mask])
+  if (missing !== undefined) throw missing
+  const stated = predictedLabels(segmentation)
+  const predicted = await readLabels(segmentation, stated ?? 'bids', log)
   const reference =
-    subject.label === undefined
-      ? undefined
-      : await readLabels(subject.label, subject.labels ?? conventions.reference)
+    subject.label === undefined ? undefined : await readLabels(subject.label, subject.labels ?? 'bids', log)
   if (reference !== undefined) assertSameGrid(reference, predicted, subject.label!, segmentation)
   const score =
     reference === undefined
@@ -156,24 +220,46 @@ async function evaluateSubject(prediction: Prediction, conventions: Conventions)
           { id: subject.id, site: subject.site, predictionFile: segmentation, referenceFile: subject.label! },
           predicted,
           reference,
+          reference.ignored,
         )
-  if (normalized === undefined) return score === undefined ? {} : { score }
-  const before = await readVolumeFile(image)
-  const after = await readVolumeFile(normalized)
+  const side: UnexplainedSide | undefined =
+    subject.labels === undefined ? 'reference' : stated === undefined ? 'prediction' : undefined
+  const scored = {
+    split: knownSplit(segmentation, subject.split),
+    ...(score === undefined ? {} : { score }),
+    ...(side === undefined ? {} : { unexplained: side }),
+  }
+  if (normalized === undefined) return scored
+  const { volume: before } = await readImage(image, log)
+  const { volume: after } = await readImage(normalized, log)
   assertSameGrid(before, after, image, normalized)
   assertSameGrid(before, predicted, image, segmentation)
-  const brain = subject.mask === undefined ? before : await readVolumeFile(subject.mask)
-  assertSameGrid(before, brain, image, subject.mask ?? image)
-  const mask = Uint8Array.from(brain.data, (value) => (value > 0 ? 1 : 0))
+  assertUsableImage(before, image)
+  const maskFile = subject.mask === undefined ? undefined : await readImage(subject.mask, log)
+  if (maskFile !== undefined) assertSameGrid(before, maskFile.volume, image, maskFile.file)
+  const mask = brainOf({ file: image, volume: before }, maskFile, maskFrom, log)
+  // Labels are scored without it; only how alike the sites became stays unknown.
+  if (mask === undefined) return scored
   const labels = reference ?? predicted
-  const scaled = scaleIntensities(before.data, mask, 'max', image)
+  const scaled = scaleIntensities(moveToZero(before, mask).data, mask, 'max', image)
   const intensities = collectIntensities(subject.site, scaled, after.data, mask, labels.data)
-  return { ...(score === undefined ? {} : { score }), intensities }
+  return { ...scored, intensities }
 }
 
-async function readLabels(file: string, convention: LabelSpecification): Promise<LabelVolume> {
-  const { data, ...volume } = await readVolumeFile(file)
-  return { ...volume, data: toInternal(data, labelConvention(convention), file) }
+/** A label map in internal classes, with the voxels that its convention says to ignore. */
+type ScoredLabels = LabelVolume & Pick<PartlyLabelled, 'ignored'>
+
+async function readLabels(file: string, convention: LabelSpecification, log: Log): Promise<ScoredLabels> {
+  const { data, ...volume } = (await readImage(file, log)).volume
+  const { classes, ignored } = toInternalOrIgnored(data, labelConvention(convention), file)
+  return { ...volume, data: classes, ...(ignored === undefined ? {} : { ignored }) }
+}
+
+/** Tissues of which no reference has a voxel, as with a convention that does not fit. */
+function absentTissues(scores: readonly SubjectScore[]): readonly string[] {
+  const absent = (tissue: string) =>
+    scores.every(({ rows }) => rows.every((row) => row.label !== tissue || row.reference_mm3 === 0))
+  return scores.length === 0 ? [] : TISSUES.filter(absent)
 }
 
 /** Numbers with six significant digits: more would pretend to a precision that no segmentation has. */
@@ -192,7 +278,7 @@ function tableText(columns: readonly string[], rows: readonly object[]): string 
 function describe(
   segmentation: readonly SegmentationRow[],
   harmonization: readonly HarmonizationRow[],
-  limit: string | undefined,
+  notes: readonly (string | undefined)[],
 ): string {
   const sites = [...new Set(segmentation.map(({ site }) => site))].sort()
   const rows = [...sites, 'all'].flatMap((site) =>
@@ -235,6 +321,6 @@ function describe(
       ),
     )
   }
-  if (limit !== undefined) parts.push(limit)
+  parts.push(...notes.filter((note) => note !== undefined))
   return parts.join('\n')
 }

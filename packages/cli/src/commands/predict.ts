@@ -1,16 +1,21 @@
-import { ConfigError, labelConvention } from '@voxnorm/data'
-import { createPredictor, modelOf } from '@voxnorm/models'
+import { ConfigError, labelConvention, MASK_FROM, type MaskFrom } from '@voxnorm/data'
+import { createPredictor } from '@voxnorm/models'
 import type { Command } from '../command.ts'
 import { type Arguments, hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'
-import { type OpenDevice, openDevice } from '../device.ts'
+import type { OpenDevice } from '../device.ts'
 import { EXIT } from '../exit-codes.ts'
-import { conventionName } from '../label-conventions.ts'
+import { type FolderLock, lockFolder } from '../folder-lock.ts'
+import { labelsOfFlag } from '../label-conventions.ts'
 import { readModel } from '../model-file.ts'
-import { type PredictionInput, readInputs } from '../prediction/inputs.ts'
+import { assertFreeForOutput, isPredictionFolder } from '../output-folder.ts'
+import { chooseSplit, SPLIT_CHOICES } from '../prediction/choose-split.ts'
+import { readInputs } from '../prediction/inputs.ts'
 import { predictorOf, type Windows } from '../prediction/network.ts'
 import { type PredictedInput, predictAll } from '../prediction/predict-all.ts'
 import type { GridChoice } from '../prediction/predict-subject.ts'
+import { assertLabelsStay, assertNothingReplaced } from '../prediction/replaced-outputs.ts'
 import { listenForStop } from '../stop-request.ts'
+import { tellListing } from '../tell-listing.ts'
 import { textTable } from '../text-table.ts'
 import { version } from '../version.ts'
 
@@ -41,21 +46,37 @@ export const predict: Command = {
       required: true,
       help: 'folder for the outputs',
     },
+    { name: 'continue', kind: 'switch', help: 'keep what is finished with the same settings' },
+    { name: 'overwrite', kind: 'switch', help: 'replace predictions that are finished' },
     { name: 'grid', kind: 'text', value: 'GRID', choices: GRIDS, help: 'model (default), native or stored' },
     { name: 'mask', kind: 'list', value: 'FILE', help: 'brain mask of each input, in their order' },
+    {
+      name: 'mask-from',
+      kind: 'text',
+      value: 'HOW',
+      choices: MASK_FROM,
+      help: 'brain without a mask: auto, or positive',
+    },
     { name: 'window', kind: 'integer', value: 'N', help: 'side of the windows (the patch of the model)' },
     { name: 'stride', kind: 'integer', value: 'N', help: 'voxels from window to window (8)' },
     { name: 'save-probabilities', kind: 'switch', help: 'also write a map per class' },
     { name: 'label-convention', kind: 'text', value: 'NAME', help: 'numbers of the labels (bids)' },
+    {
+      name: 'split',
+      kind: 'text',
+      value: 'PART',
+      choices: SPLIT_CHOICES,
+      help: 'train, validation, test (default) or all',
+    },
     { name: 'strict', kind: 'switch', help: 'refuse an image whose anatomy was changed' },
     { name: 'skip-normalization', kind: 'switch', help: 'segment the raw scan, for comparison' },
   ],
   example: 'voxnorm predict -m run -i sub-01_T1w.nii.gz -o predictions',
-  async run({ arguments: parsed, log }) {
+  async run({ arguments: parsed, log, openDevice }) {
     const out = textFlag(parsed, 'output')!
-    const convention = labelConvention(conventionName(textFlag(parsed, 'label-convention') ?? 'bids'))
+    const convention = labelConvention(labelsOfFlag(textFlag(parsed, 'label-convention') ?? 'bids'))
     const file = readModel(textFlag(parsed, 'model')!)
-    const model = modelOf(file, file.file)
+    const model = file.stored
     const raw = hasFlag(parsed, 'skip-normalization')
     const used = raw ? { ...model, names: model.names.filter((name) => name === 'segmenter') } : model
     const normalized = used.names.includes('generator')
@@ -66,16 +87,30 @@ export const predict: Command = {
     const windows = readWindows(parsed, file.config.patch)
     const grid = (textFlag(parsed, 'grid') ?? 'model') as GridChoice
     const words = listFlag(parsed, 'input')
+    const continued = hasFlag(parsed, 'continue')
+    const overwritten = hasFlag(parsed, 'overwrite')
+    if (continued && overwritten) {
+      throw new ConfigError('--continue keeps what is finished and --overwrite replaces it.', {
+        fix: 'give one of the two',
+      })
+    }
     const stop = listenForStop((signal) => log.warning('stop', `${signal}: stopping`))
+    let lock: FolderLock | undefined
     let device: OpenDevice | undefined
     try {
-      const found = await readInputs(words, listFlag(parsed, 'mask'), file.config.modalities)
+      const found = await readInputs(words, listFlag(parsed, 'mask'), file.config.modalities, (word) =>
+        tellListing(log, word),
+      )
       for (const warning of found.warnings) log.warning('data', warning)
-      const inputs = held(found.inputs)
+      const inputs = chooseSplit(found.inputs, textFlag(parsed, 'split'), textFlag(parsed, 'model')!)
+      assertFreeForOutput(out, { inputs: words, isOwn: isPredictionFolder })
+      lock = lockFolder(out, 'predict')
+      assertNothingReplaced(out, inputs, { continued, overwritten })
+      assertLabelsStay(out, inputs, convention)
       device = await openDevice(textFlag(parsed, 'device'))
       log.info('device', `predicting ${inputs.length} volumes on ${device.description}`)
       const network = await createPredictor(device.runtime, used)
-      const { results, failures } = await predictAll(
+      const { results, failures, kept } = await predictAll(
         inputs,
         predictorOf(network, windows),
         {
@@ -85,6 +120,7 @@ export const predict: Command = {
           convention,
           probabilities: hasFlag(parsed, 'save-probabilities'),
           strict,
+          continued,
           ...(file.intensityReference && { intensityReference: file.intensityReference }),
           stop,
           provenance: {
@@ -96,6 +132,7 @@ export const predict: Command = {
             seed: numberFlag(parsed, 'seed') ?? 42,
             adapter: device.name,
             grid,
+            maskFrom: (textFlag(parsed, 'mask-from') ?? MASK_FROM[0]) as MaskFrom,
             ...windows,
           },
         },
@@ -104,10 +141,11 @@ export const predict: Command = {
       network.dispose()
       return {
         exitCode: failures.length > 0 ? EXIT.someFailed : EXIT.done,
-        document: { output: out, subjects: results, failures },
-        text: describe(results),
+        document: { output: out, subjects: results, kept, failures },
+        text: describe(results, kept.length),
       }
     } finally {
+      lock?.release()
       stop.release()
       device?.close()
     }
@@ -133,16 +171,9 @@ function readWindows(parsed: Arguments, patch: number): Windows {
   return { window, stride }
 }
 
-/** Of a dataset with splits the test subjects: the model knows the others. Files have no split and all stay. */
-function held(inputs: readonly PredictionInput[]): readonly PredictionInput[] {
-  const kept = inputs.filter(({ split }) => split === 'n/a' || split === 'test')
-  if (kept.length > 0) return kept
-  throw new ConfigError('the dataset has splits, but no subject of it is marked test.', {
-    fix: 'mark subjects with the split test, or give the image files themselves',
-  })
-}
-
-function describe(results: readonly PredictedInput[]): string {
+function describe(results: readonly PredictedInput[], kept: number): string {
+  const finished = kept === 0 ? [] : [`${kept} ${kept === 1 ? 'image was' : 'images were'} finished already`]
+  if (results.length === 0) return finished.join('')
   const volumes = results.flatMap(({ id, volumes }) =>
     volumes.map((row) => [id, row.name, String(row.n_voxels), row.volume_mm3.toFixed(0)]),
   )
@@ -153,7 +184,6 @@ function describe(results: readonly PredictedInput[]): string {
     likeness?.nearestSite ?? 'n/a',
   ])
   const columns = ['image', 'structure index', 'unlike training (percentile)', 'nearest site']
-  return [textTable(['image', 'tissue', 'voxels', 'volume (mm³)'], volumes), textTable(columns, trust)].join(
-    '\n\n',
-  )
+  const tissues = textTable(['image', 'tissue', 'voxels', 'volume (mm³)'], volumes)
+  return [tissues, textTable(columns, trust), ...finished].join('\n\n')
 }

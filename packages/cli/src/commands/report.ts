@@ -1,9 +1,10 @@
 import { existsSync, statSync } from 'node:fs'
 import path from 'node:path'
-import { MissingInputError } from '@voxnorm/data'
+import { MissingInputError, OutputError } from '@voxnorm/data'
 import { writeFileAtomically } from '@voxnorm/data/node'
 import type { Command } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
+import { isPredictionFolder } from '../output-folder.ts'
 import { predictionReport } from '../report/prediction-report.ts'
 import { runReport } from '../report/run-report.ts'
 
@@ -33,6 +34,12 @@ export const report: Command = {
         write(folder, 'report.html', runReport(folder))
       } else {
         const pages = predictionReport(folder)
+        if (!isPredictionFolder(folder)) {
+          throw new OutputError('voxnorm predict did not make this folder, so no pages are put into it.', {
+            file: folder,
+            fix: 'give the whole folder that voxnorm predict -o wrote, with its dataset_description.json',
+          })
+        }
         for (const { name, html } of pages.subjects) write(folder, `${name}.html`, html)
         write(folder, 'group.html', pages.group)
       }

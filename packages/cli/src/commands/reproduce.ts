@@ -1,14 +1,16 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { ConfigError, type LabelConventionName, SITE_STYLES } from '@voxnorm/data'
+import { ConfigError, type LabelSpecification, SITE_STYLES } from '@voxnorm/data'
 import { openSubjectLoader } from '@voxnorm/data/node'
 import type { Command } from '../command.ts'
 import { listFlag, numberFlag, textFlag } from '../command-line.ts'
+import { PRESETS } from '../config/presets.ts'
 import { parseConfig } from '../config/read-config.ts'
 import type { Config } from '../config/schema.ts'
-import { type OpenDevice, openDevice } from '../device.ts'
+import type { OpenDevice } from '../device.ts'
 import { EXIT } from '../exit-codes.ts'
-import { conventionName } from '../label-conventions.ts'
+import { type FolderLock, lockFolder } from '../folder-lock.ts'
+import { labelsOfFlag } from '../label-conventions.ts'
 import { duration, type Log } from '../progress.ts'
 import {
   assertSettable,
@@ -61,7 +63,7 @@ export const reproduce: Command = {
     { name: 'seeds', kind: 'integer', value: 'N', help: 'repeat every training with N seeds (1)' },
   ],
   example: 'voxnorm reproduce all --budget 20m -o reproduction',
-  async run({ arguments: parsed, log, words }) {
+  async run({ arguments: parsed, log, words, openDevice }) {
     const folder = textFlag(parsed, 'output')!
     const experiments = readExperiments(parsed.positionals)
     const budgetWord = textFlag(parsed, 'budget') ?? '20m'
@@ -72,14 +74,16 @@ export const reproduce: Command = {
     const set = listFlag(parsed, 'set')
     assertSettable(set)
     const labelsWord = textFlag(parsed, 'labels')
-    const labels = labelsWord === undefined ? undefined : conventionName(labelsWord)
+    const labels = labelsWord === undefined ? undefined : labelsOfFlag(labelsWord)
     assertFreeForReproduction(folder)
     const stop = listenForStop((signal) =>
       log.warning('stop', `${signal}: stopping as soon as everything is saved`),
     )
     const loader = openSubjectLoader()
     let device: OpenDevice | undefined
+    let lock: FolderLock | undefined
     try {
+      lock = lockFolder(folder, 'reproduce')
       const given = listFlag(parsed, 'data')
       const phantom = path.join(folder, 'data')
       const data = given.length > 0 ? given : [path.join(phantom, 'dataset.tsv')]
@@ -87,7 +91,7 @@ export const reproduce: Command = {
       const beginning: Omit<Beginning, 'sites'> = {
         version: 1,
         data: given,
-        labels: labels ?? 'as the data says',
+        labels: labelsWord ?? 'as the data says',
         seed,
         budget: budgetWord,
         set,
@@ -122,7 +126,10 @@ export const reproduce: Command = {
         (await planBudget(
           device.runtime,
           seconds,
-          { runs, predictionsOf: await predictionCounter(cohort, load) },
+          {
+            runs,
+            predictionsOf: await predictionCounter(cohort, load, settings(PRESETS.tiny).data.maskFrom),
+          },
           settings,
         ))
       const begun = { ...beginning, sites: cohort.sites }
@@ -163,6 +170,7 @@ export const reproduce: Command = {
       stop.release()
       loader.close()
       device?.close()
+      lock?.release()
     }
   },
 }
@@ -188,7 +196,7 @@ async function makePhantom(folder: string, seed: number, log: Log, stop: StopReq
 function withSettings(
   config: Config,
   table: string,
-  labels: LabelConventionName | undefined,
+  labels: LabelSpecification | undefined,
   set: readonly string[],
 ): Config {
   const base = { ...config, data: { ...config.data, table, ...(labels === undefined ? {} : { labels }) } }

@@ -1,16 +1,9 @@
-import { existsSync, readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
-import {
-  ConfigError,
-  OutputError,
-  type PhantomModality,
-  type Shape3,
-  SITE_STYLES,
-  type SiteStyle,
-} from '@voxnorm/data'
+import { ConfigError, type PhantomModality, type Shape3, SITE_STYLES, type SiteStyle } from '@voxnorm/data'
 import type { Command } from '../command.ts'
 import { type Arguments, numberFlag, textFlag } from '../command-line.ts'
 import { EXIT } from '../exit-codes.ts'
+import { assertFreeForOutput } from '../output-folder.ts'
 import { listenForStop } from '../stop-request.ts'
 import { type PhantomPlan, writePhantom } from '../synthesis/write-phantom.ts'
 
@@ -37,7 +30,7 @@ export const synth: Command = {
   async run({ arguments: parsed, log }) {
     const out = parsed.positionals[0]!
     const plan = readPlan(parsed)
-    refuseOccupied(out)
+    assertFreeForOutput(out, { inputs: [], isOwn: () => false })
     const stop = listenForStop((signal) => log.warning('stop', `${signal}: stopping`))
     const rows = await writePhantom(out, plan, log, stop).finally(() => stop.release())
     const document = {
@@ -100,11 +93,4 @@ function readShape(text: string): Shape3 {
   throw new ConfigError(`voxnorm synth: --shape needs three numbers from 16 to 1024, not "${text}".`, {
     fix: 'for example --shape 72,84,64',
   })
-}
-
-function refuseOccupied(out: string): void {
-  if (!existsSync(out)) return
-  if (!statSync(out).isDirectory() || readdirSync(out).length > 0) {
-    throw new OutputError('this place is taken.', { file: out, fix: 'choose a new or empty folder' })
-  }
 }

@@ -4,11 +4,13 @@ import type { Command } from '../command.ts'
 import { hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'
 import { readConfig } from '../config/read-config.ts'
 import { configHelp, configKeys } from '../config/reference.ts'
-import { type OpenDevice, openDevice } from '../device.ts'
+import type { OpenDevice } from '../device.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
+import { type FolderLock, lockFolder } from '../folder-lock.ts'
 import { duration } from '../progress.ts'
 import { assertFreeForRun, type MetricsLine } from '../run-directory.ts'
 import { exitCodeOfSignal, listenForStop } from '../stop-request.ts'
+import { tellListing } from '../tell-listing.ts'
 import { loadRun, planRun } from '../training/prepare-run.ts'
 import { readCheckpoint, trainRun } from '../training/train-run.ts'
 
@@ -26,7 +28,7 @@ export const train: Command = {
     { name: 'help-config', kind: 'switch', alone: true, help: 'explain every key of a config' },
   ],
   example: 'voxnorm train config.yaml -o runs/first --set train.timeLimit=10m',
-  async run({ arguments: parsed, log, words }) {
+  async run({ arguments: parsed, log, words, openDevice }) {
     if (hasFlag(parsed, 'help-config'))
       return { exitCode: EXIT.done, document: configKeys(), text: configHelp() }
     const folder = textFlag(parsed, 'output')!
@@ -36,6 +38,7 @@ export const train: Command = {
     )
     const loader = openSubjectLoader()
     let device: OpenDevice | undefined
+    let lock: FolderLock | undefined
     try {
       const written = readConfig(parsed.positionals[0]!, {
         set: listFlag(parsed, 'set'),
@@ -43,8 +46,9 @@ export const train: Command = {
         fold: textFlag(parsed, 'fold'),
       })
       assertFreeForRun(folder, { resume })
+      lock = lockFolder(folder, 'train')
       const checkpoint = resume ? readCheckpoint(folder, written) : undefined
-      const plan = await planRun(written)
+      const plan = await planRun(written, tellListing(log, written.data.table))
       for (const warning of plan.warnings) log.warning('data', warning)
       const data = await loadRun(written, plan, log, stop, loader.load)
       loader.close()
@@ -78,6 +82,7 @@ export const train: Command = {
       stop.release()
       loader.close()
       device?.close()
+      lock?.release()
     }
   },
 }

@@ -35,7 +35,14 @@ export const KEY_MEANINGS: MeaningsOf<Config> = {
       meaning:
         'The data: a table, or a folder of a known layout. A relative path starts at the folder of the config, one in --set where the command runs.',
     },
-    labels: { meaning: 'What the numbers in the label maps stand for.' },
+    labels: {
+      meaning:
+        'What the numbers in the label maps stand for; auto is what the data say, and bids where they say nothing.',
+    },
+    maskFrom: {
+      meaning:
+        'Where the brain is if there is no mask file: auto finds the background of the image, positive takes every voxel above zero.',
+    },
     modalities: { meaning: 'The images of a subject that are the channels of the networks, in this order.' },
     scaling: {
       meaning:

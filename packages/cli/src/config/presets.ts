@@ -6,7 +6,8 @@ const paper: Config = {
   seed: 42,
   data: {
     table: 'dataset.tsv',
-    labels: 'bids',
+    labels: 'auto',
+    maskFrom: 'auto',
     modalities: ['T1w'],
     scaling: 'max',
     patch: 32,

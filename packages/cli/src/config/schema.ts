@@ -1,4 +1,5 @@
-import { LABEL_CONVENTIONS, type LabelConventionName } from '@voxnorm/data'
+import { LABEL_CONVENTIONS, MASK_FROM, SCALINGS } from '@voxnorm/data'
+import { ACTIVATIONS, GENERATOR_OUTPUTS, PADDINGS } from '@voxnorm/models'
 import { z } from 'zod'
 import { parseDuration } from './duration.ts'
 
@@ -12,6 +13,14 @@ const classNumbers = z
   .union([z.int().nonnegative(), z.array(z.int().nonnegative()).min(1)])
   .transform((numbers) => (typeof numbers === 'number' ? [numbers] : numbers))
   .describe('a label number or a list of label numbers')
+
+/** A label convention written out: the numbers of each class. */
+export const labelMapSchema = z.strictObject({
+  BG: classNumbers.optional(),
+  CSF: classNumbers,
+  GM: classNumbers,
+  WM: classNumbers,
+})
 
 function oneOf<const T extends readonly [string, ...string[]]>(...choices: T) {
   return z.enum(choices).describe(`one of ${choices.join(', ')}`)
@@ -33,19 +42,13 @@ export const configSchema = z.strictObject({
   seed: z.int().nonnegative().max(0xffffffff).describe('a whole number from 0 to 4294967295'),
   data: z.strictObject({
     table: z.string().min(1).describe('the path of a dataset table or folder'),
+    // What the data set says of its labels, else bids; everything else wins over the data set.
     labels: z
-      .union([
-        z.enum(LABEL_CONVENTIONS as [LabelConventionName, ...LabelConventionName[]]),
-        z.strictObject({
-          BG: classNumbers.optional(),
-          CSF: classNumbers,
-          GM: classNumbers,
-          WM: classNumbers,
-        }),
-      ])
-      .describe(`one of ${LABEL_CONVENTIONS.join(', ')}, or a map such as {CSF: 1, GM: [2, 4], WM: 3}`),
+      .union([z.enum(['auto', ...LABEL_CONVENTIONS]), labelMapSchema])
+      .describe(`one of auto, ${LABEL_CONVENTIONS.join(', ')}, or a map such as {CSF: 1, GM: [2, 4], WM: 3}`),
+    maskFrom: oneOf(...MASK_FROM),
     modalities: z.array(z.string().min(1)).min(1).describe('a list of column names such as [T1w, T2w]'),
-    scaling: oneOf('max', 'zscore', 'nyul', 'white-stripe'),
+    scaling: oneOf(...SCALINGS),
     patch: count.describe('a whole number of voxels that is a multiple of 8'),
     patchesPerSite: count,
     validationPatchesPerSite: count,
@@ -57,9 +60,9 @@ export const configSchema = z.strictObject({
   }),
   model: z.strictObject({
     base: count,
-    padding: oneOf('replicate', 'zero'),
-    activation: oneOf('relu', 'leaky-relu'),
-    generatorOutput: oneOf('sigmoid', 'relu', 'none'),
+    padding: oneOf(...PADDINGS),
+    activation: oneOf(...ACTIVATIONS),
+    generatorOutput: oneOf(...GENERATOR_OUTPUTS),
     discriminator: z.strictObject({
       base: count,
       dropout: z.number().min(0).lt(1).describe('a number from 0 to less than 1'),

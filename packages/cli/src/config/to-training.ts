@@ -5,11 +5,11 @@ import type { Config } from './schema.ts'
 /**
  * The part of a configuration that training depends on, in the form that the models package takes: times in seconds, the
  * precision only where it is not f32, so that checkpoints from before there was a choice can be resumed, without the
- * fold, which the subjects tell, and without how kernels are chosen, which they do not know of.
+ * fold and the way to the brain masks, which the subjects tell, and without how kernels are chosen, which they do not know of.
  */
 export function toTraining(config: Config) {
   const { seed, model, loss, optim, augment } = config
-  const { fold: _fold, ...data } = config.data
+  const { fold: _fold, maskFrom: _maskFrom, ...data } = config.data
   const { precision, deterministic: _deterministic, ...train } = config.train
   return {
     seed,
@@ -45,12 +45,18 @@ export function assertFitsSites(config: Config, sites: readonly string[]): void 
  * Throws ConfigError that names the first other key.
  */
 export function assertResumable(begun: Config, wanted: Config, folder: string): void {
-  const changed = firstDifference(withoutLength(begun), withoutLength(wanted), [])
+  const changed = firstDifference(withoutLength(withAutoLabels(begun, wanted)), withoutLength(wanted), [])
   if (changed === undefined) return
   throw new ConfigError(`${changed.join('.')} differs from what this run began with.`, {
     file: folder,
     fix: 'resume with the same settings (only train.epochs and train.timeLimit may change), or start a new run',
   })
+}
+
+/** Before there was `auto`, runs whose configuration said nothing of the labels wrote down `bids` for it. */
+function withAutoLabels(begun: Config, { data }: Config): Config {
+  const same = begun.data.labels === 'bids' && data.labels === 'auto'
+  return same ? { ...begun, data: { ...begun.data, labels: 'auto' } } : begun
 }
 
 function withoutLength(config: Config): unknown {

@@ -1,6 +1,6 @@
-import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import { DataError, MissingInputError, type Subject } from '@voxnorm/data'
+import { listFiles } from '@voxnorm/data/node'
 import { outputNames } from '../prediction/output-names.ts'
 
 /** The files that `predict` wrote for a subject. */
@@ -20,15 +20,17 @@ export interface Prediction {
  * dataset. Subjects without a segmentation are left out. Throws MissingInputError when no subject has one, and DataError
  * when two files of one name compete.
  */
-export function findPredictions(
+export async function findPredictions(
   folder: string,
   { subjects, modalities }: { readonly subjects: readonly Subject[]; readonly modalities: readonly string[] },
-): Prediction[] {
+): Promise<Prediction[]> {
   const files = new Map<string, string[]>()
-  for (const file of listFiles(folder)) {
+  for (const inside of (await listFiles(folder)).files) {
+    const file = path.join(folder, inside)
     const name = path.basename(file)
     files.set(name, [...(files.get(name) ?? []), file])
   }
+  const taken = new Set<string>()
   const found = subjects.flatMap((subject) => {
     const candidates = modalities.flatMap((modality) => {
       const image = subject.images[modality]
@@ -36,12 +38,15 @@ export function findPredictions(
       const { base, normalized: names } = outputNames([image], [modality])
       const segmentation = pickFile(files, `${base}_dseg.nii.gz`, subject)
       const normalized = pickFile(files, `${names[0]}.nii.gz`, subject)
-      if (segmentation === undefined) return []
+      // Two runs share a scan of another modality, but its prediction is scored once.
+      if (segmentation === undefined || taken.has(segmentation)) return []
       return [{ subject, image, segmentation, ...(normalized === undefined ? {} : { normalized }) }]
     })
     // BIDS names do not tell from which modality a segmentation is; the normalised images do.
     const best = candidates.find(({ normalized }) => normalized !== undefined) ?? candidates[0]
-    return best === undefined ? [] : [best]
+    if (best === undefined) return []
+    taken.add(best.segmentation)
+    return [best]
   })
   if (found.length > 0) return found
   throw new MissingInputError('no segmentation of any subject of the reference is here.', {
@@ -68,19 +73,4 @@ function pickFile(files: ReadonlyMap<string, string[]>, name: string, subject: S
 function isBelow(file: string, { id, site }: Subject): boolean {
   const folders = path.dirname(file).split(path.sep)
   return folders.includes(site) || folders.includes(id)
-}
-
-function listFiles(folder: string): string[] {
-  try {
-    return readdirSync(folder, { withFileTypes: true, recursive: true })
-      .filter((entry) => entry.isFile())
-      .map((entry) => path.join(entry.parentPath, entry.name))
-      .sort()
-  } catch (cause) {
-    throw new MissingInputError('the folder of predictions cannot be read.', {
-      file: folder,
-      fix: 'check the path and its permissions',
-      cause,
-    })
-  }
 }

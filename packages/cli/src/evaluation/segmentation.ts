@@ -30,7 +30,7 @@ export interface SegmentationRow {
   readonly reference_mm3: number
 }
 
-/** Columns of segmentation.tsv. */
+/** Columns of segmentation.tsv; `split` is what the subject was to the model. */
 export const SEGMENTATION_COLUMNS = [
   'participant_id',
   'site',
@@ -42,6 +42,7 @@ export const SEGMENTATION_COLUMNS = [
   'assd',
   'volume_mm3',
   'reference_mm3',
+  'split',
 ] as const
 
 /** One case of summary.json in the words of nnU-Net; the keys are BIDS label numbers. */
@@ -62,6 +63,8 @@ export interface Summary {
 export interface SubjectScore {
   readonly rows: readonly SegmentationRow[]
   readonly summary: SummaryCase
+  /** Voxels by class, rows are the reference. */
+  readonly matrix: ConfusionMatrix
 }
 
 const BIDS_NUMBERS: Readonly<Record<Tissue, string>> = { GM: '1', WM: '2', CSF: '3' }
@@ -74,20 +77,29 @@ export interface ScoredSubject {
   readonly referenceFile: string
 }
 
-/** Compares two maps of internal classes on one grid, tissue by tissue. */
+/**
+ * Compares two maps of internal classes on one grid, tissue by tissue. Where `ignored` is 1, voxels are left out; for
+ * distances, they are background in both.
+ */
 export function scoreSegmentation(
   subject: ScoredSubject,
   prediction: LabelVolume,
   reference: LabelVolume,
+  ignored?: Uint8Array,
 ): SubjectScore {
-  const matrix = confusionMatrix(reference.data, prediction.data, CLASSES.length)
+  const counted = (labels: Uint8Array) =>
+    ignored ? labels.filter((_, voxel) => ignored[voxel] === 0) : labels
+  const matrix = confusionMatrix(counted(reference.data), counted(prediction.data), CLASSES.length)
+  const there = (labels: Uint8Array) =>
+    ignored ? labels.map((label, voxel) => (ignored[voxel] === 0 ? label : 0)) : labels
+  const [predicted, actual] = [there(prediction.data), there(reference.data)]
   const dice = diceOfMatrix(matrix)
   const spacing = voxelSizes(reference.affine)
   const voxel = spacing[0] * spacing[1] * spacing[2]
   const metrics: Record<string, Record<string, number>> = {}
   const rows = TISSUES.map((tissue): SegmentationRow => {
     const label = CLASSES.indexOf(tissue)
-    const distances = classDistances(prediction.data, reference.data, label, reference.shape, spacing)
+    const distances = classDistances(predicted, actual, label, reference.shape, spacing)
     const counts = countsOf(matrix, label)
     metrics[BIDS_NUMBERS[tissue]] = summaryMetrics(counts, dice[label]!, distances)
     return {
@@ -104,7 +116,7 @@ export function scoreSegmentation(
     }
   })
   const files = { reference_file: subject.referenceFile, prediction_file: subject.predictionFile }
-  return { rows, summary: { ...files, metrics } }
+  return { rows, summary: { ...files, metrics }, matrix }
 }
 
 /** Puts cases together: means over the cases per label, and over labels. NaN values are left out of means. */

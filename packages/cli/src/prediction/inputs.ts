@@ -1,8 +1,17 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
-import { ConfigError, DataError, MissingInputError, type Subject, splitImageName } from '@voxnorm/data'
-import { openDataset } from '@voxnorm/data/node'
+import {
+  ConfigError,
+  DataError,
+  MissingInputError,
+  missingFile,
+  type Subject,
+  splitImageName,
+  type VoxnormError,
+} from '@voxnorm/data'
+import { type ListingProgress, openDataset } from '@voxnorm/data/node'
 import { type OutputNames, outputNames } from './output-names.ts'
+import { openSurroundings, type Surroundings } from './surroundings.ts'
 
 /** One volume to predict: its files and where its outputs go. */
 export interface PredictionInput {
@@ -14,8 +23,8 @@ export interface PredictionInput {
   readonly images: readonly string[]
   readonly mask?: string
   readonly names: OutputNames
-  /** Why the subject cannot be predicted, where its dataset tells already. */
-  readonly problem?: DataError
+  /** Why the subject cannot be predicted, where that is known already. */
+  readonly problem?: VoxnormError
 }
 
 /** What the words after `-i` stand for. */
@@ -27,26 +36,42 @@ export interface PredictionInputs {
 
 /**
  * Turns the words after `-i` into volumes: image files (several modalities joined by commas), folders of images, and
- * datasets as a table or a folder. `masks` go with image files one by one.
+ * datasets as a table or a folder. `masks` go with image files one by one; files without one have the mask and the site of
+ * the dataset that they lie in, see {@link openSurroundings}.
  *
- * Throws MissingInputError for what does not exist, and ConfigError when masks do not fit or two volumes would be
- * written to the same names.
+ * What does not exist becomes the `problem` of its volume. Throws MissingInputError when it is the only one, and
+ * ConfigError when masks do not fit or two volumes would be written to the same names.
  */
 export async function readInputs(
   words: readonly string[],
   masks: readonly string[],
   modalities: readonly string[],
+  listener?: (word: string) => ListingProgress,
 ): Promise<PredictionInputs> {
   const inputs: PredictionInput[] = []
   const warnings: string[] = []
+  const lookAround = openSurroundings()
   let files = 0
   for (const word of words) {
     if (isDatasetOrFolder(word)) {
-      const found = await readFolderOrTable(word, modalities)
+      const found = await readFolderOrTable(word, modalities, listener?.(word)).catch((error: unknown) => {
+        const usage = !(error instanceof DataError || error instanceof MissingInputError)
+        if (usage || words.length === 1) throw error
+        return { inputs: [unusableInput(word, error)], warnings: [] }
+      })
       inputs.push(...found.inputs)
       warnings.push(...found.warnings)
+      if (isTable(word)) warnings.push(...(await masksLeftOut(found.inputs, lookAround)))
     } else {
-      inputs.push(fromFiles(word.split(','), masks[files++], modalities))
+      const input = fromFiles(word.split(','), masks[files++], modalities)
+      const { site, mask, warning } = await lookAround(input.images)
+      inputs.push({
+        ...input,
+        ...(site && { site }),
+        ...(mask && { mask }),
+        ...(input.mask && { mask: input.mask }),
+      })
+      if (warning !== undefined && input.mask === undefined) warnings.push(warning)
     }
   }
   if (masks.length > 0 && masks.length !== files) {
@@ -54,18 +79,60 @@ export async function readInputs(
       fix: 'give one mask per item of -i, in the same order',
     })
   }
+  const [first] = inputs
+  if (inputs.length === 1 && first?.problem !== undefined) throw first.problem
   return { inputs: separate(inputs), warnings }
 }
 
-function isDatasetOrFolder(word: string): boolean {
-  return /\.tsv$/i.test(word) || (existsSync(word) && statSync(word).isDirectory())
+/** What a table does not name, although the folders around its images do. */
+async function masksLeftOut(
+  inputs: readonly PredictionInput[],
+  lookAround: (images: readonly string[]) => Promise<Surroundings>,
+): Promise<string[]> {
+  const warnings: string[] = []
+  for (const { images, mask } of inputs) {
+    if (mask !== undefined || images.length === 0) continue
+    const found = (await lookAround(images)).mask
+    if (found === undefined) continue
+    warnings.push(
+      `${images[0]}: the table names no mask, and ${found} is not used; add it in a column mask, if it is meant.`,
+    )
+  }
+  return warnings
 }
 
-async function readFolderOrTable(word: string, modalities: readonly string[]): Promise<PredictionInputs> {
+function isTable(word: string): boolean {
+  return /\.tsv$/i.test(word)
+}
+
+/** Stands for a dataset among several inputs that cannot be opened. */
+function unusableInput(word: string, problem: VoxnormError): PredictionInput {
+  const id = path.basename(word)
+  return { id, site: 'n/a', split: 'n/a', images: [], names: outputNames([word], [id]), problem }
+}
+
+function isDatasetOrFolder(word: string): boolean {
+  return isTable(word) || (existsSync(word) && statSync(word).isDirectory())
+}
+
+async function readFolderOrTable(
+  word: string,
+  modalities: readonly string[],
+  onProgress: ListingProgress | undefined,
+): Promise<PredictionInputs> {
   const loose = /\.tsv$/i.test(word) ? [] : looseImages(word)
   try {
     // A prediction asks for no site: the model may be used where nobody says which scanner it was.
-    const { subjects, modalities: present, warnings } = await openDataset(word, { site: 'n/a' })
+    const {
+      subjects,
+      modalities: present,
+      warnings,
+    } = await openDataset(word, {
+      site: 'n/a',
+      everyRunOf: modalities,
+      ...(onProgress && { onProgress }),
+      labels: 'unread',
+    })
     const absent = modalities.find((modality) => !present.includes(modality))
     if (absent !== undefined) {
       throw new DataError(`the model takes ${modalities.join(' and ')}, but there is no ${absent} here.`, {
@@ -120,7 +187,9 @@ function countImages(modalities: readonly string[]): string {
 
 function looseImages(folder: string): string[] {
   return readdirSync(folder)
-    .filter((name) => splitImageName(name).ending !== '' && !/\.img(\.gz)?$/i.test(name))
+    .filter(
+      (name) => !name.startsWith('.') && splitImageName(name).ending !== '' && !/\.img(\.gz)?$/i.test(name),
+    )
     .sort()
 }
 
@@ -130,9 +199,10 @@ function fromSubject(subject: Subject, modalities: readonly string[]): Predictio
   const { id, site, split = 'n/a', mask } = subject
   const absent = modalities.find((modality) => !present.includes(modality))
   const problem =
-    absent === undefined
-      ? undefined
-      : new DataError(`${id} has no ${absent} image.`, { fix: 'add the image' })
+    subject.problem ??
+    (absent === undefined
+      ? missingFile(subject, [...images, mask])
+      : new DataError(`${id} has no ${absent} image.`, { fix: 'add the image' }))
   return {
     id,
     site,
@@ -161,13 +231,21 @@ function fromFiles(
       },
     )
   }
-  for (const file of [...images, ...(mask === undefined ? [] : [mask])]) {
-    if (!existsSync(file)) {
-      throw new MissingInputError('this input does not exist.', { file, fix: 'check the path' })
-    }
-  }
+  const absent = [...images, ...(mask === undefined ? [] : [mask])].find((file) => !existsSync(file))
+  const problem =
+    absent === undefined
+      ? undefined
+      : new MissingInputError('this input does not exist.', { file: absent, fix: 'check the path' })
   const names = outputNames(images, modalities)
-  return { id: names.base, site: 'n/a', split: 'n/a', images, ...(mask === undefined ? {} : { mask }), names }
+  return {
+    id: names.base,
+    site: 'n/a',
+    split: 'n/a',
+    images,
+    ...(mask === undefined ? {} : { mask }),
+    names,
+    ...(problem === undefined ? {} : { problem }),
+  }
 }
 
 /** Subjects of a dataset whose files have equal names go into folders named by the subject. */
@@ -176,12 +254,13 @@ function separate(inputs: readonly PredictionInput[]): PredictionInput[] {
   const count = new Map<string, number>()
   for (const input of inputs) count.set(keyOf(input), (count.get(keyOf(input)) ?? 0) + 1)
   const separated = inputs.map((input) => {
-    const own = input.site === 'n/a' ? undefined : `${input.site}/${input.id}`
+    const own = input.site !== 'n/a' ? `${input.site}/${input.id}` : input.names.bids ? input.id : undefined
     if (count.get(keyOf(input)) === 1 || own === undefined) return input
     return { ...input, names: { ...input.names, folder: own } }
   })
   const seen = new Map<string, PredictionInput>()
   for (const input of separated) {
+    if (input.problem !== undefined) continue
     const other = seen.get(keyOf(input))
     if (other !== undefined) {
       throw new ConfigError(`${other.images[0]} and ${input.images[0]} would be written to the same names.`, {

@@ -1,18 +1,31 @@
+import { createHash } from 'node:crypto'
 import path from 'node:path'
 import {
   DataError,
+  headerWarnings,
   type IntensityReference,
   type LabelConvention,
   type NamedVolume,
   STRUCTURE_LIMIT,
 } from '@voxnorm/data'
-import { makeFolder, readVolumeFile, writeFileAtomically } from '@voxnorm/data/node'
+import { makeFolder, readVolumeFile, removeTemporaryFiles, writeFileAtomically } from '@voxnorm/data/node'
+import type { ModelConfig } from '@voxnorm/models'
 import { forEachInput, type Outcome, writeFailures } from '../failures.ts'
-import type { ModelConfig } from '../model-file.ts'
+import { warnOfFiles } from '../file-warnings.ts'
 import type { Log } from '../progress.ts'
 import type { StopRequest } from '../stop-request.ts'
+import { withoutFolders } from './brain-outputs.ts'
+import {
+  beginRecord,
+  differenceFrom,
+  finishRecord,
+  hashInputs,
+  readRecord,
+  type Settings,
+} from './finished.ts'
 import type { PredictionInput } from './inputs.ts'
 import type { Predictor } from './network.ts'
+import { insideBids } from './output-names.ts'
 import { type GridChoice, predictSubject } from './predict-subject.ts'
 import { previewOfSubject } from './subject-preview.ts'
 import { assess, type Trust } from './trust.ts'
@@ -31,6 +44,8 @@ export interface PredictAllOptions {
   readonly intensityReference?: IntensityReference
   /** Whether an image whose structure was changed is refused instead of written with a warning. */
   readonly strict: boolean
+  /** Whether subjects stay as they are that are finished with these settings. */
+  readonly continued: boolean
   readonly stop: StopRequest
 }
 
@@ -42,8 +57,15 @@ export interface PredictedInput {
   readonly trust: Trust
 }
 
+/** What became of all inputs. */
+export interface PredictionOutcome extends Outcome<PredictedInput> {
+  /** Inputs that were finished already. */
+  readonly kept: readonly string[]
+}
+
 /**
- * Predicts volumes one after the other and writes their outputs as soon as they are done.
+ * Predicts volumes one after the other and writes their outputs as soon as they are done. A kill at any moment leaves
+ * subjects that are finished, and others that a later call with `continued` does again.
  *
  * Inputs that cannot be used are named in failures.tsv and the others are done; see {@link forEachInput}. Throws
  * StoppedError after a stop signal; the volume at work then has no outputs.
@@ -53,19 +75,24 @@ export async function predictAll(
   predictor: Predictor,
   options: PredictAllOptions,
   log: Log,
-): Promise<Outcome<PredictedInput>> {
+): Promise<PredictionOutcome> {
   const { out, convention, provenance, stop } = options
-  makeFolder(path.join(out, 'figures'))
+  makeFolder(out)
+  // The description comes first: with it, a folder that a kill left is known as one of ours.
   writeFolderFiles(out, { provenance, convention, inputs })
+  makeFolder(path.join(out, 'figures'))
+  for (const name of ['.', 'figures']) removeTemporaryFiles(path.join(out, name))
+  const kept = options.continued ? await findFinished(inputs, options, log) : new Set<PredictionInput>()
   let count = 0
   const outcome = await forEachInput(
     inputs,
     ({ id }) => id,
     async (input) => {
       const place = `${++count}/${inputs.length} ${input.id}`
+      if (kept.has(input)) return undefined
       const goOn = () => stop.throwIfStopped(`${count - 1} of ${inputs.length} volumes are done`)
       goOn()
-      const predicted = await predictInput(input, predictor, options, (done, total) => {
+      const predicted = await predictInput(input, predictor, options, log, (done, total) => {
         goOn()
         log.progress({ what: `predict ${place}`, done, total, unit: 'windows' })
       })
@@ -76,27 +103,85 @@ export async function predictAll(
     },
     log,
   )
-  writeFailures(out, outcome.failures)
-  return outcome
+  writeFailures(
+    out,
+    outcome.failures,
+    inputs.map(({ id }) => id),
+  )
+  return {
+    results: outcome.results.filter((result) => result !== undefined),
+    failures: outcome.failures,
+    kept: [...kept].map(({ id }) => id),
+  }
+}
+
+/** The inputs that are finished as they would come out now; says of the other finished ones why they are done again. */
+async function findFinished(
+  inputs: readonly PredictionInput[],
+  options: PredictAllOptions,
+  log: Log,
+): Promise<Set<PredictionInput>> {
+  const { out, stop } = options
+  const settings = settingsOf(options)
+  const kept = new Set<PredictionInput>()
+  for (const [index, input] of inputs.entries()) {
+    stop.throwIfStopped('no volume was predicted')
+    log.progress({ what: 'look for finished', done: index, total: inputs.length, unit: 'volumes' })
+    const record = readRecord(out, input)
+    if (!record?.finished || input.problem !== undefined) continue
+    const difference = await hashInputs(input).then(
+      (hashes) => differenceFrom(out, record, settings, hashes),
+      // What cannot be read fails in its turn, and is named there.
+      (error: Error) => error.message,
+    )
+    if (difference === undefined) kept.add(input)
+    else log.warning('continue', `${input.id} is predicted again: ${difference}`, { id: input.id })
+  }
+  log.endProgress()
+  log.info('continue', `${kept.size} of ${inputs.length} volumes are finished and stay as they are`)
+  return kept
+}
+
+/** Everything but the inputs that the outputs of a subject depend on. */
+function settingsOf(options: PredictAllOptions): Settings {
+  const { provenance, convention, probabilities, strict, intensityReference } = options
+  const { version, modelFile: _file, modelSha256: model, trainingSites: _sites, ...choices } = provenance
+  const reference = intensityReference && JSON.stringify(intensityReference)
+  return {
+    version,
+    model,
+    ...choices,
+    labels: JSON.stringify(convention.written),
+    probabilities,
+    strict,
+    ...(reference && { intensityReference: createHash('sha256').update(reference).digest('hex') }),
+  }
 }
 
 async function predictInput(
   input: PredictionInput,
   predictor: Predictor,
   options: PredictAllOptions,
+  log: Log,
   onProgress: (done: number, total: number) => void,
 ): Promise<PredictedInput> {
   if (input.problem !== undefined) throw input.problem
+  // Hashed before it is read: a file that changes in between is not taken for the one that was predicted.
+  const inputs = await hashInputs(input).catch(() => [])
   const { grid, model, out, provenance, intensityReference, strict } = options
   const read = async (file: string): Promise<NamedVolume> => ({ file, volume: await readVolumeFile(file) })
   const images: NamedVolume[] = []
   for (const file of input.images) images.push(await read(file))
   const mask = input.mask === undefined ? undefined : await read(input.mask)
+  // Told before anything can fail: what is odd in a header may be why.
+  warnOfFiles(log, headerWarnings({ images, ...(mask && { mask }) }))
   const { scaling, standardScale, voxelSize } = model
-  const choice = { grid, scaling, voxelSize, ...(standardScale && { standardScale }) }
-  const prediction = await predictSubject(input.id, images, mask, choice, (prepared) =>
-    predictor(prepared, onProgress),
-  )
+  const { maskFrom } = provenance
+  const choice = { grid, scaling, maskFrom, voxelSize, ...(standardScale && { standardScale }) }
+  const prediction = await predictSubject(input.id, images, mask, choice, (prepared) => {
+    warnOfFiles(log, prepared.warnings)
+    return predictor(prepared, onProgress)
+  })
   const { names, site, split } = input
   const { prepared, output } = prediction
   const { modalities } = model
@@ -108,9 +193,12 @@ async function predictInput(
     ...(intensityReference && { intensityReference }),
   })
   if (strict) assertStructureKept(input, assessment.trust)
+  const made = { settings: settingsOf(options), inputs }
+  beginRecord(out, input, made)
   const { files, volumes } = await writePrediction(out, input, prediction, assessment.trust, options)
   // The name of a preview tells subjects with equal file names apart.
-  const participant = !names.bids && names.folder !== '' ? names.folder.replaceAll('/', '_') : names.base
+  const separate = names.folder !== '' && names.folder !== insideBids(input.images[0]!)?.folder
+  const participant = separate ? names.folder.replaceAll('/', '_') : names.base
   const preview = previewOfSubject(prepared, output, model, {
     participant,
     site,
@@ -118,10 +206,13 @@ async function predictInput(
     normalized,
     predicted: prepared.mask,
     assessment,
+    warnings: withoutFolders(prepared.warnings, input),
   })
   const figure = path.join('figures', `${participant}.json`)
   writeFileAtomically(path.join(out, figure), JSON.stringify(preview))
-  return { id: input.id, files: [...files, figure], volumes, trust: assessment.trust }
+  const written = [...files, figure]
+  finishRecord(out, input, { ...made, files: written })
+  return { id: input.id, files: written, volumes, trust: assessment.trust }
 }
 
 function assertStructureKept({ images }: PredictionInput, { structure }: Trust): void {

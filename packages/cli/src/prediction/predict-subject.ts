@@ -1,7 +1,8 @@
 import {
+  type Affine,
   CLASSES,
-  IDENTITY_AFFINE,
   type LabelVolume,
+  type MaskFrom,
   makeVolume,
   type NamedVolume,
   type PreparedSubject,
@@ -13,6 +14,7 @@ import {
   toRas,
   type Volume,
   voxelCount,
+  voxelSizes,
 } from '@voxnorm/data'
 
 /** What the networks make of a prepared subject, all on its grid. */
@@ -32,6 +34,8 @@ export interface PredictionOptions {
   readonly scaling: Scaling
   /** The model's landmarks, for the scaling `nyul`. */
   readonly standardScale?: readonly (readonly number[])[]
+  /** How to find the brain without a mask file. */
+  readonly maskFrom: MaskFrom
   /** Edge of the model's voxels in mm. */
   readonly voxelSize: number
 }
@@ -65,12 +69,13 @@ export async function predictSubject(
   const stored = options.grid === 'stored'
   // A grid whose axes already point along x, y and z is neither reordered nor flipped.
   const place = (named: NamedVolume): NamedVolume =>
-    stored ? { ...named, volume: { ...named.volume, affine: IDENTITY_AFFINE } } : named
+    stored ? { ...named, volume: { ...named.volume, affine: unturned(named.volume) } } : named
   const prepared = prepareSubject(
     { id, site: 'n/a' },
     { images: images.map(place), ...(mask === undefined ? {} : { mask: place(mask) }) },
     {
       scaling: options.scaling,
+      maskFrom: options.maskFrom,
       ...(options.standardScale && { standardScale: options.standardScale }),
       ...(options.grid === 'model' && { voxelSize: options.voxelSize }),
     },
@@ -85,6 +90,12 @@ export async function predictSubject(
   const tissues = CLASSES.map((_, label) => restore(channelOf(output.probabilities, CLASSES.length, label)))
   const probabilities = [completeBackground(tissues), ...tissues.slice(1)]
   return { normalized, probabilities, labels: largest(probabilities), prepared, output }
+}
+
+/** Voxels of the same size along x, y and z. */
+function unturned({ affine }: Volume): Affine {
+  const [dx, dy, dz] = voxelSizes(affine)
+  return [dx, 0, 0, 0, 0, dy, 0, 0, 0, 0, dz, 0, 0, 0, 0, 1]
 }
 
 /** The way back from the networks' grid to the grid of `original`. */

@@ -1,5 +1,5 @@
 import { type PreparedSubject, type Scaling, type Shape3, voxelSizes } from '@voxnorm/data'
-import type { ModelConfig } from '../model-file.ts'
+import type { ModelConfig } from '@voxnorm/models'
 import { makePreview, type Preview } from '../report/preview.ts'
 import { channelOf, likeliest, type NetworkOutput } from './predict-subject.ts'
 import type { Assessment } from './trust.ts'
@@ -14,6 +14,8 @@ export interface PreviewFacts {
   /** Where the networks were run. */
   readonly predicted: Uint8Array
   readonly assessment: Assessment
+  /** What was odd in the files of the subject, or doubtful in its mask. */
+  readonly warnings?: readonly string[]
 }
 
 /**

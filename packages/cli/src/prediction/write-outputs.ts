@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import {
   CLASSES,
@@ -5,10 +6,16 @@ import {
   fromInternal,
   type LabelConvention,
   type LabelVolume,
+  type MaskFrom,
   segmentationRows,
+  specificationOf,
   voxelSizes,
 } from '@voxnorm/data'
 import { makeFolder, writeFileAtomically, writeVolumeFile } from '@voxnorm/data/node'
+import { LOCK_NAME } from '../folder-lock.ts'
+import { isPredictionFolder, PREDICTION, readDescription } from '../output-folder.ts'
+import { brainFields } from './brain-outputs.ts'
+import { RECORDS } from './finished.ts'
 import type { PredictionInput } from './inputs.ts'
 import { insideBids } from './output-names.ts'
 import type { SubjectPrediction } from './predict-subject.ts'
@@ -26,6 +33,8 @@ export interface Provenance {
   readonly seed: number
   readonly adapter: string
   readonly grid: string
+  /** How the brain is found without a mask file. */
+  readonly maskFrom: MaskFrom
   readonly window: number
   readonly stride: number
 }
@@ -93,18 +102,44 @@ export async function writePrediction(
   table('trust', TRUST_COLUMNS, trustRows(trust))
   const json = (name: string, fields: object) =>
     writeFileAtomically(at(`${name}.json`), `${JSON.stringify(fields, null, 2)}\n`)
-  const common = sidecar(out, input, provenance, trust)
+  const { prepared } = prediction
+  const common = { ...sidecar(out, input, provenance, trust), ...brainFields(prepared, input) }
+  // An image that is 0 outside the mask is stripped, if the mask is that of a brain.
+  const image = { ...common, SkullStripped: prepared.brain.plausible }
   if (!names.bids) {
-    json(names.base, { ...common, SkullStripped: true })
+    json(names.base, { ...image, LabelConvention: specificationOf(convention) })
     return { files, volumes }
   }
-  for (const name of names.normalized) json(name, { ...common, SkullStripped: true })
-  json(`${names.base}_dseg`, common)
+  for (const name of names.normalized) json(name, image)
+  json(`${names.base}_dseg`, { ...common, LabelConvention: specificationOf(convention) })
   if (choices.probabilities) for (const label of CLASSES) json(`${names.base}_label-${label}_probseg`, common)
   return { files, volumes }
 }
 
-/** Writes what belongs to the output folder as a whole: the description of a derivative and the table of labels. */
+/** What a folder of predictions holds that is not in BIDS; `.bidsignore` names it. */
+const NOT_BIDS = [
+  '*.html',
+  'figures/',
+  `${RECORDS}/`,
+  '*_volumes.tsv',
+  '*_trust.tsv',
+  'failures.tsv',
+  LOCK_NAME,
+]
+
+/** dseg.tsv: what the numbers of the label maps in a folder stand for. */
+export function labelTable(convention: LabelConvention): string {
+  const columns = ['index', 'name', 'abbreviation', 'color', 'mapping']
+  return formatTable(
+    columns,
+    segmentationRows(convention).map((row) => ({ ...row })),
+  )
+}
+
+/**
+ * Writes what belongs to the output folder as a whole: the description of a derivative and the table of labels. What
+ * somebody added to the description or to `.bidsignore` stays.
+ */
 export function writeFolderFiles(
   out: string,
   folder: {
@@ -115,21 +150,22 @@ export function writeFolderFiles(
 ): void {
   const { provenance, convention, inputs } = folder
   const raw = inputs.map((input) => rawDataset(out, input)).find((root) => root !== undefined)
+  const made = {
+    GeneratedBy: [{ Name: 'voxnorm', Version: provenance.version, Description: PREDICTION }],
+    ...(raw === undefined ? {} : { DatasetLinks: { raw: slashes(path.relative(out, raw)) } }),
+  }
   const description = {
     Name: 'Normalised images and tissue maps',
     BIDSVersion: '1.10.0',
     DatasetType: 'derivative',
-    GeneratedBy: [{ Name: 'voxnorm', Version: provenance.version }],
-    ...(raw === undefined ? {} : { DatasetLinks: { raw: slashes(path.relative(out, raw)) } }),
+    ...(isPredictionFolder(out) && readDescription(out)),
+    ...made,
   }
   writeFileAtomically(path.join(out, 'dataset_description.json'), `${JSON.stringify(description, null, 2)}\n`)
-  const columns = ['index', 'name', 'abbreviation', 'color', 'mapping']
-  const rows = segmentationRows(convention).map((row) => ({ ...row }))
-  writeFileAtomically(path.join(out, 'dseg.tsv'), formatTable(columns, rows))
-  writeFileAtomically(
-    path.join(out, '.bidsignore'),
-    '*.html\nfigures/\n*_volumes.tsv\n*_trust.tsv\nfailures.tsv\n',
-  )
+  writeFileAtomically(path.join(out, 'dseg.tsv'), labelTable(convention))
+  const ignoring = path.join(out, '.bidsignore')
+  const ignored = existsSync(ignoring) ? readFileSync(ignoring, 'utf8').trimEnd().split('\n') : []
+  writeFileAtomically(ignoring, `${[...new Set([...ignored, ...NOT_BIDS])].join('\n')}\n`)
 }
 
 function volumeRows({ labels, probabilities }: SubjectPrediction, convention: LabelConvention): VolumeRow[] {
@@ -186,6 +222,8 @@ function sidecar(
     provenance
   return {
     GeneratedBy: [{ Name: 'voxnorm', Version: version }],
+    // What the subject was to the model: evaluate says of which scores it knew the subject.
+    ...(input.split === 'n/a' ? {} : { Split: input.split }),
     Sources: [...images, ...(mask === undefined ? [] : [mask])].map((file) => sourceName(out, input, file)),
     Normalization: {
       Method: normalized

@@ -34,6 +34,7 @@ export function predictionReport(folder: string): PredictionPages {
     tiles: [],
     sections: [
       trustSection(previews, refused(folder)),
+      ...warningSection(previews),
       ...previewSections(previews, sites),
       ...scores(folder, previews.filter(structureDoubted).length),
       ...volumes(folder),
@@ -51,8 +52,20 @@ function subjectPage(preview: Preview): string {
     title: preview.participant,
     subtitle: [preview.site, preview.modality, preview.split].filter((word) => word !== 'n/a').join(' · '),
     tiles: [],
-    sections: [trustSection([preview]), ...previewSections([preview], [preview.site]), caveats()],
+    sections: [
+      trustSection([preview]),
+      ...warningSection([preview]),
+      ...previewSections([preview], [preview.site]),
+      caveats(),
+    ],
   })
+}
+
+/** What was odd in the files of the scans, or doubtful in their masks. */
+function warningSection(previews: readonly Preview[]): Section[] {
+  const warnings = previews.flatMap(({ warnings = [] }) => warnings)
+  if (warnings.length === 0) return []
+  return [{ id: 'warnings', title: 'Doubts about the files', body: bulletList([...new Set(warnings)]) }]
 }
 
 /** What `predict` did not write, and why. */

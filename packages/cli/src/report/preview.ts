@@ -29,6 +29,7 @@ export interface PreviewInput {
   /** What the input does not explain in the normalised image, and where that makes up a cluster. */
   readonly residual?: Float32Array
   readonly changed?: Uint8Array
+  readonly warnings?: readonly string[]
 }
 
 /** One plane of a preview; pixels are base64 of 8-bit values in rows from the top. */
@@ -75,6 +76,8 @@ export interface Preview {
   readonly histograms: readonly PreviewHistogram[]
   /** Absent in previews of versions that did not judge predictions. */
   readonly trust?: Trust
+  /** Sentences about what was odd in the files or doubtful in the mask, where there are any. */
+  readonly warnings?: readonly string[]
 }
 
 const BINS = 64
@@ -108,6 +111,7 @@ export function makePreview(input: PreviewInput): Preview {
     tissuesFrom: input.reference === undefined ? 'prediction' : 'reference',
     voxelsFrom: brain.every((inside, voxel) => inside === 0 || predicted[voxel]! > 0) ? 'brain' : 'slab',
     ...(input.trust && { trust: input.trust }),
+    ...(input.warnings?.length && { warnings: input.warnings }),
     slices: known.map((plane) => makeSlice(input, box, plane)),
     histograms: (['CSF', 'GM', 'WM'] as const).map((tissue) => {
       const mask = labels.map((label, voxel) => (predicted[voxel]! > 0 && CLASSES[label] === tissue ? 1 : 0))

@@ -5,6 +5,7 @@ import type { SubjectLoader } from '@voxnorm/data/node'
 import type { Config } from '../config/schema.ts'
 import type { OpenDevice } from '../device.ts'
 import { harmonizationRows } from '../evaluation/harmonization.ts'
+import { warnOfFiles } from '../file-warnings.ts'
 import type { Log } from '../progress.ts'
 import { readMetrics } from '../run-directory.ts'
 import type { StopRequest } from '../stop-request.ts'
@@ -116,7 +117,7 @@ async function measure(
   for (const [index, subject] of tested.entries()) {
     told()
     log.progress({ what: 'measure', done: index, total: tested.length, unit: 'test subjects' })
-    volumes.push(await measureVolume(model, subject))
+    volumes.push(await measureVolume(model, subject, config.data.maskFrom, log))
   }
   log.endProgress()
   const seen = volumes.filter(({ measured }) => run.sites.includes(measured.site))
@@ -178,20 +179,22 @@ async function prepareAll(
 }
 
 /** A subject on the grid of a model, in the intensities that it learnt from. */
-function prepare(
-  { load }: Laboratory,
+async function prepare(
+  { load, log }: Laboratory,
   { data }: Config,
   { config }: TrainedModel,
   subject: AssignedSubject,
 ): Promise<PreparedSubject> {
-  const { modalities, voxelSize, labels } = data
+  const { maskFrom, modalities, voxelSize } = data
   const { scaling, standardScale } = config
-  return load(subject, {
+  const prepared = await load(subject, {
     scaling,
+    maskFrom,
     voxelSize,
     modalities,
-    labels,
     margin: 0,
     ...(standardScale && { standardScale }),
   })
+  warnOfFiles(log, prepared.warnings)
+  return prepared
 }

@@ -6,6 +6,7 @@ import {
   type Dataset,
   type LabelSpecification,
   type PreparedSubject,
+  requireFiles,
   type Split,
   type Subject,
 } from '@voxnorm/data'
@@ -68,6 +69,7 @@ export async function openCohort(options: CohortOptions): Promise<Cohort> {
       fix: 'add the label map, or leave the participant out',
     })
   }
+  requireFiles(subjects)
   for (const site of sites) {
     for (const split of ['train', 'test'] as const) {
       if (subjects.some((subject) => subject.site === site && subject.split === split)) continue
@@ -118,6 +120,7 @@ export function readDataWord(word: string): { readonly name: string | undefined;
 async function openNamed(word: string, labels: LabelSpecification | undefined): Promise<Dataset> {
   const { name, place } = readDataWord(word)
   const dataset = await openDataset(place, {
+    modalities: [],
     ...(labels === undefined ? {} : { labels }),
     ...(name === undefined ? {} : { site: name }),
   })

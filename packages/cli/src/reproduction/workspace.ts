@@ -1,7 +1,9 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { ConfigError, DataError, OutputError } from '@voxnorm/data'
 import { makeFolder, removeTemporaryFiles, writeFileAtomically } from '@voxnorm/data/node'
+import { contentsOf, readDescription } from '../output-folder.ts'
+import { PHANTOM_NAME } from '../synthesis/write-phantom.ts'
 import type { Experiment } from './experiments.ts'
 import type { Budget } from './scale.ts'
 
@@ -108,21 +110,39 @@ function readJson<T>(file: string, fix: string): T {
 
 /** Throws OutputError unless a reproduction was begun in this place or nothing else is there; writes nothing. */
 export function assertFreeForReproduction(folder: string): void {
-  if (!existsSync(folder) || existsSync(path.join(folder, 'plan.json'))) return
+  if (!existsSync(folder) || holdsPlan(folder)) return
   if (!statSync(folder).isDirectory()) {
     throw new OutputError('a file with the name of the folder exists.', {
       file: folder,
       fix: 'choose another name',
     })
   }
-  const foreign = readdirSync(folder).filter(
-    (name) => !FOLDERS.includes(name) && name !== 'data' && !name.startsWith('.'),
-  )
+  const foreign = contentsOf(folder).filter((name) => !isOwnLeftover(folder, name))
   if (foreign.length === 0) return
   throw new OutputError(`this folder holds other things (${foreign.slice(0, 3).join(', ')}).`, {
     file: folder,
-    fix: 'choose a new folder for the reproduction',
+    fix: `choose a new folder for the reproduction, for example ${path.join(folder, 'reproduction')}`,
   })
+}
+
+/** Whether plan.json is that of a reproduction; one that is damaged is told of when it is read. */
+function holdsPlan(folder: string): boolean {
+  const file = path.join(folder, 'plan.json')
+  if (!existsSync(file)) return false
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'))?.beginning !== undefined
+  } catch {
+    return true
+  }
+}
+
+/** A call that was killed before it wrote its plan leaves empty folders, and the phantom where it made one. */
+function isOwnLeftover(folder: string, name: string): boolean {
+  const at = path.join(folder, name)
+  const own = FOLDERS.includes(name) || name === 'data'
+  if (!own || !statSync(at).isDirectory()) return false
+  if (contentsOf(at).length === 0) return true
+  return name === 'data' && readDescription(at)?.Name === PHANTOM_NAME
 }
 
 function assertSame(begun: Beginning, wanted: Beginning, folder: string): void {

@@ -16,6 +16,9 @@ import { makeFolder, outputFailure, writeFileAtomically, writeVolumeFile } from 
 import type { Log } from '../progress.ts'
 import type { StopRequest } from '../stop-request.ts'
 
+/** `Name` of the dataset_description.json of every phantom. */
+export const PHANTOM_NAME = 'Synthetic multi-site brains'
+
 /** Which synthetic people to scan where. */
 export interface PhantomPlan {
   readonly styles: readonly SiteStyle[]
@@ -110,10 +113,7 @@ function writeTables(root: string, plan: PhantomPlan, rows: readonly PhantomRow[
   write('participants.tsv', formatTable(['participant_id', 'site', 'split'], rows))
   write('README.md', readme(plan))
   write('.bidsignore', 'dataset.tsv\n')
-  write(
-    'dataset_description.json',
-    description({ Name: 'Synthetic multi-site brains', DatasetType: 'raw', License: 'CC0' }),
-  )
+  write('dataset_description.json', description({ Name: PHANTOM_NAME, DatasetType: 'raw', License: 'CC0' }))
   write(
     'derivatives/voxnorm-synth/dataset_description.json',
     description({

@@ -6,14 +6,17 @@ import {
   DataError,
   learnStandardScale,
   type PreparedSubject,
+  requireFiles,
   sitesOf,
 } from '@voxnorm/data'
-import { openDataset, type SubjectLoader } from '@voxnorm/data/node'
+import { type ListingProgress, openDataset, type SubjectLoader } from '@voxnorm/data/node'
 import type { Config } from '../config/schema.ts'
 import { assertFitsSites } from '../config/to-training.ts'
+import { warnOfFiles } from '../file-warnings.ts'
 import type { Log } from '../progress.ts'
 import type { DatasetRecord } from '../run-directory.ts'
 import type { StopRequest } from '../stop-request.ts'
+import { assertTissuesOccur, exchangeWarning } from './label-checks.ts'
 
 /** The subjects of a run before their images are read. */
 export interface RunPlan {
@@ -38,9 +41,13 @@ export interface RunData {
  * subjects of other sites become test subjects, as the discriminator knows no number for them. Throws ConfigError when
  * the method or the fold does not fit the sites and DataError for training or validation subjects without labels.
  */
-export async function planRun(config: Config): Promise<RunPlan> {
-  const { table, modalities, fold } = config.data
-  const dataset = await openDataset(table, { modalities })
+export async function planRun(config: Config, onProgress?: ListingProgress): Promise<RunPlan> {
+  const { table, modalities, fold, labels } = config.data
+  const dataset = await openDataset(table, {
+    modalities,
+    ...(labels === 'auto' ? {} : { labels }),
+    ...(onProgress && { onProgress }),
+  })
   const { seed } = config
   const assigned = assignSplits(dataset.subjects, fold === 'none' ? { seed } : { seed, fold })
   const sites = sitesOf(assigned.filter(({ split }) => split === 'train'))
@@ -69,6 +76,7 @@ export async function planRun(config: Config): Promise<RunPlan> {
       },
     )
   }
+  requireFiles(subjects.filter(({ split }) => split !== 'test'))
   if (!subjects.some(({ split }) => split === 'validation')) {
     warnings.push('No subject validates: the best checkpoint cannot be told from the latest.')
   }
@@ -77,8 +85,8 @@ export async function planRun(config: Config): Promise<RunPlan> {
 
 /**
  * Reads and prepares the training and validation subjects. All are asked for at the start; `load` decides how many it
- * does at a time. Errors are those of the first subject that has one. Throws StoppedError between two subjects after a
- * stop signal.
+ * does at a time. Errors are those of the first subject that has one; DataError too where a tissue does not occur at all.
+ * Throws StoppedError between two subjects after a stop signal.
  */
 export async function loadRun(
   config: Config,
@@ -87,10 +95,10 @@ export async function loadRun(
   stop: StopRequest,
   load: SubjectLoader['load'],
 ): Promise<RunData> {
-  const { scaling, voxelSize, modalities, labels } = config.data
+  const { scaling, maskFrom, voxelSize, modalities, table } = config.data
   const wanted = plan.subjects.filter(({ split }) => split !== 'test')
   // Patches reach beyond the volume into zeros, so the brain alone is enough.
-  const options = { scaling, voxelSize, modalities, labels, margin: 0 }
+  const options = { scaling, maskFrom, voxelSize, modalities, margin: 0 }
   const loading = wanted.map((subject) => load(subject, options))
   // Behind the first that fails nobody awaits the others any more.
   for (const subject of loading) subject.catch(() => undefined)
@@ -99,10 +107,15 @@ export async function loadRun(
     stop.throwIfStopped('the training has not begun')
     log.progress({ what: 'load', done: prepared.length, total: wanted.length, unit: 'subjects' })
     prepared.push(await subject)
+    warnOfFiles(log, prepared.at(-1)!.warnings)
   }
   log.endProgress()
   const of = (split: string) => prepared.filter((_, index) => wanted[index]!.split === split)
   const [train, validation] = [of('train'), of('validation')]
+  assertTissuesOccur(train, plan.subjects, table)
+  const channel = modalities.indexOf('T1w')
+  const exchanged = channel < 0 ? undefined : exchangeWarning(train, plan.subjects, channel)
+  if (exchanged !== undefined) log.warning('labels', exchanged)
   if (scaling !== 'nyul') return { train, validation }
   // What is loaded without a scale was scaled linearly, and a scale is learnt from that.
   const standardScale = learnStandardScale(train)
@@ -118,12 +131,13 @@ export function datasetRecord(config: Config, plan: RunPlan): DatasetRecord {
   return {
     sites: plan.sites,
     modalities,
-    rows: plan.subjects.map(({ id, site, split, images, label, mask }) => ({
+    rows: plan.subjects.map(({ id, site, split, images, label, labels, mask }) => ({
       participant_id: id,
       site,
       split,
       images: Object.fromEntries(modalities.map((modality) => [modality, relative(images[modality]!)])),
       ...(label === undefined ? {} : { label: relative(label) }),
+      ...(labels === undefined ? {} : { labels }),
       ...(mask === undefined ? {} : { mask: relative(mask) }),
     })),
   }

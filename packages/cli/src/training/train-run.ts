@@ -15,6 +15,7 @@ import { type MetricsLine, openRunDirectory, type RunDirectory, readMetrics } fr
 import type { StopRequest } from '../stop-request.ts'
 import { openTuner } from '../tuning/tuner.ts'
 import { version } from '../version.ts'
+import { conventionsOf } from './label-checks.ts'
 import { type ModelFacts, writeModelFolder } from './model-folder.ts'
 import { withPossiblePrecision } from './precision.ts'
 import { datasetRecord, type RunData, type RunPlan } from './prepare-run.ts'
@@ -65,7 +66,7 @@ export async function trainRun(task: RunTask): Promise<TrainedRun> {
   const tuner = openTuner({ config, device, resumed: resume ? folder : undefined, log, stop })
   const events = trainNetworks(
     device.runtime,
-    trainingConfig(config, data),
+    trainingConfig(config, plan, data),
     { training: data.train, validation: data.validation },
     { signal: stop.signal, tune: tuner?.tune, ...(checkpoint === undefined ? {} : { resume: checkpoint }) },
   )
@@ -137,10 +138,18 @@ export function readCheckpoint(folder: string, config: Config): SafetensorsFile 
 }
 
 /** The settings without the place of the data, which no checkpoint has to know, and with what the data taught. */
-function trainingConfig(config: Config, { standardScale }: RunData): TrainingConfig {
+function trainingConfig(config: Config, plan: RunPlan, { standardScale }: RunData): TrainingConfig {
   const { data, ...rest } = toTraining(config)
   const { table: _table, labels: _labels, ...kept } = data
-  return { ...rest, data: { ...kept, ...(standardScale !== undefined && { standardScale }) } }
+  const conventions = conventionsOf(plan.subjects)
+  return {
+    ...rest,
+    data: {
+      ...kept,
+      ...(standardScale !== undefined && { standardScale }),
+      trainingLabels: conventions.length === 1 ? conventions[0]! : conventions,
+    },
+  }
 }
 
 function environment(device: OpenDevice, { train }: Config, words: readonly string[]) {

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { PreparedSubject } from '@voxnorm/data'
-import { createPredictor, readModel as parseModel } from '@voxnorm/models'
+import { createPredictor } from '@voxnorm/models'
 import type { Runtime } from '@voxnorm/tensor'
 import { readModel } from '../model-file.ts'
 import { predictorOf } from '../prediction/network.ts'
@@ -25,12 +24,11 @@ export async function writePreviews(
   validation: readonly PreparedSubject[],
   { stride, log, stop }: { readonly stride: number; readonly log: Log; readonly stop: StopRequest },
 ): Promise<void> {
-  const { config, file } = readModel(path.join(directory.path, 'model'))
-  const model = parseModel(readFileSync(file), file)
-  const network = await createPredictor(runtime, model)
+  const { config, stored } = readModel(path.join(directory.path, 'model'))
+  const network = await createPredictor(runtime, stored)
   const windows = { window: config.patch, stride }
   const predict = predictorOf(network, windows)
-  const normalized = model.names.includes('generator')
+  const normalized = stored.names.includes('generator')
   const shown = config.sites.flatMap((site) => validation.find((subject) => subject.site === site) ?? [])
   try {
     for (const subject of shown) {

@@ -6,6 +6,7 @@ import { writeVolumeFile } from '@voxnorm/data/node'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { parseArguments } from '../../src/command-line.ts'
 import { evaluate } from '../../src/commands/evaluate.ts'
+import { openDevice } from '../../src/device.ts'
 import { countChanged } from '../../src/prediction/changed-structure.ts'
 import { TRUST_COLUMNS, trustRows } from '../../src/prediction/trust-outputs.ts'
 import { openLog } from '../../src/progress.ts'
@@ -66,7 +67,12 @@ async function said(words: readonly string[]): Promise<string> {
     text += part
   }
   const log = openLog({ write, terminal: false, format: 'text', quiet: true, now: Date.now })
-  await evaluate.run({ arguments: parseArguments(evaluate, words), log, words })
+  await evaluate.run({
+    arguments: parseArguments(evaluate, [...words, '--mask-from', 'positive']),
+    log,
+    words,
+    openDevice,
+  })
   return text
 }
 

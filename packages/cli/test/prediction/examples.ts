@@ -42,6 +42,8 @@ export const named = (volume: ReturnType<typeof makeVolume>, file = 'x.nii'): Na
 export const options = (grid: PredictionOptions['grid']): PredictionOptions => ({
   grid,
   scaling: 'max',
+  // Volumes of a few voxels have no background.
+  maskFrom: 'positive',
   voxelSize: 1,
 })
 /** Different along every axis. */
@@ -59,6 +61,7 @@ export const provenance = {
   seed: 42,
   adapter: 'none',
   grid: 'native',
+  maskFrom: 'positive' as const,
   window: 16,
   stride: 8,
 }

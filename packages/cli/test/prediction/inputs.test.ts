@@ -81,6 +81,78 @@ describe('readInputs', () => {
     await expect(lacking).rejects.toThrow(/there is no FLAIR here/)
   })
 
+  describe('finds mask and site of an image', () => {
+    let root: string
+    let scan: string
+    let mask: string
+    beforeAll(() => {
+      root = path.join(folder, 'masked')
+      const anat = path.join(root, 'sub-1', 'ses-a', 'anat')
+      const derived = path.join(root, 'derivatives', 'strip', 'sub-1', 'ses-a', 'anat')
+      for (const place of [anat, derived]) mkdirSync(place, { recursive: true })
+      scan = path.join(anat, 'sub-1_ses-a_T1w.nii.gz')
+      mask = path.join(derived, 'sub-1_ses-a_desc-brain_mask.nii.gz')
+      for (const file of [scan, mask]) writeFileSync(file, '')
+      writeFileSync(path.join(root, 'participants.tsv'), 'participant_id\tsite\nsub-1\toslo\n')
+    })
+    const only = async (word: string, masks: readonly string[] = []) => {
+      const { inputs, warnings } = await readInputs([word], masks, ['T1w'])
+      expect(inputs).toHaveLength(1)
+      return { ...inputs[0]!, warnings }
+    }
+
+    it('the same way by its path as by its BIDS folder', async () => {
+      const byPath = await only(scan)
+      const byFolder = await only(root)
+      expect(byPath).toMatchObject({ mask, site: 'oslo', warnings: [] })
+      const { id: _path, ...one } = byPath
+      const { id: _folder, ...other } = byFolder
+      expect(one).toEqual(other)
+    })
+
+    it('but keeps the mask that is given with it', async () => {
+      const own = path.join(root, 'own.nii.gz')
+      writeFileSync(own, '')
+      expect((await only(scan, [own])).mask).toBe(own)
+    })
+
+    it('and says so where a table leaves the mask out, or nothing says whose mask it is', async () => {
+      const table = path.join(folder, 'without-mask.tsv')
+      writeFileSync(table, `participant_id\tsite\tT1w\np1\toslo\t${path.relative(folder, scan)}\n`)
+      const left = await only(table)
+      expect(left.mask).toBeUndefined()
+      expect(left.warnings).toEqual([
+        expect.stringMatching(/T1w\.nii\.gz: the table names no mask, and .*brain_mask\.nii\.gz is not used/),
+      ])
+      const other = path.join(path.dirname(scan), 'sub-1_ses-a_run-2_T1w.nii.gz')
+      writeFileSync(other, '')
+      const unsure = await only(other)
+      rmSync(other)
+      expect(unsure.mask).toBeUndefined()
+      expect(unsure.warnings).toEqual([expect.stringMatching(/brain_mask\.nii\.gz may be its brain mask/)])
+    })
+
+    it('in the table of a folder above it', async () => {
+      const around = path.join(folder, 'around')
+      mkdirSync(path.join(around, 's1'), { recursive: true })
+      for (const name of ['t1.nii.gz', 'brain.nii.gz', 'other.nii.gz'])
+        writeFileSync(path.join(around, 's1', name), '')
+      writeFileSync(
+        path.join(around, 'dataset.tsv'),
+        'participant_id\tsite\tT1w\tmask\np1\tbonn\ts1/t1.nii.gz\ts1/brain.nii.gz\n',
+      )
+      expect(await only(path.join(around, 's1', 't1.nii.gz'))).toMatchObject({
+        mask: path.join(around, 's1', 'brain.nii.gz'),
+        site: 'bonn',
+      })
+      const other = await only(path.join(around, 's1', 'other.nii.gz'))
+      expect([other.mask, other.site, other.warnings]).toEqual([undefined, 'n/a', []])
+      writeFileSync(path.join(around, 'dataset.tsv'), 'no table')
+      const broken = await only(path.join(around, 's1', 't1.nii.gz'))
+      expect(broken.warnings).toEqual([expect.stringMatching(/the dataset around it cannot be read/)])
+    })
+  })
+
   it('tells images by their modality that have one BIDS name', async () => {
     for (const kind of ['first', 'second']) {
       mkdirSync(path.join(folder, kind))

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { labelConvention, makeVolume, parseTable, STRUCTURE_LIMIT } from '@voxnorm/data'
+import { type Affine, labelConvention, makeVolume, parseTable, STRUCTURE_LIMIT } from '@voxnorm/data'
 import { readVolumeFile, writeVolumeFile } from '@voxnorm/data/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readInputs } from '../../src/prediction/inputs.ts'
@@ -43,11 +43,13 @@ describe('predictAll', () => {
       scaling: 'max' as const,
       patch: 16,
       voxelSize: 1,
+      discriminator: { base: 4, dropout: 0.25 },
     },
     convention: labelConvention('paper'),
     probabilities: false,
     provenance,
     strict: false,
+    continued: false,
     stop: stopWhen(() => false),
   })
 
@@ -75,6 +77,89 @@ describe('predictAll', () => {
     ).rejects.toMatchObject({
       exitCode: 65,
     })
+  })
+
+  describe('where the brain is', () => {
+    /** Lines of the log. */
+    const predictHeads = async (out: string, files: readonly string[], maskFrom: 'auto' | 'positive') => {
+      const said: string[] = []
+      const write = (text: string) => said.push(text)
+      const listening = openLog({ write, terminal: false, format: 'text', quiet: true, now: Date.now })
+      const { inputs } = await readInputs(files, [], ['T1w'])
+      const asked = { ...predictAllOptions(out), grid: 'native' as const }
+      const choices = { ...asked, provenance: { ...provenance, maskFrom } }
+      const outcome = await predictAll(inputs, faithfulNetwork, choices, listening)
+      return { ...outcome, said }
+    }
+    const json = (...parts: string[]) => JSON.parse(readFileSync(path.join(...parts), 'utf8'))
+    // With voxels of 6 mm the ball holds 1.2 litres.
+    const LARGE: Affine = [6, 0, 0, 0, 0, 6, 0, 0, 0, 0, 6, 0, 0, 0, 0, 1]
+
+    it('refuses a scan that is not stripped, and takes it as it is when it is told to', async () => {
+      const files = ['stripped', 'whole'].map((name) => path.join(folder, 'skull', `${name}.nii.gz`))
+      await writeVolumeFile(files[0]!, makeVolume(HEAD, head(), LARGE))
+      const noise = head().map((value, voxel) => Math.max(value, 5 + ((voxel * 7919) % 31)))
+      await writeVolumeFile(files[1]!, makeVolume(HEAD, noise, LARGE))
+      const out = path.join(folder, 'skull-out')
+      const { results, failures } = await predictHeads(out, files, 'auto')
+      expect(results.map(({ id }) => id)).toEqual(['stripped'])
+      expect(failures).toMatchObject([{ participant_id: 'whole', code: 65 }])
+      expect(failures[0]!.message).toMatch(/skull does not seem to be stripped.*--mask/)
+      expect(json(out, 'stripped.json')).toMatchObject({
+        SkullStripped: true,
+        BrainMask: { Source: 'everything but the background of the image', Pieces: 1, Plausible: true },
+      })
+      expect(json(out, 'stripped.json')).not.toHaveProperty('Warnings')
+      expect(json(out, 'stripped.json').BrainMask.VolumeLitres).toBeCloseTo(1.2, 1)
+
+      const forced = path.join(folder, 'skull-forced')
+      const { said } = await predictHeads(forced, files.slice(1), 'positive')
+      expect(said.join('')).toMatch(/whole\.nii\.gz: The brain mask does not look like that of a brain/)
+      expect(json(forced, 'whole.json')).toMatchObject({
+        SkullStripped: false,
+        BrainMask: { Source: 'all voxels above zero', Plausible: false },
+      })
+    })
+
+    it('says what is odd once on stderr, in the sidecar and in the preview, without the folder there', async () => {
+      const file = path.join(folder, 'odd', 'odd.nii')
+      await writeVolumeFile(file, makeVolume(HEAD, head(), LARGE))
+      const bytes = readFileSync(file)
+      // Neither a qform nor an sform.
+      bytes.writeInt16LE(0, 252)
+      bytes.writeInt16LE(0, 254)
+      writeFileSync(file, bytes)
+      const out = path.join(folder, 'odd-out')
+      const { said } = await predictHeads(out, [file], 'auto')
+      const lines = said.filter((line) => /stores no orientation/.test(line))
+      expect(lines).toEqual([expect.stringContaining(`WARNING ${file}: `)])
+      const expected = [expect.stringMatching(/^odd\.nii: The header stores no orientation/)]
+      expect(json(out, 'odd.json').Warnings).toEqual(expected)
+      expect(json(out, 'figures', 'odd.json').warnings).toEqual(expected)
+    })
+  })
+
+  it('goes on after an input that is not there, and after a fault of the program', async () => {
+    const good = path.join(folder, 'batch', 'good.nii.gz')
+    const [third, gone] = ['third', 'gone'].map((name) => path.join(folder, `${name}.nii.gz`))
+    writeFileSync(third!, readFileSync(good))
+    const { inputs } = await readInputs([gone!, good, third!], [], ['T1w'])
+    let volume = 0
+    const network: Predictor = (prepared) => {
+      if (volume++ === 0) throw new RangeError('Array buffer allocation failed')
+      return fakeNetwork(prepared)
+    }
+    const { results, failures } = await predictAll(
+      inputs,
+      network,
+      predictAllOptions(path.join(folder, 'faults')),
+      log,
+    )
+    expect(results.map(({ id }) => id)).toEqual(['third'])
+    expect(failures.map(({ participant_id, code }) => [participant_id, code])).toEqual([
+      ['gone', 66],
+      ['good', 71],
+    ])
   })
 
   it('forgets the failures of an earlier run', async () => {

@@ -56,12 +56,15 @@ describe('writePrediction', () => {
       ['2', 'WM'],
       ['3', 'CSF'],
     ])
+    expect(JSON.parse(readFileSync(path.join(out, 'brain.v2.json'), 'utf8')).LabelConvention).toBe('bids')
     const gm = volumes.rows[0]!.cells
     expect(Number(gm.volume_mm3)).toBe(2 * Number(gm.n_voxels))
     expect(Number(gm.volume_soft_mm3)).toBeCloseTo(Number(gm.volume_mm3), 3)
     const sidecar = JSON.parse(readFileSync(path.join(out, 'brain.v2.json'), 'utf8'))
     expect(sidecar).toMatchObject({
-      SkullStripped: true,
+      // A block of voxels is no brain.
+      SkullStripped: false,
+      BrainMask: { Source: 'all voxels above zero', Plausible: false },
       Sources: ['brain.v2.nii.gz'],
       Normalization: { Stride: 8, Seed: 42, NetworkVolumeDifferencePercent: { CSF: 1, GM: 2, WM: 3 } },
     })

@@ -1,6 +1,7 @@
-import { DataError } from '../errors.ts'
+import { DataError, VoxnormError } from '../errors.ts'
 import { parseTable } from '../table.ts'
-import { scannerSite } from './bids-sidecar.ts'
+import { runsOf } from './bids-runs.ts'
+import { openSidecars, type Sidecars } from './bids-sidecar.ts'
 import { parseSplit } from './dataset-table.ts'
 import { compareNaturally, type FileTree, type LayoutReader } from './file-tree.ts'
 import type { Split, Subject } from './subject.ts'
@@ -12,23 +13,40 @@ const NOT_IMAGES = ['dseg', 'probseg', 'mask', 'defacemask']
  * A BIDS folder: scans in `sub-X[/ses-Y]/anat`, their `dseg` and `desc-brain_mask` beside them or in
  * `derivatives/PIPELINE/sub-X[/ses-Y]/anat`, sites in the column `site` of `participants.tsv`.
  *
- * Where that column is missing, the scan's sidecars say the site: {@link scannerSite}. Files in another space than the
+ * Where that column is missing, the scan's sidecars say the site: {@link Sidecars}. Files in another space than the
  * scan (`space-`) and what voxnorm itself predicted are passed over; of several candidates the first by name is taken
  * and a warning says so.
  */
 export const bids: LayoutReader = {
   matches: (tree) => tree.files.some((path) => parseBidsPath(path)?.derivative === false),
-  read: async (tree, { site }) => {
+  read: async (tree, { site, sitesMatter = site === undefined, everyRunOf }) => {
     const warnings: string[] = []
-    const participants = await readParticipants(tree)
+    const participants = await readParticipants(tree).catch((error: unknown) => {
+      if (sitesMatter || !(error instanceof VoxnormError)) throw error
+      warnings.push(`The table of participants is passed over. ${error.message.replaceAll(/\s*\n\s*/g, ' ')}`)
+      return new Map<string, Participant>()
+    })
+    const sidecars = openSidecars(tree)
     const sessions = groupBySession(withoutPredictions(tree.files))
     const subjects: Subject[] = []
     for (const key of [...sessions.keys()].sort(compareNaturally)) {
-      const subject = await readSession(tree, key, sessions.get(key)!, { participants, warnings, site })
-      if (subject !== undefined) subjects.push(subject)
+      const files = sessions.get(key)!
+      const scans = files.filter(isScan)
+      const others = files.filter((file) => !isScan(file))
+      const runs = everyRunOf === undefined ? [{ entities: '', files }] : runsOf(scans, others, everyRunOf)
+      for (const run of runs) {
+        const id = run.entities === '' ? key : `${key}_${run.entities}`
+        const context = { participants, sidecars, warnings, site, sitesMatter }
+        const subject = await readSession(tree, id, run.files, context)
+        if (subject !== undefined) subjects.push(subject)
+      }
     }
-    return { subjects, warnings }
+    return { subjects, warnings: [...warnings, ...sidecars.warnings()] }
   },
+}
+
+function isScan(file: BidsFile): boolean {
+  return !file.derivative && !NOT_IMAGES.includes(file.suffix)
 }
 
 interface BidsFile {
@@ -120,7 +138,10 @@ async function readParticipants(tree: FileTree): Promise<ReadonlyMap<string, Par
 /** What is known of a folder beside the files of a session. */
 interface ReadingContext {
   readonly participants: ReadonlyMap<string, Participant>
+  readonly sidecars: Sidecars
   readonly warnings: string[]
+  /** Whether a site that cannot be read is an error. */
+  readonly sitesMatter: boolean
   /** Site of the subjects of which nothing says where they are from. */
   readonly site: string | undefined
 }
@@ -131,7 +152,7 @@ async function readSession(
   files: readonly BidsFile[],
   context: ReadingContext,
 ): Promise<Subject | undefined> {
-  const { participants, warnings } = context
+  const { participants, sidecars, warnings } = context
   function choose(candidates: readonly BidsFile[], what: string): string | undefined {
     const chosen = [...candidates].sort(comparePreference)[0]
     if (chosen !== undefined && candidates.length > 1) {
@@ -139,7 +160,7 @@ async function readSession(
     }
     return chosen?.path
   }
-  const scans = files.filter((file) => !file.derivative && !NOT_IMAGES.includes(file.suffix))
+  const scans = files.filter(isScan)
   const images: Record<string, string> = {}
   for (const suffix of [...new Set(scans.map((scan) => scan.suffix))].sort()) {
     images[suffix] = choose(
@@ -158,9 +179,12 @@ async function readSession(
     'the brain mask',
   )
   const participant = participants.get(id.split('_')[0]!)
-  const site = participant?.site ?? (await scannerSite(tree, firstImage)) ?? context.site
+  const told = participant?.site ?? (await sidecars.siteOf(firstImage))
+  const unusable = told === undefined ? sidecars.unusableOf(firstImage) : []
+  const site = told ?? (context.sitesMatter && unusable.length > 0 ? undefined : context.site)
   if (site === undefined) {
-    throw new DataError(`Nothing says from which site ${id} is.`, {
+    const reason = unusable.length === 0 ? '' : `, and ${unusable.join(', ')} cannot be read as JSON`
+    throw new DataError(`Nothing says from which site ${id} is${reason}.`, {
       file: tree.name,
       fix: 'add a column site to participants.tsv, or InstitutionName to the sidecars of the scans',
     })

@@ -1,15 +1,16 @@
 import { DataError } from '../errors.ts'
+import { isImageName } from '../image/names.ts'
 import { parseTable, type Table, type TableRow } from '../table.ts'
 import { type Dataset, makeDataset, SPLITS, type Split, type Subject } from './subject.ts'
 
-const IMAGE_FILE = /\.(nii|nii\.gz|hdr|img|img\.gz|mgh|mgz|mgh\.gz)$/i
 const OTHER_COLUMNS = ['participant_id', 'session_id', 'site', 'label', 'mask', 'split']
 
 /**
  * Reads the text of a `dataset.tsv`; the paths stay as written, relative to the table.
  *
- * Every column that names image files is a modality; further columns such as `age` are ignored. Throws DataError
- * with the line for missing columns or cells, an unknown split and participants that occur twice.
+ * Every column that names image files is a modality; further columns such as `age` are ignored. A row with
+ * missing cells or an unknown split becomes a subject with a `problem` that names the line. Throws DataError for missing
+ * columns and participants that occur twice.
  */
 export function parseDatasetTable(text: string, file: string): Dataset {
   const table = parseTable(text, file)
@@ -28,7 +29,7 @@ export function parseDatasetTable(text: string, file: string): Dataset {
       fix: 'add a column per modality, for example T1w, with paths relative to the table',
     })
   }
-  const subjects = table.rows.map((row) => parseSubject(row, modalities, file))
+  const subjects = table.rows.map((row) => readRow(row, modalities, file))
   return makeDataset('table', file, subjects)
 }
 
@@ -36,8 +37,24 @@ export function parseDatasetTable(text: string, file: string): Dataset {
 function modalityColumns(table: Table): string[] {
   return table.columns.filter(
     (column) =>
-      !OTHER_COLUMNS.includes(column) && table.rows.some((row) => IMAGE_FILE.test(row.cells[column] ?? '')),
+      !OTHER_COLUMNS.includes(column) && table.rows.some((row) => isImageName(row.cells[column] ?? '')),
   )
+}
+
+/** A row that cannot be used is a subject with a `problem`, so that the others can. */
+function readRow(row: TableRow, modalities: readonly string[], file: string): Subject {
+  try {
+    return parseSubject(row, modalities, file)
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error
+    const { participant_id: participant = `line ${row.line}`, session_id: session, site = 'n/a' } = row.cells
+    return {
+      id: session === undefined ? participant : `${participant}_${session}`,
+      site,
+      images: {},
+      problem: error,
+    }
+  }
 }
 
 function parseSubject(row: TableRow, modalities: readonly string[], file: string): Subject {

@@ -21,10 +21,14 @@ export interface LayoutReader {
 
 /** What a reader may be told about a folder. */
 export interface LayoutOptions {
-  /** The label convention that the user asked for. */
-  readonly labels?: LabelSpecification
+  /** The label convention that the user asked for; `unread` where nobody will look at the labels. */
+  readonly labels?: LabelSpecification | 'unread'
   /** Site of the subjects of which nothing in the folder says where they are from; without it, they are an error. */
   readonly site?: string
+  /** Modalities of which every run of a session is a subject (all when empty); without it, the first is taken. */
+  readonly everyRunOf?: readonly string[]
+  /** Whether a file that cannot be read, and may name a site, is an error; by default when no site is given. */
+  readonly sitesMatter?: boolean
 }
 
 /** What a {@link LayoutReader} finds. */
@@ -47,20 +51,27 @@ export function modalityName(name: string): string {
   return known[name.toLowerCase()] ?? name
 }
 
-/** The part of the tree inside one of its folders, with paths relative to that folder. */
-export function subtree(tree: FileTree, folder: string): FileTree {
-  const prefix = `${folder}/`
-  return {
-    name: `${tree.name}/${folder}`,
-    files: tree.files.filter((path) => path.startsWith(prefix)).map((path) => path.slice(prefix.length)),
-    readText: (path) => tree.readText(prefix + path),
+/** The parts of the tree inside each of its folders, with paths relative to that folder. */
+export function subtrees(tree: FileTree): Map<string, FileTree> {
+  const files = new Map<string, string[]>()
+  for (const path of tree.files) {
+    const slash = path.indexOf('/')
+    if (slash < 0) continue
+    const folder = path.slice(0, slash)
+    const inside = files.get(folder) ?? []
+    inside.push(path.slice(slash + 1))
+    files.set(folder, inside)
   }
-}
-
-/** Names of the folders directly inside the tree. */
-export function foldersOf(tree: FileTree): string[] {
-  const nested = tree.files.filter((path) => path.includes('/'))
-  return [...new Set(nested.map((path) => path.slice(0, path.indexOf('/'))))]
+  return new Map(
+    [...files].map(([folder, inside]) => [
+      folder,
+      {
+        name: `${tree.name}/${folder}`,
+        files: inside,
+        readText: (path: string) => tree.readText(`${folder}/${path}`),
+      },
+    ]),
+  )
 }
 
 /** Compares names so that `subject-2` comes before `subject-10`. */

@@ -1,14 +1,14 @@
 import { compareNaturally, type FileTree, type LayoutReader, modalityName } from './file-tree.ts'
 import type { Subject } from './subject.ts'
 
-const FILE = /^(subject-\d+)-(T1|T2|label)\.(hdr|nii|nii\.gz)$/i
+const FILE = /^(subject-\d+)-(T1|T2|label)\.(hdr|nii)(\.gz)?$/i
 
 /**
  * iSEG-2017 as distributed: one flat folder with `subject-1-T1.hdr/.img`, `-T2` and `-label` (10 CSF, 150 GM,
  * 250 WM). The images are skull-stripped, so the mask is where T1 is positive. Test subjects have no label.
  */
 export const iseg2017: LayoutReader = {
-  matches: (tree) => tree.files.some((path) => /^subject-\d+-T1\.(hdr|nii|nii\.gz)$/i.test(path)),
+  matches: (tree) => tree.files.some((path) => /^subject-\d+-T1\.(hdr|nii)(\.gz)?$/i.test(path)),
   read: (tree) => Promise.resolve({ subjects: readSubjects(tree), warnings: [] }),
 }
 

@@ -2,7 +2,7 @@ import { DataError } from '../errors.ts'
 import { abide } from './abide.ts'
 import { bids } from './bids.ts'
 import { parseDatasetTable } from './dataset-table.ts'
-import { type FileTree, foldersOf, type LayoutOptions, type LayoutReader, subtree } from './file-tree.ts'
+import { type FileTree, type LayoutOptions, type LayoutReader, subtrees } from './file-tree.ts'
 import { iseg2017 } from './iseg2017.ts'
 import { mrbrains13 } from './mrbrains13.ts'
 import { nnunet } from './nnunet.ts'
@@ -49,8 +49,9 @@ async function recognise(tree: FileTree, options: LayoutOptions): Promise<Datase
 async function readCollection(tree: FileTree, options: LayoutOptions): Promise<Dataset | undefined> {
   const subjects: Subject[] = []
   const warnings: string[] = []
-  for (const folder of foldersOf(tree)) {
-    const part = await recognise(subtree(tree, folder), { ...options, site: folder })
+  const sitesMatter = options.site === undefined
+  for (const [folder, inner] of subtrees(tree)) {
+    const part = await recognise(inner, { ...options, site: folder, sitesMatter })
     if (part === undefined) continue
     const inside = (path: string) => `${folder}/${path}`
     subjects.push(...part.subjects.map((subject) => mapPaths(subject, inside)))

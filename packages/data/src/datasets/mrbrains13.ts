@@ -18,6 +18,7 @@ export const mrbrains13: LayoutReader = {
 }
 
 function readSubjects(tree: FileTree, eightStructures: boolean): Subject[] {
+  const files = new Set(tree.files)
   const subjects: Subject[] = []
   for (const path of tree.files) {
     const match = SUBJECT.exec(path)
@@ -25,11 +26,11 @@ function readSubjects(tree: FileTree, eightStructures: boolean): Subject[] {
     const [, folder, id] = match as unknown as [string, string, string]
     const images: Record<string, string> = {}
     for (const [modality, name] of Object.entries(MODALITIES)) {
-      const image = findNifti(tree, folder + name)
+      const image = findNifti(files, folder + name)
       if (image !== undefined) images[modality] = image
     }
-    const tissues = findNifti(tree, `${folder}LabelsForTesting`)
-    const label = eightStructures ? findNifti(tree, `${folder}LabelsForTraining`) : tissues
+    const tissues = findNifti(files, `${folder}LabelsForTesting`)
+    const label = eightStructures ? findNifti(files, `${folder}LabelsForTraining`) : tissues
     subjects.push({
       id,
       site: 'MRBrainS',
@@ -43,6 +44,6 @@ function readSubjects(tree: FileTree, eightStructures: boolean): Subject[] {
   return subjects.sort((first, second) => compareNaturally(first.id, second.id))
 }
 
-function findNifti(tree: FileTree, stem: string): string | undefined {
-  return [`${stem}.nii`, `${stem}.nii.gz`].find((path) => tree.files.includes(path))
+function findNifti(files: ReadonlySet<string>, stem: string): string | undefined {
+  return [`${stem}.nii`, `${stem}.nii.gz`].find((path) => files.has(path))
 }

@@ -1,8 +1,10 @@
-import { DataError } from '../errors.ts'
-import type { LabelMap } from '../labels.ts'
+import { ConfigError, DataError } from '../errors.ts'
+import { type LabelMap, labelConvention, type TissueClass } from '../labels.ts'
 import { parseTable } from '../table.ts'
+import { tissueNamed } from '../tissue-names.ts'
 import { parseSplit } from './dataset-table.ts'
 import { compareNaturally, type FileTree, type LayoutReader, modalityName } from './file-tree.ts'
+import { parseJsonObject } from './json-text.ts'
 import type { Split, Subject } from './subject.ts'
 
 /**
@@ -14,8 +16,8 @@ import type { Split, Subject } from './subject.ts'
 export const nnunet: LayoutReader = {
   matches: (tree) =>
     tree.files.includes('dataset.json') && tree.files.some((path) => path.startsWith('imagesTr/')),
-  read: async (tree, { site }) => {
-    const description = await readDescription(tree)
+  read: async (tree, { site, labels }) => {
+    const description = await readDescription(tree, labels === undefined)
     const sites = await readSites(tree, site)
     const training = readSubjects(tree, 'Tr', description, sites, site)
     const test = readSubjects(tree, 'Ts', description, sites, site)
@@ -41,9 +43,10 @@ interface SiteRow {
   readonly split: Split | undefined
 }
 
-async function readDescription(tree: FileTree): Promise<Description> {
+/** `withLabels` is false where the meaning of the labels is decided already or does not matter. */
+async function readDescription(tree: FileTree, withLabels: boolean): Promise<Description> {
   const file = `${tree.name}/dataset.json`
-  const json = parseJson(await tree.readText('dataset.json'), file)
+  const json = parseJsonObject(await tree.readText('dataset.json'), file)
   // "modality" is the key that nnU-Net 1 used.
   const names = json['channel_names'] ?? json['modality']
   const ending = json['file_ending'] ?? '.nii.gz'
@@ -53,38 +56,50 @@ async function readDescription(tree: FileTree): Promise<Description> {
   const channels = new Map(
     Object.entries(names).map(([channel, name]) => [Number(channel), modalityName(String(name))]),
   )
-  return { channels, ending, labels: labelMapFrom(json['labels']) }
+  return { channels, ending, labels: withLabels ? labelMapFrom(json['labels'], file) : undefined }
 }
 
-function parseJson(text: string, file: string): Record<string, unknown> {
-  try {
-    const json: unknown = JSON.parse(text)
-    if (isRecord(json)) return json
-  } catch (cause) {
-    throw new DataError('The file is not valid JSON.', { file, cause })
-  }
-  throw new DataError('The file does not hold a JSON object.', { file })
-}
-
-const TISSUE_WORDS = [
-  ['BG', /^(bg|background)$/i],
-  ['CSF', /^(csf|cerebrospinal[ _-]?fluid)$/i],
-  ['GM', /^(gm|gr[ae]y[ _-]?matter)$/i],
-  ['WM', /^(wm|white[ _-]?matter)$/i],
-] as const
-
-/** The label map that the `labels` object spells out; undefined unless all its names are tissues. */
-function labelMapFrom(labels: unknown): LabelMap | undefined {
-  if (!isRecord(labels)) return undefined
-  const map: Partial<Record<(typeof TISSUE_WORDS)[number][0], number[]>> = {}
+/**
+ * The label map that the `labels` object spells out; undefined where there is none.
+ *
+ * nnU-Net 2 writes name: number, or name: [numbers] where a name covers several, and `ignore` for voxels that nobody
+ * labelled; nnU-Net 1 wrote number: name. Throws DataError for a name that is no tissue, a number of two tissues, and a
+ * tissue without a number.
+ */
+function labelMapFrom(labels: unknown, file: string): LabelMap | undefined {
+  if (labels === undefined) return undefined
+  const broken = (problem: string, cause?: unknown) =>
+    new DataError(`The labels of the description ${problem}.`, {
+      file,
+      fix: 'call them background, CSF, GM and WM there, or give the numbers in data.labels or --labels: {CSF: [1, 4], GM: 2, WM: 3}',
+      cause,
+    })
+  if (!isRecord(labels)) throw broken('are no object of names and numbers')
+  const map: Partial<Record<TissueClass | 'ignore', number[]>> = {}
   for (const [first, second] of Object.entries(labels)) {
-    // nnU-Net 2 writes name: number, nnU-Net 1 wrote number: name.
-    const [name, number] = typeof second === 'number' ? [first, second] : [String(second), Number(first)]
-    const tissue = TISSUE_WORDS.find(([, word]) => word.test(name))?.[0]
-    if (tissue === undefined) return undefined
-    map[tissue] = [...(map[tissue] ?? []), number]
+    const [name, listed] = typeof second === 'string' ? [second, Number(first)] : [first, second]
+    const numbers = Array.isArray(listed) ? listed : [listed]
+    if (numbers.length === 0 || !numbers.every((number) => Number.isInteger(number) && number >= 0)) {
+      throw broken(`give "${name}" no whole number`)
+    }
+    const tissue = name.toLowerCase() === 'ignore' ? 'ignore' : tissueNamed(name)
+    if (tissue === undefined) {
+      throw broken(
+        `hold "${name}" (${numbers.join(', ')}), of which it is not known to which tissue it belongs`,
+      )
+    }
+    map[tissue] = [...(map[tissue] ?? []), ...numbers]
   }
-  return map.CSF && map.GM && map.WM ? map : undefined
+  try {
+    labelConvention(map)
+    return map
+  } catch (cause) {
+    if (!(cause instanceof ConfigError)) throw cause
+    throw broken(
+      `do not give each tissue numbers of its own: ${cause.message.split('\n')[0]!.replace(/\.$/, '')}`,
+      cause,
+    )
+  }
 }
 
 async function readSites(tree: FileTree, otherwise?: string): Promise<ReadonlyMap<string, SiteRow>> {

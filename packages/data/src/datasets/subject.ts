@@ -1,4 +1,4 @@
-import { DataError } from '../errors.ts'
+import { DataError, MissingInputError } from '../errors.ts'
 import type { LabelSpecification } from '../labels.ts'
 
 /** The part of training that a subject belongs to. */
@@ -16,11 +16,15 @@ export interface Subject {
   /** Image file by modality, for example `T1w`. */
   readonly images: Readonly<Record<string, string>>
   readonly label?: string
-  /** File whose voxels above zero are brain. */
+  /** File whose voxels above zero are brain; without one see `findBrain`. */
   readonly mask?: string
   readonly split?: Split
-  /** Label numbers of this subject's layout, where the layout fixes them. */
+  /** Label numbers of this subject, where the user, the layout or what stands beside the file says them. */
   readonly labels?: LabelSpecification
+  /** Those of its files that do not exist, or are links to files that were not fetched. */
+  readonly missing?: readonly string[]
+  /** Why its row of the table cannot be used; it has no images then. */
+  readonly problem?: DataError
 }
 
 /** Ways in which a data set can lie on disk. */
@@ -66,8 +70,10 @@ export function sitesOf(subjects: readonly Pick<Subject, 'site'>[]): string[] {
   return [...new Set(subjects.map((subject) => subject.site))].sort()
 }
 
-/** Throws DataError unless every subject has an image of every requested modality. */
+/** Throws DataError unless every row can be used and every subject has an image of every requested modality. */
 export function requireModalities(dataset: Dataset, modalities: readonly string[]): void {
+  const unusable = dataset.subjects.find(({ problem }) => problem !== undefined)
+  if (unusable?.problem !== undefined) throw unusable.problem
   for (const modality of modalities) {
     if (!dataset.modalities.includes(modality)) {
       throw new DataError(`The data set has no images of modality ${modality}.`, {
@@ -83,4 +89,31 @@ export function requireModalities(dataset: Dataset, modalities: readonly string[
       })
     }
   }
+}
+
+/** The error for the first of some files of a subject that is missing; undefined where all are there. */
+export function missingFile(
+  { id, missing = [] }: Subject,
+  files: readonly (string | undefined)[],
+): MissingInputError | undefined {
+  const file = files.find((name) => name !== undefined && missing.includes(name))
+  if (file === undefined) return undefined
+  return new MissingInputError(`The file, named for participant ${id}, does not exist or was not fetched.`, {
+    file,
+    fix: 'correct the path (paths in a table are relative to the table), or fetch it with datalad get',
+  })
+}
+
+/** Throws MissingInputError, with how many and the first three, when files of these subjects are missing. */
+export function requireFiles(subjects: readonly Subject[]): void {
+  const incomplete = subjects.filter(({ missing = [] }) => missing.length > 0)
+  const first = incomplete[0]
+  if (first === undefined) return
+  if (incomplete.length === 1) throw missingFile(first, first.missing!)
+  const files = incomplete.flatMap(({ missing }) => missing!)
+  const rest = files.length > 3 ? ` and ${files.length - 3} more` : ''
+  throw new MissingInputError(
+    `${files.length} files of ${incomplete.length} subjects do not exist or were not fetched: ${files.slice(0, 3).join(', ')}${rest}.`,
+    { fix: 'correct the paths, fetch the files with datalad get, or leave the subjects out' },
+  )
 }

@@ -21,23 +21,27 @@ export interface StoredGeometry {
   readonly sform: MatrixForm
 }
 
+/** The affine that a header means, the forms that an output has to have, and sentences about what is odd. */
+export interface ChosenGeometry {
+  readonly affine: Affine
+  readonly pixdim: readonly number[]
+  readonly qform: QuaternionForm
+  readonly warnings: readonly string[]
+}
+
 /**
- * The affine that a header means, with sentences about what is odd.
+ * The affine that a header means.
  *
- * The form with the larger code counts and the matrix wins a tie; a header without any form gets the grid centred
- * on the origin with x from right to left, which is what FSL, SPM and nibabel assume. Throws DataError when the
- * chosen form is not finite or is flat.
+ * The matrix counts wherever its code is above 0, as for nibabel, ITK and MRtrix3, else the quaternion; a header without
+ * any form gets the grid centred on the origin with x from right to left, which is what FSL, SPM and nibabel assume.
+ * Where the two forms disagree, the quaternion becomes that of the matrix, so that every reader places an output where
+ * the input was; otherwise all numbers stay as stored. Throws DataError when the chosen form is not finite or is flat.
  */
-export function chooseAffine(stored: StoredGeometry, file: string): { affine: Affine; warnings: string[] } {
+export function chooseAffine(stored: StoredGeometry, file: string): ChosenGeometry {
   const { shape, pixdim, qform, sform } = stored
   const hasMatrix = sform.code > 0
   const hasQuaternion = qform.code > 0
-  const source =
-    hasMatrix && sform.code >= qform.code
-      ? 'sform'
-      : hasQuaternion
-        ? 'qform'
-        : 'header without an orientation'
+  const source = hasMatrix ? 'sform' : hasQuaternion ? 'qform' : 'header without an orientation'
   const affine =
     source === 'sform'
       ? affineOfMatrix(sform)
@@ -57,12 +61,12 @@ export function chooseAffine(stored: StoredGeometry, file: string): { affine: Af
   if (!hasMatrix && !hasQuaternion) {
     warnings.push('The header stores no orientation; x is taken to run from right to left (LAS).')
   }
-  if (hasMatrix && hasQuaternion) {
-    const other = source === 'sform' ? affineOfQuaternion(qform, pixdim) : affineOfMatrix(sform)
-    const disagreement = describeDisagreement(shape, affine, other)
-    if (disagreement !== undefined)
-      warnings.push(`qform and sform disagree by ${disagreement}; the ${source} is used.`)
-  }
+  const disagreement =
+    hasMatrix && hasQuaternion
+      ? describeDisagreement(shape, affine, affineOfQuaternion(qform, pixdim))
+      : undefined
+  if (disagreement !== undefined)
+    warnings.push(`qform and sform disagree by ${disagreement}; the sform is used, and written as both.`)
   const sizes = voxelSizes(affine)
   if (sizes.some((size, axis) => !(Math.abs(pixdim[axis]! - size) <= 0.01 * size))) {
     const [stated, used] = [pixdim.slice(0, 3), sizes].map((list) =>
@@ -72,7 +76,29 @@ export function chooseAffine(stored: StoredGeometry, file: string): { affine: Af
       `The header states voxels of ${stated} mm but the ${source} gives ${used} mm, which is used.`,
     )
   }
-  return { affine, warnings }
+  if (disagreement === undefined) return { affine, pixdim, qform, warnings }
+  return { affine, warnings, ...formOf(affine, pixdim, qform.code) }
+}
+
+/** The quaternion and voxel sizes of an affine, in the numbers of a file; the code is 0 where shear has no quaternion. */
+function formOf(
+  affine: Affine,
+  stored: readonly number[],
+  code: number,
+): Pick<ChosenGeometry, 'pixdim' | 'qform'> {
+  const sizes = voxelSizes(affine).map(Math.fround)
+  const pixdim = [...sizes, ...stored.slice(3)]
+  const exact = quaternionOf(affine)
+  const quaternion = exact.quaternion.map(Math.fround) as [number, number, number]
+  const offset = exact.offset.map(Math.fround) as [number, number, number]
+  const qform = { ...exact, quaternion, offset }
+  return { pixdim, qform: { ...qform, code: saysTheSame(affine, qform, pixdim) ? code : 0 } }
+}
+
+/** Whether a quaternion form places a grid as the affine does, up to a thousandth of a voxel. */
+function saysTheSame(affine: Affine, qform: QuaternionForm, pixdim: readonly number[]): boolean {
+  const error = affineOfQuaternion(qform, pixdim).map((value, index) => Math.abs(value - affine[index]!))
+  return Math.max(...error) < 1e-3 * Math.min(...voxelSizes(affine))
 }
 
 /** The affine of a `qform`; `pixdim` starts with the three voxel sizes, whose signs are ignored. */
@@ -121,13 +147,11 @@ export function headerForAffine(affine: Affine, base?: ImageHeader): ImageHeader
   const sizes = voxelSizes(affine)
   const pixdim = [...sizes, ...(base?.pixdim.slice(3) ?? [1, 1, 1, 1])]
   const quaternion = quaternionOf(affine)
-  const error = affineOfQuaternion(quaternion, pixdim).map((value, index) => Math.abs(value - affine[index]!))
-  const exact = Math.max(...error) < 1e-3 * Math.min(...sizes)
   return {
     format: 'none',
     datatype: base?.datatype ?? 'float32',
     pixdim,
-    qform: { ...quaternion, code: exact ? 1 : 0 },
+    qform: { ...quaternion, code: saysTheSame(affine, quaternion, pixdim) ? 1 : 0 },
     sform: { code: 1, rows: affine.slice(0, 12) },
     // The unit of time is kept, the unit of space is now certain.
     units: ((base?.units ?? 0) & ~7) | 2,
@@ -136,6 +160,20 @@ export function headerForAffine(affine: Affine, base?: ImageHeader): ImageHeader
     extensions: base?.extensions ?? [],
     warnings: base?.warnings ?? [],
   }
+}
+
+/** The header of a grid whose place was guessed: neither form counts, and a reader guesses as this one did. */
+export function withGuessedForms(header: ImageHeader): ImageHeader {
+  return { ...header, qform: { ...header.qform, code: 0 }, sform: { ...header.sform, code: 0 } }
+}
+
+/**
+ * The header of a grid whose place is known in part, so that it has to be written: both forms are "aligned" (code 2) with
+ * the input, and do not claim to be those of a scanner (code 1).
+ */
+export function withAlignedForms(header: ImageHeader): ImageHeader {
+  const { qform, sform } = header
+  return { ...header, qform: { ...qform, code: qform.code && 2 }, sform: { ...sform, code: 2 } }
 }
 
 function describeDisagreement(shape: Shape3, a: Affine, b: Affine): string | undefined {

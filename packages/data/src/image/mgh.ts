@@ -1,6 +1,7 @@
 import { spansSpace } from '../affine.ts'
 import { DataError } from '../errors.ts'
-import { headerForAffine } from './geometry.ts'
+import { headerForAffine, withAlignedForms } from './geometry.ts'
+import { refuseOverlay, refuseTooLarge } from './not-volumes.ts'
 import type { Affine, Shape3, Volume } from './volume.ts'
 import { decodeVoxels, type VoxelType } from './voxels.ts'
 
@@ -45,6 +46,7 @@ export function readMgh(bytes: Uint8Array, file: string): Volume {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   const shape: Shape3 = [view.getInt32(4), view.getInt32(8), view.getInt32(12)]
   const frames = view.getInt32(16)
+  refuseOverlay(shape, file)
   if (frames !== 1) {
     throw new DataError(
       `The image holds ${frames} volumes (${shape.join(' x ')} x ${frames}) instead of one.`,
@@ -54,6 +56,7 @@ export function readMgh(bytes: Uint8Array, file: string): Volume {
       },
     )
   }
+  refuseTooLarge(shape, file)
   const type = VOXEL_TYPES[view.getInt32(20)]
   if (type === undefined) {
     throw new DataError(`The header gives the unusable voxel type ${view.getInt32(20)}.`, {
@@ -70,19 +73,31 @@ export function readMgh(bytes: Uint8Array, file: string): Volume {
   }
   const layout = { shape, type, offset: HEADER_SIZE, littleEndian: false, slope: 1, intercept: 0 }
   const data = decodeVoxels(bytes, layout, file)
-  return { shape, data, affine, header: { ...headerForAffine(affine), format: 'mgh', datatype: type } }
+  const placed = headerForAffine(affine)
+  // Without the flag, NIfTI's readers would place the output otherwise than FreeSurfer's the input: the forms are needed.
+  const header = hasOrientation(view)
+    ? placed
+    : {
+        ...withAlignedForms(placed),
+        warnings: [
+          'The header stores no orientation; coronal slices of 1 mm are assumed, as FreeSurfer does.',
+        ],
+      }
+  return { shape, data, affine, header: { ...header, format: 'mgh', datatype: type } }
 }
+
+const hasOrientation = (view: DataView): boolean => view.getInt16(28) > 0
 
 /** The header gives voxel sizes, directions (by column) and the world position of index `shape / 2`. */
 function mghAffine(view: DataView, shape: Shape3): Affine {
   const float = (index: number) => view.getFloat32(30 + index * 4)
-  const hasOrientation = view.getInt16(28) > 0
-  const size = (axis: number) => (hasOrientation ? float(axis) : 1)
+  const oriented = hasOrientation(view)
+  const size = (axis: number) => (oriented ? float(axis) : 1)
   const direction = (row: number, axis: number) =>
-    hasOrientation ? float(3 + axis * 3 + row) : CORONAL[axis * 3 + row]!
+    oriented ? float(3 + axis * 3 + row) : CORONAL[axis * 3 + row]!
   const rows = [0, 1, 2].map((row) => {
     const columns = [0, 1, 2].map((axis) => direction(row, axis) * size(axis))
-    const centre = hasOrientation ? float(12 + row) : 0
+    const centre = oriented ? float(12 + row) : 0
     const fromCentre = columns.reduce((sum, value, axis) => sum + (value * shape[axis]!) / 2, 0)
     return [...columns, centre - fromCentre]
   })

@@ -1,5 +1,10 @@
 const ENDINGS = /\.(nii|hdr|img|mgh|mgz)(\.gz)?$/i
 
+/** Whether a name ends like that of an image that can be read. */
+export function isImageName(path: string): boolean {
+  return ENDINGS.test(path)
+}
+
 /** A file name without its folder, split where the image format's ending begins (`.gz` belongs to the ending). */
 export interface ImageName {
   readonly stem: string

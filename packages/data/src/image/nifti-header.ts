@@ -96,7 +96,8 @@ export function parseNiftiFields(bytes: Uint8Array, format: 'nifti1' | 'nifti2',
     )
   }
   // Given exactly the fixed part, the library leaves the extensions alone; it would trust their sizes.
-  const fixed = bytes.slice(0, layout.size).buffer
+  // A Node Buffer is a view into a pool and `slice` of it one more: only a copy begins where its memory begins.
+  const fixed = new Uint8Array(bytes.subarray(0, layout.size)).buffer
   const parsed = format === 'nifti1' ? new NIFTI1() : new NIFTI2()
   parsed.readHeader(fixed)
   const view = new DataView(fixed)
@@ -153,7 +154,7 @@ export function parseExtensions(
     const size = view.getInt32(position, littleEndian)
     if (size < 8 || position + size > limit) return undefined
     const code = view.getInt32(position + 4, littleEndian)
-    extensions.push({ code, data: bytes.slice(position + 8, position + size) })
+    extensions.push({ code, data: new Uint8Array(bytes.subarray(position + 8, position + size)) })
     position += size
   }
   return extensions

@@ -2,8 +2,9 @@ import { DataError } from '../errors.ts'
 import { gunzip, isGzip } from './gzip.ts'
 import { isMgh, readMgh } from './mgh.ts'
 import { pairRole } from './names.ts'
-import { readNifti } from './nifti.ts'
+import { expectedLength, readNifti } from './nifti.ts'
 import { NIFTI_LAYOUT } from './nifti-header.ts'
+import { refuseSurface } from './not-volumes.ts'
 import type { Volume } from './volume.ts'
 
 /** How {@link readVolume} is told what it reads. */
@@ -23,14 +24,15 @@ export interface ReadOptions {
  */
 export function readVolume(bytes: Uint8Array, options: ReadOptions): Volume {
   const { name, companion } = options
-  const own = expand(bytes, name)
   const role = pairRole(name)
+  const own = expand(bytes, name)
   const other = companion === undefined ? undefined : expand(companion, `${name} (other half of the pair)`)
   const header = role === 'voxels' ? other : own
   if (own.length === 0) throw new DataError('The file is empty.', { file: name })
   if (header === undefined) throw missingHalf(name, 'the .hdr file with its header')
   const kind = recognise(header, role !== undefined)
   if (kind === undefined) {
+    refuseSurface(header, name)
     throw new DataError('The file is not a NIfTI, Analyze or MGH image.', {
       file: name,
       fix: 'convert it to NIfTI (.nii.gz), for example with dcm2niix.',
@@ -44,7 +46,18 @@ export function readVolume(bytes: Uint8Array, options: ReadOptions): Volume {
 }
 
 function expand(bytes: Uint8Array, name: string): Uint8Array {
-  return isGzip(bytes) ? gunzip(bytes, name) : bytes
+  return isGzip(bytes) ? gunzip(bytes, name, (start) => largestContent(start, name)) : bytes
+}
+
+/** So many bytes may follow the voxels in an archive; more is no padding. */
+const MOST_BEHIND = 2 ** 26
+
+/** How many bytes an archive may hold that begins like this: a header says how large its image is. */
+function largestContent(start: Uint8Array, name: string): number {
+  const kind = start.length < NIFTI_LAYOUT.nifti2.size ? undefined : recognise(start, false)
+  if (kind === undefined || kind.format === 'mgh' || kind.format === 'analyze' || !kind.single)
+    return Number.POSITIVE_INFINITY
+  return expectedLength(start, kind.format, name) + MOST_BEHIND
 }
 
 function missingHalf(name: string, half: string): DataError {

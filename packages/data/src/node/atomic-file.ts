@@ -6,6 +6,7 @@ import {
   openSync,
   readdirSync,
   renameSync,
+  rmdirSync,
   rmSync,
   writeSync,
 } from 'node:fs'
@@ -44,13 +45,30 @@ export function writeFully(descriptor: number, bytes: Uint8Array): void {
   while (done < bytes.length) done += writeSync(descriptor, bytes, done, bytes.length - done)
 }
 
-/** Makes a folder and its parents. Throws OutputError when that is impossible. */
-export function makeFolder(folder: string): void {
+/**
+ * Makes a folder and its parents, and returns the topmost folder that had to be made, if any. Throws OutputError when
+ * that is impossible.
+ */
+export function makeFolder(folder: string): string | undefined {
   try {
-    mkdirSync(folder, { recursive: true })
+    return mkdirSync(folder, { recursive: true })
   } catch (error) {
-    throw outputFailure(error, folder)
+    throw outputFailure(causeOf(error, folder), folder)
   }
+}
+
+/** Node says ENOENT of a folder with parents to make, whatever the system said; the topmost of them alone tells why. */
+function causeOf(error: unknown, folder: string): unknown {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return error
+  let topmost = path.resolve(folder)
+  while (!existsSync(path.dirname(topmost))) topmost = path.dirname(topmost)
+  try {
+    mkdirSync(topmost)
+    rmdirSync(topmost)
+  } catch (cause) {
+    return cause
+  }
+  return error
 }
 
 /** Removes what {@link writeFileAtomically}, or a folder built the same way, left in a folder when the process was killed. */
@@ -68,11 +86,19 @@ export function outputFailure(error: unknown, file: string): unknown {
     case undefined:
       return error
     case 'ENOSPC':
-    case 'EDQUOT':
       return new InputOutputError('the disk is full.', details('free some space and run the command again'))
+    case 'EDQUOT':
+      return new InputOutputError(
+        'your quota on this disk is used up.',
+        details('free some of your quota and run the command again'),
+      )
+    case 'EROFS':
+      return new OutputError(
+        'the file system is read-only.',
+        details('choose a folder on a file system that can be written to'),
+      )
     case 'EACCES':
     case 'EPERM':
-    case 'EROFS':
       return new OutputError('no permission to write here.', details('choose a folder you may write to'))
     case 'ENOTDIR':
     case 'EEXIST':

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
-import { InputOutputError, MissingInputError } from '../errors.ts'
+import { DataError, InputOutputError, MissingInputError } from '../errors.ts'
 import { companionNames } from '../image/names.ts'
 import { type WriteOptions, writeNifti } from '../image/nifti-writer.ts'
 import { readVolume } from '../image/read.ts'
@@ -46,6 +46,13 @@ async function readInput(path: string): Promise<Uint8Array> {
     const code = codeOf(error)
     if (code === 'EIO') {
       throw new InputOutputError('The file could not be read to its end.', { file: path, cause: error })
+    }
+    if (code === 'ERR_FS_FILE_TOO_LARGE') {
+      throw new DataError('The file is larger than two gibibytes, which is more than can be read.', {
+        file: path,
+        fix: 'compress it, or resample the image to larger voxels.',
+        cause: error,
+      })
     }
     const reasons: Readonly<Record<string, string>> = {
       ENOENT: 'The file does not exist.',

@@ -33,14 +33,24 @@ describe('parseDatasetTable', () => {
     ['participant_id\tT1w\na\ta.nii\n', 'no column site'],
     ['participant_id\tsite\tlabel\na\ts\ta.nii\n', 'No column of the table names image files'],
     ['participant_id\tsite\tT1w\na\ts\ta.nii\na\ts\tb.nii\n', 'participant a of site s occurs twice'],
-    ['participant_id\tsite\tT1w\na\tn/a\ta.nii\n', 'Line 2 has no site'],
-    ['participant_id\tsite\tT1w\na\ts\ta.nii\nb\ts\tn/a\n', 'Line 3 (b) has no image'],
-    ['participant_id\tsite\tT1w\tsplit\na\ts\ta.nii\tval\n', 'Line 2 (a) has the split "val"'],
     ['participant_id\tsite\tT1w\n', 'No column of the table names image files'],
   ])('refuses %j', (text, message) => {
     expect(() => parse(text)).toThrow(DataError)
     expect(() => parse(text)).toThrow(`dataset.tsv: ${message.startsWith('participant') ? 'The ' : ''}`)
     expect(() => parse(text)).toThrow(message)
+  })
+})
+
+describe('a row that cannot be used', () => {
+  it.each([
+    ['participant_id\tsite\tT1w\na\tn/a\ta.nii\n', 'Line 2 has no site'],
+    ['participant_id\tsite\tT1w\na\ts\ta.nii\nb\ts\tn/a\n', 'Line 3 (b) has no image'],
+    ['participant_id\tsite\tT1w\tsplit\na\ts\ta.nii\tval\n', 'Line 2 (a) has the split "val"'],
+  ])('is a problem of its subject alone, and an error for a training: %j', (text, message) => {
+    const dataset = parse(text)
+    const problems = dataset.subjects.flatMap(({ problem }) => problem?.message ?? [])
+    expect(problems).toEqual([expect.stringContaining(message)])
+    expect(() => requireModalities(dataset, ['T1w'])).toThrow(message)
   })
 })
 

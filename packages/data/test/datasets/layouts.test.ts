@@ -161,6 +161,17 @@ describe('BIDS', () => {
     expect(dataset.warnings).toEqual(['sub-1 has 2 files for T1w; sub-1/anat/sub-1_run-1_T1w.nii is used.'])
   })
 
+  it('makes a subject of every run on request, each with its label and its partner', async () => {
+    const names = ['run-1_T1w', 'run-2_T1w', 'run-2_T2w', 'T2w', 'run-2_dseg']
+    const files = names.map((name) => `sub-1/anat/sub-1_${name}.nii`)
+    const { subjects, warnings } = await read(files, { site: 'x', everyRunOf: ['T1w', 'T2w'] })
+    expect(subjects.map(({ id, images, label }) => [id, images['T1w'], images['T2w'], label])).toEqual([
+      ['sub-1_run-1', files[0], files[3], undefined],
+      ['sub-1_run-2', files[1], files[2], files[4]],
+    ])
+    expect(warnings).toEqual([])
+  })
+
   it('takes the scanner for the site where no institution is named, by the inheritance of sidecars', async () => {
     const dataset = await read({
       'T1w.json': '{"Manufacturer": "Siemens", "MagneticFieldStrength": 3}',
@@ -178,6 +189,37 @@ describe('BIDS', () => {
     const files = ['sub-1/anat/sub-1_T1w.nii']
     await expect(read(files)).rejects.toThrow('from which site sub-1 is')
     expect((await read(files, { site: 'n/a' })).subjects[0]!.site).toBe('n/a')
+  })
+
+  it('reads sidecars with a byte-order mark or numbers that JSON has no words for', async () => {
+    const dataset = await read({
+      'sub-1/anat/sub-1_T1w.nii': '',
+      'sub-1/anat/sub-1_T1w.json': '\uFEFF{"InstitutionName": "inf, NaN", "EchoTime": -Infinity}',
+      'sub-2/anat/sub-2_T1w.nii': '',
+      'sub-2/anat/sub-2_T1w.json': '{"Times": [inf, 1, NaN], "InstitutionName": "Oslo"}',
+    })
+    expect(dataset.subjects.map(({ site }) => site)).toEqual(['inf, NaN', 'Oslo'])
+    expect(dataset.warnings).toEqual([])
+  })
+
+  it.each(['{"InstitutionName": ', '[1]'])('needs no sidecar %j where no site is needed', async (text) => {
+    const files = {
+      'T1w.json': text,
+      'sub-1/anat/sub-1_T1w.nii': '',
+      'sub-2/anat/sub-2_T1w.nii': '',
+    }
+    const { subjects, warnings } = await read(files, { site: 'n/a' })
+    expect(subjects.map(({ site }) => site)).toEqual(['n/a', 'n/a'])
+    expect(warnings).toEqual([expect.stringContaining('data/T1w.json')])
+    await expect(read(files)).rejects.toThrow(/from which site sub-1 is, and T1w.json cannot be read/)
+  })
+
+  it('needs no table of participants where no site is needed', async () => {
+    const files = { 'participants.tsv': 'a,b\n', 'sub-1/anat/sub-1_T1w.nii': '' }
+    const { subjects, warnings } = await read(files, { site: 'n/a' })
+    expect(subjects).toHaveLength(1)
+    expect(warnings).toEqual([expect.stringContaining('data/participants.tsv')])
+    await expect(read(files)).rejects.toThrow('no tabs')
   })
 
   it('names the sites of a collection by its folders', async () => {
@@ -232,10 +274,50 @@ describe('nnU-Net raw', () => {
     ])
   })
 
-  it('leaves the convention open when the names are not tissues', async () => {
-    const json = '{"channel_names": {"0": "T1", "1": "T2"}, "labels": {"background": 0, "tumour": 1}}'
-    const dataset = await read({ ...FILES, 'dataset.json': json })
-    expect(dataset.subjects[0]!.labels).toBeUndefined()
+  const withLabels = (labels: unknown) => ({
+    ...FILES,
+    'dataset.json': JSON.stringify({ channel_names: { 0: 'T1', 1: 'T2' }, labels }),
+  })
+
+  it.each([
+    [
+      { Background: 0, csf: 1, gray: 2, 'White Matter': 3 },
+      { BG: [0], CSF: [1], GM: [2], WM: [3] },
+    ],
+    [
+      { 0: 'background', 1: 'WM', 2: 'grey_matter', 3: 'CSF' },
+      { BG: [0], CSF: [3], GM: [2], WM: [1] },
+    ],
+    [
+      { background: 0, CSF: [1, 5], GM: 2, WM: [3, 4], ignore: 6 },
+      { BG: [0], CSF: [1, 5], GM: [2], WM: [3, 4], ignore: [6] },
+    ],
+  ])('understands the labels %j', async (labels, expected) => {
+    expect((await read(withLabels(labels))).subjects[0]!.labels).toEqual(expected)
+  })
+
+  const SOUND = { background: 0, CSF: 1, GM: 2, WM: 3 }
+  it.each([
+    [{ ...SOUND, tumour: 4 }, 'hold "tumour" (4)'],
+    [{ ...SOUND, 'whole brain': [1, 2, 3] }, 'hold "whole brain" (1, 2, 3)'],
+    [{ background: 0, CSF: 1, 'cortical gray matter': 2, WM: 3 }, 'hold "cortical gray matter" (2)'],
+    [{ background: 0, GM: 1, WM: 2 }, 'no number for CSF'],
+    [{ ...SOUND, white: 2 }, 'lists 2 for GM and for WM'],
+    [{ ...SOUND, ignore: 3 }, 'lists 3 for WM and as ignored'],
+    [{ ...SOUND, CSF: null }, 'give "CSF" no whole number'],
+    [{ ...SOUND, CSF: [] }, 'give "CSF" no whole number'],
+    ['CSF', 'are no object'],
+  ])('refuses the labels %j unless something else decides', async (labels, message) => {
+    const attempt = read(withLabels(labels))
+    await expect(attempt).rejects.toThrow(DataError)
+    await expect(attempt).rejects.toThrow(message)
+    for (const decided of ['paper', 'unread'] as const) {
+      expect((await read(withLabels(labels), { labels: decided })).subjects[0]!.labels).toBeUndefined()
+    }
+  })
+
+  it('leaves the convention open without labels', async () => {
+    expect((await read(withLabels(undefined))).subjects[0]!.labels).toBeUndefined()
   })
 
   it.each([

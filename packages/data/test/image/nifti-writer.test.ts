@@ -144,10 +144,10 @@ describe('writeNifti', () => {
   })
 
   test('takes NIfTI-2 where a dimension or a number of a NIfTI-2 source needs it', () => {
-    const long = makeVolume([40000, 1, 1] as Shape3, new Float32Array(40000).fill(2))
+    const long = makeVolume([40000, 2, 1] as Shape3, new Float32Array(80000).fill(2))
     const read = readVolume(writeNifti(long), { name: 'long.nii' })
     expect(read.header.format).toBe('nifti2')
-    expect(read.shape).toEqual([40000, 1, 1])
+    expect(read.shape).toEqual([40000, 2, 1])
     const precise = { ...read, shape: [2, 3, 4] as Shape3, data: RAMP }
     expect(readVolume(writeNifti(precise), { name: 'a.nii' }).header.format).toBe('nifti1')
     const sform = { code: 1, rows: [0.1, 0, 0, 1, 0, 1, 0, 1, 0, 0, 1, 1] }

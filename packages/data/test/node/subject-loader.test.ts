@@ -6,7 +6,7 @@ import { makeVolume } from '@voxnorm/data'
 import { loadSubject, openSubjectLoader, writeVolumeFile } from '@voxnorm/data/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-const OPTIONS = { scaling: 'max', modalities: ['T1w'], margin: 0 } as const
+const OPTIONS = { scaling: 'max', maskFrom: 'positive', modalities: ['T1w'], margin: 0 } as const
 const built = new URL('../../dist/node/index.js', import.meta.url)
 
 let folder: string

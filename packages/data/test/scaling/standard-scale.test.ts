@@ -146,6 +146,7 @@ describe('the scaling nyul', () => {
   const prepare = (data: Float32Array<ArrayBuffer>, standardScale?: number[][]) =>
     prepareSubject({ id: 'a', site: 'x' }, volumes(data), {
       scaling: 'nyul',
+      maskFrom: 'positive',
       ...(standardScale === undefined ? {} : { standardScale }),
     })
 

@@ -1,17 +1,21 @@
+import { exactKey, identities } from './exact-key.ts'
 import { collect, constantOp, inputOp, Tensor, type Update, variableOf, variableOp } from './tensor.ts'
 
 /**
  * Merges tensors that say the same thing: the same op with the same parameters on the same inputs. Gradients
- * are written without regard to what was computed before, and this is what makes that free.
+ * are written without regard to what was computed before, and this is what makes that free. Ops are compared by identity,
+ * parameters exactly.
  * Returns the representative of every given tensor.
  */
 export function mergeEqual(tensors: readonly Tensor[]): Map<Tensor, Tensor> {
   const representative = new Map<Tensor, Tensor>()
   const known = new Map<string, Tensor>()
-  const variableIds = new Map<unknown, number>()
+  const identify = identities()
   for (const tensor of tensors) {
     const inputs = tensor.inputs.map((input) => representative.get(input)!)
-    const key = `${tensor.op.name}(${inputs.map(({ id }) => id).join(',')})${paramsKey(tensor, variableIds)}`
+    const own = variableOf(tensor)
+    const params = own ? `#${identify(own)}` : exactKey(tensor.params, identify)
+    const key = `${identify(tensor.op)}(${inputs.map(({ id }) => id).join(',')})${params}`
     const equal = known.get(key)
     if (equal) {
       representative.set(tensor, equal)
@@ -46,13 +50,6 @@ export function rewrite(
 function withInputs(tensor: Tensor, inputs: readonly Tensor[]): Tensor {
   const unchanged = inputs.every((input, index) => input === tensor.inputs[index])
   return unchanged ? tensor : new Tensor(tensor.op, inputs, tensor.params, tensor.spec, tensor.label)
-}
-
-function paramsKey(tensor: Tensor, variableIds: Map<unknown, number>): string {
-  if (tensor.op !== variableOp) return JSON.stringify(tensor.params)
-  const variable = variableOf(tensor)
-  if (!variableIds.has(variable)) variableIds.set(variable, variableIds.size)
-  return `#${variableIds.get(variable)}`
 }
 
 /** True for tensors that no kernel computes. */

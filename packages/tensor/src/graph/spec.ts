@@ -21,6 +21,10 @@ export const f16 = (...shape: number[]): Spec => ({ shape, dtype: 'f16' })
 /** A uint32 spec of the given shape. */
 export const u32 = (...shape: number[]): Spec => ({ shape, dtype: 'u32' })
 
+/** Whether all values are what a u32 tensor can hold. */
+export const isIntegers = (values: ArrayLike<number>): boolean =>
+  values instanceof Uint32Array || Array.prototype.every.call(values, (value) => value === value >>> 0)
+
 /** Number of elements of a shape; 1 for the scalar shape `[]`. */
 export function elements(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1)

@@ -1,6 +1,6 @@
 import { ShapeError } from '../errors.ts'
 import type { Op, UpdateOp } from '../op.ts'
-import { describeSpec, elements, type Spec } from './spec.ts'
+import { describeSpec, elements, isIntegers, type Spec } from './spec.ts'
 
 let nextId = 0
 
@@ -33,10 +33,9 @@ export class Tensor {
 /** The node that applies an op. Shapes are checked here, where the mistake is made. */
 export function apply<P>(op: Op<P>, inputs: readonly Tensor[], params: P, label?: string): Tensor {
   try {
-    const spec = op.infer(
-      inputs.map((input) => input.spec),
-      params,
-    )
+    const specs = inputs.map((input) => input.spec)
+    refuseIntegers(op.name, specs, op.integers)
+    const spec = op.infer(specs, params)
     return new Tensor(op as Op<unknown>, inputs, params, spec, label)
   } catch (error) {
     if (error instanceof ShapeError) {
@@ -46,6 +45,16 @@ export function apply<P>(op: Op<P>, inputs: readonly Tensor[], params: P, label?
     }
     throw error
   }
+}
+
+/** Throws ShapeError at the first u32 among the inputs of an op that may not be one. */
+function refuseIntegers(op: string, specs: readonly Spec[], allowed: Op['integers'] = []): void {
+  if (allowed === 'all') return
+  const index = specs.findIndex(({ dtype }, input) => dtype === 'u32' && !allowed.includes(input))
+  if (index < 0) return
+  throw new ShapeError(op, `input ${index} is u32, and this op computes with floats`, {
+    fix: 'feed the values as f32; class indices become indicators with oneHot',
+  })
 }
 
 /** A named value that is fed at every run. */
@@ -87,6 +96,9 @@ export function constant(spec: Spec, values: readonly number[]): Tensor {
   if (values.length !== elements(spec.shape)) {
     throw new ShapeError('constant', `${describeSpec(spec)} was given ${values.length} values`)
   }
+  if (spec.dtype === 'u32' && !isIntegers(values)) {
+    throw new ShapeError('constant', `${describeSpec(spec)} needs integers from 0 to 2³² − 1`)
+  }
   return apply(constantOp, [], { spec, values })
 }
 
@@ -117,10 +129,9 @@ export interface Update {
 
 /** The update that applies an op to tensors; those it overwrites must be variables. */
 export function update<P>(op: UpdateOp<P>, inputs: readonly Tensor[], params: P): Update {
-  op.check(
-    inputs.map((tensor) => tensor.spec),
-    params,
-  )
+  const specs = inputs.map((tensor) => tensor.spec)
+  refuseIntegers(op.name, specs)
+  op.check(specs, params)
   for (const index of op.updates) {
     if (!variableOf(inputs[index]!)) throw new ShapeError(op.name, `input ${index} must be a variable`)
   }

@@ -21,7 +21,14 @@ import { chooseKernel, type KernelChoice, type TunedKernels } from './choose.ts'
 import { type PlanRewrite, rewritesFor } from './fuse.ts'
 import { type Guard, PlainMemory, type PlanMemory } from './guard.ts'
 import { type Lifetime, layOut, SlotPool } from './memory.ts'
-import { elementsOf, type InputPlace, type OutputPlace, Plan, SCALAR_CELL_WORDS } from './plan.ts'
+import {
+  elementsOf,
+  type InputPlace,
+  type OutputPlace,
+  type OutputValues,
+  Plan,
+  SCALAR_CELL_WORDS,
+} from './plan.ts'
 import { type Memory, StepBuilder } from './step.ts'
 
 /** What a plan computes. */
@@ -50,12 +57,15 @@ export interface PlanOptions {
 /** Enough for one element of any binding. */
 const UNUSED_BYTES = 16
 
-/** Makes a plan. Throws PlanError when no kernel fits, KernelError when one does not compile. */
-export async function compile(
+/**
+ * Makes a plan. Throws PlanError when no kernel fits, KernelError when one does not compile. `Values` is the type of its
+ * outputs: Float32Array unless the caller says that some or all of them are u32 tensors, which come as Uint32Array.
+ */
+export async function compile<Values extends OutputValues = Float32Array>(
   runtime: Runtime,
   definition: PlanDefinition,
   options: PlanOptions = {},
-): Promise<Plan> {
+): Promise<Plan<Values>> {
   const device = runtime.capabilities
   const graph = normalize(definition, device, options.rewrites)
   const { tensors, updates, outputs, placed } = graph
@@ -141,7 +151,8 @@ export async function compile(
       }
     } else {
       const variable = variableOf(tensor) as ArenaVariable | undefined
-      if (variable) leaves.set(tensor, bindingOf(variable))
+      const binding = variable && bindingOf(variable)
+      if (binding) leaves.set(tensor, options.guard?.extended(binding) ?? binding)
     }
   }
 
@@ -187,7 +198,7 @@ export async function compile(
   const costs = computed.map(
     (tensor, index) => kernels[index]!.cost?.(specsOf(tensor.inputs), tensor.spec, tensor.params) ?? 0,
   )
-  return new Plan(runtime, {
+  return new Plan<Values>(runtime, {
     name: definition.name,
     steps,
     inputs,

@@ -34,7 +34,7 @@ export class PlainMemory implements PlanMemory {
 
 /** A NaN with a payload that no computation makes, as one float and as two halves. */
 const POISON = 0x7fde7fde
-const GUARD_WORDS = 64
+export const GUARD_WORDS = 64
 
 /**
  * For tests: every result has memory of its own, filled with poison, with guard words behind it inside the binding. A
@@ -61,6 +61,11 @@ export class Guard {
         return { buffer, offset: 0, size: buffer.size }
       },
     }
+  }
+
+  /** The binding of a variable with as many words behind it, for whoever keeps guard words there. */
+  extended({ buffer, offset, size }: Memory): Memory {
+    return { buffer, offset, size: Math.min(size + GUARD_WORDS * 4, buffer.size - offset) }
   }
 
   /** Throws KernelError if a result has unwritten elements or a guard word changed; then frees the memory. */

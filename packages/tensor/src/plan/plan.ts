@@ -1,6 +1,6 @@
 import { PlanError } from '../errors.ts'
 import { packHalves, unpackHalves } from '../graph/halves.ts'
-import { describeSpec, elements, type Spec } from '../graph/spec.ts'
+import { describeSpec, elements, isIntegers, type Spec } from '../graph/spec.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { ReadbackRing } from './readback-ring.ts'
 import { encodeStep, type Memory, type Step } from './step.ts'
@@ -8,6 +8,9 @@ import { timePasses, timeSteps } from './stopwatch.ts'
 
 /** Values for a plan's inputs: typed arrays, or a number for a scalar. */
 export type Feeds = Readonly<Record<string, Float32Array | Uint32Array | number>>
+
+/** Values of a plan's output: a u32 tensor gives integers, any other floats. */
+export type OutputValues = Float32Array | Uint32Array
 
 /** Time of one dispatch alone. */
 export interface DispatchTime {
@@ -67,13 +70,20 @@ export function elementsOf({ dtype }: Spec, values: ArrayLike<number>): Elements
   return values instanceof Type ? (values as Elements) : Type.from(values)
 }
 
+/** The inverse: values of a tensor that lies somewhere among bytes. */
+function valuesAt(bytes: ArrayBuffer, offset: number, { shape, dtype }: Spec): OutputValues {
+  const count = elements(shape)
+  if (dtype === 'f16') return unpackHalves(new Uint16Array(bytes, offset, count))
+  return dtype === 'u32' ? new Uint32Array(bytes, offset, count) : new Float32Array(bytes, offset, count)
+}
+
 type Elements = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>
 
 /**
  * A graph made ready to run again and again: kernels chosen and compiled, memory laid out, bind groups made. A run
- * writes the inputs and encodes one compute pass.
+ * writes the inputs and encodes one compute pass. `Values` is what the outputs are, see `compile`.
  */
-export class Plan {
+export class Plan<Values extends OutputValues = Float32Array> {
   readonly name: string
   readonly summary: PlanSummary
   readonly steps: readonly Step[]
@@ -101,7 +111,7 @@ export class Plan {
    * Submits one run, in one submission, and resolves with the values of the outputs. A caller that does not await keeps
    * the device busy while it prepares and uploads the next run; state changes happen in the order of the calls.
    */
-  run(feeds: Feeds = {}): Promise<Record<string, Float32Array>> {
+  run(feeds: Feeds = {}): Promise<Record<string, Values>> {
     this.runtime.check()
     this.feed(feeds)
     const encoder = this.runtime.device.createCommandEncoder({ label: this.name })
@@ -156,7 +166,13 @@ export class Plan {
           fix: value === undefined ? 'it was not fed' : `it was given ${length} values`,
         })
       }
-      const array = elementsOf(place.spec, typeof value === 'number' ? [value] : value)
+      const values = typeof value === 'number' ? [value] : value
+      if (place.spec.dtype === 'u32' && !isIntegers(values)) {
+        throw new PlanError(this.name, `input "${name}" needs ${describeSpec(place.spec)}`, {
+          fix: 'it was given a value that is no integer from 0 to 2³² − 1',
+        })
+      }
+      const array = elementsOf(place.spec, values)
       if (place.cell !== undefined) {
         this.scalars.words.set(
           new Uint32Array(array.buffer, array.byteOffset, 1),
@@ -169,7 +185,7 @@ export class Plan {
     this.runtime.device.queue.writeBuffer(this.scalars.buffer, 0, this.scalars.words)
   }
 
-  private async collectOutputs(encoder: GPUCommandEncoder): Promise<Record<string, Float32Array>> {
+  private async collectOutputs(encoder: GPUCommandEncoder): Promise<Record<string, Values>> {
     const { device } = this.runtime
     if (this.outputs.size === 0) {
       device.queue.submit([encoder.finish()])
@@ -181,13 +197,9 @@ export class Plan {
     }
     device.queue.submit([encoder.finish()])
     const bytes = await this.readback.read(buffer)
-    const results: Record<string, Float32Array> = {}
+    const results: Record<string, Values> = {}
     for (const [name, { spec, offset }] of this.outputs) {
-      const count = elements(spec.shape)
-      results[name] =
-        spec.dtype === 'f16'
-          ? unpackHalves(new Uint16Array(bytes, offset, count))
-          : new Float32Array(bytes, offset, count)
+      results[name] = valuesAt(bytes, offset, spec) as Values
     }
     return results
   }

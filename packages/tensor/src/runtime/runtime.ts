@@ -1,4 +1,5 @@
 import { DeviceError, KernelError } from '../errors.ts'
+import { exactKey, identities } from '../graph/exact-key.ts'
 import type { Capabilities } from './capabilities.ts'
 import { MATRIX_PROBE, type MatrixSyntax } from './matrix-syntax.ts'
 import { specialize } from './specialize.ts'
@@ -62,7 +63,12 @@ export class Runtime {
     this.pause = options.pause
     device.addEventListener('uncapturederror', (event) => {
       const { error } = event as GPUUncapturedErrorEvent
-      this.failure ??= new DeviceError('validation', `the device refused a command: ${error.message}`)
+      this.failure ??=
+        error instanceof GPUOutOfMemoryError
+          ? this.outOfMemory(error.message)
+          : new DeviceError('validation', `the device refused a command: ${error.message}`, {
+              fix: 'this is a fault in voxnorm: run again with --debug and report what it prints',
+            })
     })
     void device.lost.then((info) => {
       this.lost = new DeviceError('lost', `the device was lost: ${info.message || info.reason}`, {
@@ -126,19 +132,23 @@ export class Runtime {
   async buffer(bytes: number, usage: GPUBufferUsageFlags, label: string): Promise<GPUBuffer> {
     const size = Math.max(16, Math.ceil(bytes / 4) * 4)
     if (size > this.capabilities.limits.maxBufferSize) {
-      throw new DeviceError('out-of-memory', `${label} needs ${size} bytes in one buffer`, {
-        fix: `this device allows ${this.capabilities.limits.maxBufferSize}; use a smaller batch or window`,
-      })
+      const most = mebibytes(this.capabilities.limits.maxBufferSize)
+      throw this.outOfMemory(`${label} asks for ${mebibytes(size)}, and one buffer holds ${most} at most`)
     }
     this.device.pushErrorScope('out-of-memory')
     const buffer = this.device.createBuffer({ size, usage, label })
     const error = await this.device.popErrorScope()
     if (error) {
-      throw new DeviceError('out-of-memory', `${label}: no room for ${size} bytes (${error.message})`, {
-        fix: `${this.allocatedBytes} bytes are in use; use a smaller batch or window`,
-      })
+      throw this.outOfMemory(`${label} asks for ${mebibytes(size)} more (${error.message})`)
     }
     return this.count(buffer)
+  }
+
+  private outOfMemory(problem: string): DeviceError {
+    const used = mebibytes(this.allocatedBytes)
+    return new DeviceError('out-of-memory', `the device has no memory left: ${problem}; ${used} are in use`, {
+      fix: 'train with a smaller batch or --set train.microBatch=1, predict with a smaller --window',
+    })
   }
 
   /** A small buffer for results on their way to the host, made without waiting: a failure shows at the next `check`. */
@@ -172,7 +182,7 @@ export class Runtime {
     halves: readonly number[] = [],
   ): Promise<CompiledKernel> {
     // Specialising can take longer than looking up what it led to the last time.
-    const request = `${JSON.stringify([constants, halves])}${source}`
+    const request = `${exactKey([constants, halves], identities())}${source}`
     const text = this.specialized.get(request) ?? specialize(source, file, constants, halves)
     this.specialized.set(request, text)
     let pending = this.compiled.get(text)
@@ -267,6 +277,8 @@ export class Runtime {
     void this.gpu
   }
 }
+
+const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`
 
 /** See `Capabilities.matrices`. */
 async function matricesOf(device: GPUDevice, info: GPUAdapterInfo): Promise<MatrixSyntax | null> {

@@ -25,6 +25,12 @@ export function specialize(
     const line = new RegExp(`^(const|alias) ${name}(\\s*:\\s*\\w+)?\\s*=\\s*[^;]*;`, 'm')
     if (!line.test(text))
       throw new KernelError(file, `has no top-level line "const ${name} = …;" or "alias ${name} = …;"`)
+    // WGSL has no words for these, and its abstract numbers know no negative zero: they belong into the uniform block.
+    if (typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0)))
+      throw new KernelError(
+        file,
+        `cannot have ${Object.is(value, -0) ? '-0' : value} as the constant ${name}`,
+      )
     text = text.replace(line, `$1 ${name}$2 = ${value};`)
   }
   if (halves.length > 0) text = storeHalves(text, halves, file)

@@ -1,6 +1,6 @@
 import type { Spec } from '../graph/spec.ts'
-import type { Tensor } from '../graph/tensor.ts'
-import type { Op } from '../op.ts'
+import type { Tensor, Update } from '../graph/tensor.ts'
+import type { Op, UpdateOp } from '../op.ts'
 
 /** How a test input is filled. */
 export interface InputCase {
@@ -11,6 +11,8 @@ export interface InputCase {
    */
   readonly fill?: 'normal' | 'positive' | 'apart' | 'classes'
   readonly classes?: number
+  /** The values themselves, where they matter. */
+  readonly values?: readonly number[]
 }
 
 /** One use of an op: what correctness tests, gradient checks, fuzzing and benches all run. */
@@ -26,12 +28,22 @@ export interface OpCase {
   readonly tolerance?: number
 }
 
+/** One use of an update. What it overwrites are variables, everything else is fed. */
+export interface UpdateCase {
+  readonly op: UpdateOp<never>
+  readonly name: string
+  readonly inputs: readonly InputCase[]
+  build(inputs: readonly Tensor[]): Update
+}
+
 /** A random integer in a range, ends included. */
 export type Pick = (least: number, greatest: number) => number
 
 /** Everything there is to test about an op. */
 export interface OpCases {
   readonly cases: readonly OpCase[]
+  /** Cases of the updates in the op's folder. */
+  readonly updates?: readonly UpdateCase[]
   /** Cases of random odd shapes. */
   fuzz?(pick: Pick): OpCase
 }

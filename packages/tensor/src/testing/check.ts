@@ -6,6 +6,7 @@ import type { Kernel } from '../op.ts'
 import { chooseKernel, kernelOf, waysOf } from '../plan/choose.ts'
 import { compile } from '../plan/compile.ts'
 import { Guard } from '../plan/guard.ts'
+import type { OutputValues } from '../plan/plan.ts'
 import { execute } from '../reference/execute.ts'
 import type { Capabilities } from '../runtime/capabilities.ts'
 import type { Runtime } from '../runtime/runtime.ts'
@@ -89,7 +90,7 @@ export async function checkCase(
   for (const name of kernels) {
     const label = `${opCase.op.name}.${name} (${opCase.name})`
     const guard = new Guard()
-    const plan = await compile(
+    const plan = await compile<OutputValues>(
       runtime,
       { name: label, outputs: { y: output } },
       { guard, kernels: { [opCase.op.name]: name } },
@@ -97,7 +98,9 @@ export async function checkCase(
     const { y } = await plan.run(feeds)
     await guard.verify(runtime, label)
     plan.dispose()
-    const relativeError = compare(label, y!, expected!, toleranceOf(opCase, name), output.spec.dtype)
+    const { dtype } = output.spec
+    const tolerance = dtype === 'u32' ? 0 : toleranceOf(opCase, name)
+    const relativeError = compare(label, y!, expected!, tolerance, dtype)
     results.push({ kernel: name, relativeError })
   }
   return results
@@ -137,7 +140,7 @@ export const compareWithPlain = (
  */
 export function compare(
   label: string,
-  got: Float32Array,
+  got: OutputValues,
   expected: Float32Array | Float64Array,
   tolerance: number,
   dtype: DType = 'f32',

@@ -6,7 +6,7 @@ export { type UpsampledConv3dProblem, upsampledConv3dCase } from '../ops/upconv3
 export { PLAN_REWRITES, type PlanRewrite } from '../plan/fuse.ts'
 export { type Tuned, tune } from '../tuning/tune.ts'
 export { allCases } from './all-cases.ts'
-export type { InputCase, OpCase, OpCases, Pick } from './cases.ts'
+export type { InputCase, OpCase, OpCases, Pick, UpdateCase } from './cases.ts'
 export {
   type CheckResult,
   checkCase,
@@ -18,6 +18,8 @@ export {
   inHalves,
   instantiate,
 } from './check.ts'
+export { checkNonFinite, checkUpdateNonFinite, contractOf, leastCases } from './check-non-finite.ts'
+export { checkUpdate } from './check-update.ts'
 export { measureMatrixPeak, measureRoof, type Roof } from './roof.ts'
 export { median, medianDeviation } from './statistics.ts'
 export { fill, picker, uniform } from './values.ts'

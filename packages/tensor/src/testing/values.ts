@@ -30,9 +30,11 @@ function draw<Values extends Float32Array | Uint32Array>(values: Values, next: (
 }
 
 /** Values for a test input. */
-export function fill({ spec, fill: kind, classes = 4 }: InputCase, seed: number): Float32Array | Uint32Array {
+export function fill(inputCase: InputCase, seed: number): Float32Array | Uint32Array {
+  const { spec, fill: kind, classes = 4, values } = inputCase
   const next = uniform(seed)
   const count = elements(spec.shape)
+  if (values) return spec.dtype === 'u32' ? Uint32Array.from(values) : Float32Array.from(values)
   if (spec.dtype === 'u32') return draw(new Uint32Array(count), () => Math.floor(next() * classes))
   if (kind === 'positive') return draw(new Float32Array(count), () => 0.5 + next())
   if (kind === 'apart') {

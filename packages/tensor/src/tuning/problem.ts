@@ -1,3 +1,4 @@
+import { exactKey, identities } from '../graph/exact-key.ts'
 import { describeSpec } from '../graph/spec.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { chooseKernel, waysOf } from '../plan/choose.ts'
@@ -14,7 +15,7 @@ export const problemOf = ({ op, inputs, spec, params }: Tensor): string =>
     ...inputs.map((input) => describeSpec(input.spec)),
     '→',
     describeSpec(spec),
-    JSON.stringify(params),
+    exactKey(params, identities()),
   ].join(' ')
 
 /** The way to compute a node that the kernels' own rules choose. */
@@ -32,7 +33,7 @@ export function fingerprintOf(tensor: Tensor, device: Capabilities): string {
     way,
     chooseKernel(tensor, device, { [op.name]: way }, 'fingerprint').program(specs, spec, params, device),
   ])
-  return hashOf(JSON.stringify(programs))
+  return hashOf(exactKey(programs, identities()))
 }
 
 /** FNV-1a of 32 bits (Fowler, Noll and Vo), in hexadecimal: enough to notice a change, nothing more. */

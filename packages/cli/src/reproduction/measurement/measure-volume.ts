@@ -4,9 +4,13 @@ import {
   assertSameGrid,
   boundingBox,
   calibration,
+  findBrain,
+  headerWarnings,
   intensityHistogram,
   type LabelVolume,
   labelConvention,
+  type MaskFrom,
+  moveToZero,
   type NamedVolume,
   type Shape3,
   scaleIntensities,
@@ -15,8 +19,10 @@ import {
 import { readVolumeFile } from '@voxnorm/data/node'
 import { collectIntensities, type SubjectIntensities } from '../../evaluation/harmonization.ts'
 import { scoreSegmentation, TISSUES, type Tissue } from '../../evaluation/segmentation.ts'
+import { warnOfFiles } from '../../file-warnings.ts'
 import { predictSubject, type SubjectPrediction } from '../../prediction/predict-subject.ts'
 import { assess } from '../../prediction/trust.ts'
+import type { Log } from '../../progress.ts'
 import type { BeforeAfterCounts, MeasuredSubject, Plane } from './records.ts'
 import type { TrainedModel } from './trained-model.ts'
 
@@ -33,19 +39,28 @@ export interface MeasuredVolume {
 }
 
 /** Predicts a test subject, and compares labels and intensities on the grid of its files (docs/method.md#measures). */
-export async function measureVolume(model: TrainedModel, subject: AssignedSubject): Promise<MeasuredVolume> {
-  const { images, mask, reference } = await readSubject(subject, model)
+export async function measureVolume(
+  model: TrainedModel,
+  subject: AssignedSubject,
+  maskFrom: MaskFrom,
+  log: Log,
+): Promise<MeasuredVolume> {
+  const { images, mask, label, reference } = await readSubject(subject, model)
+  warnOfFiles(log, headerWarnings({ images, label, ...(mask && { mask }) }))
   const { scaling, voxelSize, standardScale } = model.config
   const prediction = await predictSubject(
     subject.id,
     images,
     mask,
-    { grid: 'model', scaling, voxelSize, ...(standardScale && { standardScale }) },
-    (prepared) => model.predict(prepared),
+    { grid: 'model', scaling, maskFrom, voxelSize, ...(standardScale && { standardScale }) },
+    (prepared) => {
+      warnOfFiles(log, prepared.warnings)
+      return model.predict(prepared)
+    },
   )
   const { volume } = images[0]!
-  const brain = Uint8Array.from((mask?.volume ?? volume).data, (value) => (value > 0 ? 1 : 0))
-  const raw = scaleIntensities(volume.data, brain, 'max', images[0]!.file)
+  const brain = findBrain(images[0]!, mask, maskFrom).mask
+  const raw = scaleIntensities(moveToZero(volume, brain).data, brain, 'max', images[0]!.file)
   const normalized = prediction.normalized[0]!.data
   const files = { predictionFile: subject.label!, referenceFile: subject.label! }
   const { rows } = scoreSegmentation(
@@ -104,7 +119,7 @@ async function readSubject(subject: AssignedSubject, { config }: TrainedModel) {
     ...label.volume,
     data: toInternal(label.volume.data, convention, path.basename(label.file)),
   }
-  return { images, mask, reference }
+  return { images, mask, label, reference }
 }
 
 /** Probabilities of all classes voxel by voxel, as {@link calibration} takes them. */

@@ -1,4 +1,4 @@
-import { windowCorners } from '@voxnorm/data'
+import { type MaskFrom, windowCorners } from '@voxnorm/data'
 import type { SubjectLoader } from '@voxnorm/data/node'
 import type { Config } from '../../config/schema.ts'
 import { type Run, testedSites } from '../experiments.ts'
@@ -15,6 +15,7 @@ const BIASED_PREDICTIONS = 6
 export async function predictionCounter(
   cohort: Cohort,
   load: SubjectLoader['load'],
+  maskFrom: MaskFrom,
 ): Promise<(run: Run, config: Config, testSubjects: number) => Predictions> {
   const voxelSize = 2
   const brains = await Promise.all(
@@ -22,6 +23,7 @@ export async function predictionCounter(
       const [subject] = subjectsOf(cohort, [site], 'test', 1)
       const { shape, mask } = await load(subject!, {
         scaling: 'max',
+        maskFrom,
         voxelSize,
         modalities: cohort.modalities.slice(0, 1),
         margin: 0,

@@ -1,8 +1,8 @@
 import path from 'node:path'
 import type { IntensityReference, PreparedSubject } from '@voxnorm/data'
-import { createPredictor, modelOf, type StoredModel } from '@voxnorm/models'
+import { createPredictor, type ModelConfig, type StoredModel } from '@voxnorm/models'
 import type { Runtime } from '@voxnorm/tensor'
-import { type ModelConfig, readModel } from '../../model-file.ts'
+import { readModel } from '../../model-file.ts'
 import { predictorOf, type Windows } from '../../prediction/network.ts'
 import type { NetworkOutput } from '../../prediction/predict-subject.ts'
 
@@ -25,7 +25,7 @@ export async function openTrainedModel(
   stride: number,
 ): Promise<TrainedModel> {
   const file = readModel(path.join(folder, 'model'))
-  const stored = modelOf(file, file.file)
+  const { stored } = file
   const network = await createPredictor(runtime, stored)
   const windows = { window: file.config.patch, stride }
   const predict = predictorOf(network, windows)

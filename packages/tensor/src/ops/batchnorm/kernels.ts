@@ -61,12 +61,12 @@ export function joinedMoments(
   target: Slot,
   device: Capabilities,
 ): Program {
-  const { numbers, constants } = packing(channels)
+  const { numbers, constants, bits } = packing(channels)
   const columns = channels / numbers
   const join = (from: number, to: number, source: Slot, result: Slot): Stage => ({
     source: combine,
     file: 'moments.combine.wgsl',
-    constants: { ...constants, LANES: joiningLanes(device), LAST: to === 1 ? 1 : 0 },
+    constants: { ...constants, ...bits, LANES: joiningLanes(device), LAST: to === 1 ? 1 : 0 },
     bindings: [source, result],
     uniforms: { u32: [rows, columns, from, to] },
     grid: [columns, to, 1],

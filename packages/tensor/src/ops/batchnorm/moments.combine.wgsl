@@ -4,6 +4,7 @@
 // What comes out are `joined` shares in the place of `shares`. The last join, with one, makes moments [2, C]: means, then
 // biased variances.
 alias Value = f32;
+alias Bits = u32;
 const LANES = 64;
 const LAST = 1;
 struct Shape { rows: u32, channels: u32, shares: u32, joined: u32 }
@@ -53,7 +54,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (lane > 0u) { return; }
   if (LAST == 1) {
     moments[c] = mean;
-    moments[shape.channels + c] = max(deviations / rows, Value(0.0));
+    // Rounding can leave a variance below zero. One that is no number must not become zero: its bits tell.
+    let variance = deviations / rows;
+    let isNan = (bitcast<Bits>(variance) & Bits(0x7fffffffu)) > Bits(0x7f800000u);
+    moments[shape.channels + c] = select(max(variance, Value(0.0)), variance, isNan);
   }
   if (LAST == 0) {
     moments[result] = mean;

@@ -26,6 +26,7 @@ const VOXELS_PER_SHARE = 256
  */
 export const classSumsOp: Op<null> = {
   name: 'classSums',
+  integers: [1],
   infer([s, labels]) {
     const { batch, classes } = sizesOf('classSums', s!.shape, labels!)
     return { shape: [batch, classes, 2], dtype: 'f32' }
@@ -69,6 +70,7 @@ export const classSumsOp: Op<null> = {
 /** The adjoint of classSums: `g [N,C,2], labels [N,…] → [N,…,C]`. */
 export const spreadClassesOp: Op<{ readonly shape: readonly number[] }> = {
   name: 'spreadClasses',
+  integers: [1],
   infer([g, labels], { shape }) {
     const { batch, classes } = sizesOf('spreadClasses', shape, labels!)
     if (!sameShape(g!.shape, [batch, classes, 2]))
@@ -109,6 +111,7 @@ export const spreadClassesOp: Op<{ readonly shape: readonly number[] }> = {
 
 export const oneHotOp: Op<{ readonly classes: number }> = {
   name: 'oneHot',
+  integers: [0],
   infer([labels], { classes }) {
     if (labels!.dtype !== 'u32') throw new ShapeError('oneHot', 'labels must be u32')
     return { shape: [...labels!.shape, classes], dtype: 'f32' }

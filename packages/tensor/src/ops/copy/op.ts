@@ -22,6 +22,7 @@ function program(x: Spec, y: Spec): Program {
 
 export const copyOp: Op<null> = {
   name: 'copy',
+  integers: 'all',
   infer: ([x]) => x!,
   reference: ([x]) => x!.slice(),
   vjp: (ct) => [() => ct],

@@ -23,6 +23,7 @@ function hash(value: number): number {
 
 export const channelMaskOp: Op<ChannelMaskParams> = {
   name: 'channelMask',
+  integers: [0],
   infer([seed], { shape, rate }) {
     if (seed!.dtype !== 'u32' || elements(seed!.shape) !== 1) {
       throw new ShapeError('channelMask', 'the seed must be one u32')

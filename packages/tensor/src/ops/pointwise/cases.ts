@@ -1,8 +1,6 @@
 import { f32 } from '../../graph/spec.ts'
 import { apply } from '../../graph/tensor.ts'
 import type { OpCase, OpCases } from '../../testing/cases.ts'
-import { broadcastOp } from '../broadcast/op.ts'
-import { copyOp } from '../copy/op.ts'
 import { addOp, binaryOps, divOp } from './binary.ts'
 import { logOp, slopeOp, sqrtOp, unaryOps } from './unary.ts'
 
@@ -40,25 +38,8 @@ const binaryCases: OpCase[] = binaryOps.flatMap((op) =>
   })),
 )
 
-const otherCases: OpCase[] = [
-  {
-    op: broadcastOp,
-    name: '[3,1,2] to [4,3,5,2]',
-    inputs: [{ spec: f32(3, 1, 2) }],
-    build: (inputs) => apply(broadcastOp, inputs, { shape: [4, 3, 5, 2] }),
-    order: 2,
-  },
-  {
-    op: copyOp,
-    name: 'x[7,11]',
-    inputs: [{ spec: f32(7, 11) }],
-    build: (inputs) => apply(copyOp, inputs, null),
-    order: 2,
-  },
-]
-
 export const pointwiseCases: OpCases = {
-  cases: [...unaryCases, ...binaryCases, ...otherCases],
+  cases: [...unaryCases, ...binaryCases],
   fuzz(pick) {
     const shape = Array.from({ length: pick(1, 5) }, () => pick(1, 5))
     const stretched = shape.map((size) => (pick(0, 2) === 0 ? 1 : size)).slice(pick(0, shape.length - 1))

@@ -13,7 +13,7 @@ export interface UnaryParams {
 /** One pointwise function: WGSL expression, float64 truth and derivative. */
 interface UnaryRow {
   readonly name: string
-  /** A WGSL expression of `x`, `a` and `b`. */
+  /** A WGSL expression of `x`, `a` and `b`; unary.wgsl has functions for it. */
   readonly wgsl: string
   value(x: number, params: UnaryParams): number
   gradient(ct: Tensor, x: Tensor, y: Tensor, params: UnaryParams): Tensor
@@ -72,7 +72,7 @@ export const slopeOp = unaryOp({
 export const sigmoidOp = unaryOp({
   name: 'sigmoid',
   // The exponent is never positive, so that nothing overflows.
-  wgsl: 'select(exp(-abs(x)), 1.0, x >= 0.0) / (1.0 + exp(-abs(x)))',
+  wgsl: 'select(select(exp(-abs(x)), 1.0, x >= 0.0) / (1.0 + exp(-abs(x))), x, isNan(x))',
   value: (x) => (x >= 0 ? 1 : Math.exp(x)) / (1 + Math.exp(-Math.abs(x))),
   // σ(x)·σ(−x). The shorter y·(1 − y) loses its digits where y is close to 1, and is 0 from x = 17 on.
   gradient: (ct, x, y) => mul(ct, mul(y, sigmoid(negate(x)))),
@@ -80,14 +80,14 @@ export const sigmoidOp = unaryOp({
 
 export const expOp = unaryOp({
   name: 'exp',
-  wgsl: 'exp(x)',
+  wgsl: 'select(exp(x), x, isNan(x))',
   value: (x) => Math.exp(x),
   gradient: (ct, _x, y) => mul(ct, y),
 })
 
 export const logOp = unaryOp({
   name: 'log',
-  wgsl: 'log(x)',
+  wgsl: 'logarithm(x)',
   value: (x) => Math.log(x),
   gradient: (ct, x) => div(ct, x),
 })

@@ -1,5 +1,6 @@
 // Max-pooling of 2x2x2 voxels, stride 2, channels last. With GRADIENT, dx gets dy at the first largest voxel of its
-// window in scan order (depth slowest, width fastest) and zero elsewhere, also in what no window covers.
+// window in scan order (depth slowest, width fastest) and zero elsewhere, also in what no window covers. A NaN counts as
+// larger than every number.
 const GRADIENT = 0;
 struct Shape { count: u32, depth: u32, height: u32, width: u32, channels: u32 }
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -7,12 +8,17 @@ struct Shape { count: u32, depth: u32, height: u32, width: u32, channels: u32 }
 @group(0) @binding(2) var<storage, read_write> result: array<f32>;
 @group(0) @binding(3) var<uniform> shape: Shape;
 
+// WGSL lets compilers take for granted that there is no NaN, so its bits are looked at.
+fn isNan(value: f32) -> bool { return (bitcast<u32>(value) & 0x7fffffffu) > 0x7f800000u; }
+
 // Index into x of the first largest voxel of a window, given the index of the window's first voxel.
 fn largest(base: u32) -> u32 {
   var best = base;
   for (var k = 1u; k < 8u; k++) {
     let offset = ((k / 4u * shape.height + k / 2u % 2u) * shape.width + k % 2u) * shape.channels;
-    if (x[base + offset] > x[best]) { best = base + offset; }
+    let value = x[base + offset];
+    let most = x[best];
+    if (value > most || (isNan(value) && !isNan(most))) { best = base + offset; }
   }
   return best;
 }

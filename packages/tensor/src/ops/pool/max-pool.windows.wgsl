@@ -2,8 +2,10 @@
 // smaller tensor. With GRADIENT, dx gets dy at the first largest voxel of its window in scan order (depth slowest, width
 // fastest) and zero elsewhere. An invocation walks along a row of windows with one channel: it divides once for a whole
 // row, and touches every voxel once. With NORMALIZED, x is normalised and activated as it is loaded, and the gradient is
-// that of the normalised voxels; `scales` has the rows of channel-scales.wgsl.
+// that of the normalised voxels; `scales` has the rows of channel-scales.wgsl. A NaN counts as larger than every number;
+// WGSL lets compilers take for granted that there is none, so bits are looked at.
 alias Value = f32;
+alias Bits = u32;
 const GRADIENT = 0;
 const NORMALIZED = 0;
 struct Shape { rows: i32, height: i32, width: i32, channels: i32, slope: f32 }
@@ -42,7 +44,10 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
         voxel[k] = select(shape.slope * voxel[k], voxel[k], voxel[k] > Value(0.0));
       }
       if (k == 0) { largest = voxel[k]; }
-      largest = select(largest, voxel[k], voxel[k] > largest);
+      // Without their signs, bits have the order of magnitudes, and a NaN has the greatest.
+      let isNan = (bitcast<Bits>(voxel[k]) & Bits(0x7fffffffu)) > Bits(0x7f800000u);
+      let hasNan = (bitcast<Bits>(largest) & Bits(0x7fffffffu)) > Bits(0x7f800000u);
+      largest = select(largest, voxel[k], isNan | ((voxel[k] > largest) & !hasNan));
     }
     if (GRADIENT == 0) { result[small] = largest; }
     if (GRADIENT == 1) {
@@ -51,8 +56,10 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
       // unroll
       for (var k = 0; k < 8; k++) {
         let at = large + k / 4 * largePlane + k / 2 % 2 * largeRow + k % 2 * shape.channels;
-        result[at] = select(Value(0.0), gradient, voxel[k] == largest);
-        gradient = select(gradient, Value(0.0), voxel[k] == largest);
+        let isNan = (bitcast<Bits>(voxel[k]) & Bits(0x7fffffffu)) > Bits(0x7f800000u);
+        let isLargest = isNan | (voxel[k] == largest);
+        result[at] = select(Value(0.0), gradient, isLargest);
+        gradient = select(gradient, Value(0.0), isLargest);
       }
     }
     small += shape.channels;

@@ -15,7 +15,10 @@ function pooledShape({ shape }: Spec): number[] {
   return [n, d >> 1, h >> 1, w >> 1, c]
 }
 
-/** Calls back for every window: the output's index and the index of the first largest voxel. */
+/**
+ * Calls back for every window: the output's index and the index of the first largest voxel. A NaN counts as larger than
+ * every number, as in PyTorch: a maximum must not hide it.
+ */
 function forEachWindow(x: Float64Array, spec: Spec, visit: (output: number, largest: number) => void): void {
   const [, depth, height, width, channels] = spec.shape as [number, number, number, number, number]
   const [batch, halfDepth, halfHeight, halfWidth] = pooledShape(spec) as [number, number, number, number]
@@ -29,7 +32,8 @@ function forEachWindow(x: Float64Array, spec: Spec, visit: (output: number, larg
             for (let k = 0; k < 8; k++) {
               const row = ((n * depth + 2 * d + (k >> 2)) * height + 2 * h + ((k >> 1) & 1)) * width
               const at = (row + 2 * w + (k & 1)) * channels + c
-              if (largest < 0 || x[at]! > x[largest]!) largest = at
+              const isNan = largest >= 0 && Number.isNaN(x[at]) && !Number.isNaN(x[largest])
+              if (largest < 0 || x[at]! > x[largest]! || isNan) largest = at
             }
             visit(output++, largest)
           }
@@ -68,13 +72,13 @@ function windowsProgram(
   const { scales, slope, normalized } = fusedStage(inputs, output, params, device)
   const [batch, depth, height, width, channels] = pooledShape(x) as [number, number, number, number, number]
   const rows = batch * depth * height
-  const { numbers, constants } = packing(channels)
+  const { numbers, constants, bits } = packing(channels)
   return {
     stages: [
       {
         source: windowsSource,
         file: gradient ? 'max-pool.windows.wgsl:gradient' : 'max-pool.windows.wgsl',
-        constants: { ...constants, ...normalized, GRADIENT: gradient ? 1 : 0 },
+        constants: { ...constants, ...bits, ...normalized, GRADIENT: gradient ? 1 : 0 },
         bindings: ['input0', gradient ? 'input1' : 'input0', scales, 'output'],
         uniforms: { u32: [rows, height, width, channels / numbers], f32: [slope] },
         grid: linearGrid((rows * channels) / numbers, 64),

@@ -6,6 +6,7 @@ import type { Op } from '../../op.ts'
 /** A view: the plan gives it no memory and no dispatch. */
 export const reshapeOp: Op<{ readonly shape: readonly number[] }> = {
   name: 'reshape',
+  integers: 'all',
   infer([x], { shape }) {
     if (elements(shape) !== elements(x!.shape)) {
       throw new ShapeError('reshape', `[${x!.shape.join(',')}] does not fill [${shape.join(',')}]`)

@@ -23,7 +23,7 @@ const sharesOf = ({ shape }: Spec): number => Math.min(SHARES, elements(shape))
  * `(scaling [3], …gradients)`: halves the scale where a gradient is not finite, doubles it after many clean steps. What
  * `scaling` holds is told in loss-scale.wgsl.
  */
-const lossScaleOp: UpdateOp<LossScaleParams> = {
+export const lossScaleOp: UpdateOp<LossScaleParams> = {
   name: 'lossScale',
   updates: [0],
   check([scaling]) {
