@@ -90,7 +90,7 @@ function writeRun(
       'loss.dis.real': 0.6,
       'loss.dis.fake': 0.7,
       'loss.adv': -1,
-      ...(iteration <= warm ? { 'loss.identity': 0.1 } : {}),
+      ...(iteration <= warm ? { 'loss.identity': 0.1 } : { 'loss.dis': 1.3 }),
     })
     if (iteration % 100 !== 0) continue
     directory.appendMetrics({
@@ -208,6 +208,11 @@ describe('the report of a run', () => {
       'ended after 900 iterations, within its warm-up',
     )
     expect(page.querySelector('.tiles')!.textContent).not.toContain('JSD')
+    const waiting = await pageOf('waiting', {
+      warm: 900,
+      confusion: (_, b) => (b === 'generated' ? 1 / 3 : 0),
+    })
+    expect(waiting.querySelector('#notices')!.textContent).not.toContain('collapsed')
     const chosen = await pageOf('chosen', { warm: 300 })
     expect(chosen.querySelector('#notices')!.textContent).toContain(
       'are from iteration 300, within the warm-up',

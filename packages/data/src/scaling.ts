@@ -17,9 +17,9 @@ export const SCALINGS = ['max', 'zscore', 'nyul', 'white-stripe'] as const
  * Scales one modality of a volume by what its brain voxels hold; voxels outside the mask become 0.
  *
  * `max` and `nyul` give the range that the generator's sigmoid can reach; `zscore` is the paper's standardization
- * baseline, per volume. `standardScale` is for `nyul`: the learnt landmarks of this modality; without it
- * `nyul` is a straight line that brings the percentiles 1 and 99 to 0.1 and 0.9, which is what a scale is learnt from. Statistics are taken over the mask so that they do not
- * depend on the padding. Throws DataError, with `file`, when the brain is empty or has no contrast.
+ * baseline, per volume. `standardScale` is for `nyul`: the learnt landmarks of this modality; without it `nyul` is a
+ * straight line that brings the percentiles 1 and 99 to 0.1 and 0.9, which is what a scale is learnt from. Statistics are
+ * taken over the mask so that they do not depend on the padding. Throws DataError, with `file`, when the brain is empty or has no contrast.
  */
 export function scaleIntensities(
   image: Float32Array,

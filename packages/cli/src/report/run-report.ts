@@ -27,7 +27,9 @@ export function runReport(folder: string): string {
   const previews = readPreviews(folder)
   const warmUp = warmUpNotice(metrics, bestValidation(metrics)?.iteration)
   const judgements = judgementsOf(metrics, dataset.sites)
-  const collapse = judgements && collapseOf(judgements.names, judgements.rows)
+  // A discriminator that still waits for the end of the warm-up gives one answer, too.
+  const learning = metrics.some((line) => numberOf(line, 'loss.dis', 'step').length > 0)
+  const collapse = learning && judgements ? collapseOf(judgements.names, judgements.rows) : undefined
   const notices = [warmUp, collapse && collapseSentence(collapse, 'validation patches')]
   // Histograms also come together where the anatomy is lost, which is no success.
   const comparable = warmUp === undefined && !previews.some(structureDoubted)
