@@ -81,6 +81,8 @@ describe.skipIf(!built)('train and predict (needs the build)', () => {
       const run = `killed${count}`
       expect(await voxnormUntil(place.folder, () => lines(run) >= count, 'SIGKILL', ...train(run))).toBe(null)
       expect(voxnorm(place.folder, ...train(run, '--resume')).code).toBe(0)
+      const { sessions, adapter } = JSON.parse(readFileSync(at(run, 'environment.json'), 'utf8'))
+      expect(sessions).toMatchObject([{ adapter }, { adapter }])
       expect(weights(run).equals(weights('whole'))).toBe(true)
     }
   })

@@ -96,6 +96,9 @@ export function writeStderr(text: string): void {
   else process.stderr.write(text)
 }
 
+/** The descriptor of the stderr that people read. */
+export const stderrDescriptor = (): number => (isApart ? OWN_STDERR : process.stderr.fd)
+
 /** Whether people read stderr on a terminal. */
 export const stderrIsTerminal = (): boolean => (isApart ? isatty(OWN_STDERR) : process.stderr.isTTY === true)
 

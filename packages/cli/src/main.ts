@@ -1,11 +1,22 @@
 import { ConfigError } from '@voxnorm/data'
-import { joinParent, mustRunApart, runApart, stderrIsTerminal, writeStderr } from './apart.ts'
+import {
+  joinParent,
+  mustRunApart,
+  runApart,
+  stderrDescriptor,
+  stderrIsTerminal,
+  writeStderr,
+} from './apart.ts'
 import type { Command, CommandInput, CommandResult } from './command.ts'
 import { commonFlagLines, hasFlag, helpPage, parseArguments, textFlag } from './command-line.ts'
 import { EXIT, type ExitCode, errorBlock, exitCodeOf } from './exit-codes.ts'
+import { openHeartbeat } from './heartbeat.ts'
 import { nearest } from './nearest.ts'
 import { openLog } from './progress.ts'
 import { version } from './version.ts'
+
+/** After so much silence a command says that it is alive. */
+const SILENCE_SECONDS = 13
 
 interface Verb {
   readonly name: string
@@ -111,12 +122,19 @@ async function runWords(words: readonly string[], open: typeof openDevice): Prom
     return EXIT.done
   }
   const format = textFlag(parsed, 'log-format') === 'json' ? 'json' : 'text'
+  const terminal = stderrIsTerminal()
+  // A line that is rewritten in place shows where a command is; a file of lines needs one now and then.
+  const heartbeat =
+    terminal && format === 'text'
+      ? undefined
+      : openHeartbeat({ descriptor: stderrDescriptor(), format, period: SILENCE_SECONDS })
   const log = openLog({
     write: writeStderr,
-    terminal: stderrIsTerminal(),
+    terminal,
     format,
     quiet: hasFlag(parsed, 'quiet'),
     now: Date.now,
+    ...(heartbeat && { heartbeat }),
   })
   if (hasFlag(parsed, 'set') && command.configurable !== true) {
     log.warning('set', `--set changes nothing here: voxnorm ${command.name} reads no config`)
@@ -133,6 +151,7 @@ async function runWords(words: readonly string[], open: typeof openDevice): Prom
     return exitCodeOf(error)
   } finally {
     log.endProgress()
+    heartbeat?.stop()
   }
 }
 

@@ -1,3 +1,5 @@
+import type { Heartbeat } from './heartbeat.ts'
+
 /** How serious a log line is. */
 export type Level = 'info' | 'warning' | 'error'
 
@@ -11,6 +13,8 @@ export interface Progress {
   readonly unit: string
   /** Short extra words such as `loss.seg 0.31`. */
   readonly detail?: string
+  /** Seconds after which the work ends wherever it is then. */
+  readonly secondsLeft?: number
 }
 
 /** Where a command says what it is doing. Everything goes to stderr; stdout is for results. */
@@ -35,6 +39,8 @@ export interface LogOptions {
   readonly quiet: boolean
   /** Current time in milliseconds since 1970. */
   readonly now: () => number
+  /** Hears what is said about progress, to repeat it where nothing follows; without one, silence stays silence. */
+  readonly heartbeat?: Heartbeat
 }
 
 // A terminal is refreshed at most ten times a second, a file gets a line every ten seconds.
@@ -43,7 +49,7 @@ const PLAIN_PERIOD_MS = 10_000
 
 /** Opens the log of a command. */
 export function openLog(options: LogOptions): Log {
-  const { write, terminal, format, quiet, now } = options
+  const { write, terminal, format, quiet, now, heartbeat } = options
   const inPlace = terminal && format === 'text'
   let started: { readonly time: number; readonly done: number } | undefined
   let lastShown = Number.NEGATIVE_INFINITY
@@ -58,6 +64,7 @@ export function openLog(options: LogOptions): Log {
     copy?.(`${textLine(now(), level, message)}\n`)
     if (quiet && level === 'info') return
     clearLine()
+    heartbeat?.said(message)
     write(
       `${format === 'json' ? jsonLine(now(), level, event, message, fields) : textLine(now(), level, message)}\n`,
     )
@@ -72,6 +79,7 @@ export function openLog(options: LogOptions): Log {
       if (started === undefined) {
         started = { time, done: progress.done }
         lastShown = inPlace ? Number.NEGATIVE_INFINITY : time
+        if (!quiet) heartbeat?.at(`${progress.what} ${progress.done}/${progress.total} ${progress.unit}`)
       }
       const finished = progress.done >= progress.total
       if (time - lastShown < (inPlace ? TERMINAL_PERIOD_MS : PLAIN_PERIOD_MS) && !(inPlace && finished))
@@ -101,12 +109,12 @@ export function openLog(options: LogOptions): Log {
  * `doneSinceStart` and `seconds` give the rate; work done before (a resumed run) does not count for it.
  */
 export function progressLine(progress: Progress, doneSinceStart: number, seconds: number): string {
-  const { what, done, total, unit, detail } = progress
+  const { what, done, total, unit, detail, secondsLeft = Number.POSITIVE_INFINITY } = progress
   const parts = [`${what} ${done}/${total} ${unit}`]
   if (doneSinceStart > 0 && seconds > 0) {
     const rate = doneSinceStart / seconds
     parts.push(rate >= 1 ? `${significant(rate)}/s` : `${significant(1 / rate)} s each`)
-    if (done < total) parts.push(`ETA ${duration((total - done) / rate)}`)
+    if (done < total) parts.push(`ETA ${duration(Math.min((total - done) / rate, secondsLeft))}`)
   }
   if (detail !== undefined) parts.push(detail)
   return parts.join('  ')

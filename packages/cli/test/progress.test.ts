@@ -37,6 +37,12 @@ describe('progressLine', () => {
     expect(progressLine(progress, 0, 10)).toBe('train 30/120 iterations')
   })
 
+  it('expects no end behind a time limit', () => {
+    const limited = { ...progress, secondsLeft: 20 }
+    expect(progressLine(limited, 30, 15)).toMatch(/ETA 20 s$/)
+    expect(progressLine({ ...limited, secondsLeft: 60 }, 30, 15)).toMatch(/ETA 45 s$/)
+  })
+
   it.each([
     [0.4, '0 s'],
     [59.6, '1 min 00 s'],

@@ -48,7 +48,10 @@ describe('recordRun', () => {
       yield { kind: 'stopped', reason: 'time limit' }
     }
     const directory = openRunDirectory(folder, { resume: false })
-    const { reason, last, saved } = await recordRun(events(), directory, log, { iterations: 2 })
+    const { reason, last, saved } = await recordRun(events(), directory, log, {
+      iterations: 2,
+      timeLimit: Number.POSITIVE_INFINITY,
+    })
     directory.close()
     expect({ reason, saved, dice: last!['dice.mean'] }).toEqual({
       reason: 'time limit',
@@ -72,9 +75,9 @@ describe('recordRun', () => {
       throw new Error('the device was lost')
     }
     const directory = openRunDirectory(folder, { resume: false })
-    await expect(recordRun(events(), directory, log, { iterations: 2 })).rejects.toThrow(
-      'the device was lost',
-    )
+    await expect(
+      recordRun(events(), directory, log, { iterations: 2, timeLimit: Number.POSITIVE_INFINITY }),
+    ).rejects.toThrow('the device was lost')
     directory.close()
     expect(readMetrics(path.join(folder, 'metrics.jsonl'))).toHaveLength(1)
   })
@@ -86,7 +89,7 @@ describe('writeModelFolder', () => {
     async function* events(): AsyncGenerator<TrainingEvent> {
       yield checkpoint('best', 3)
     }
-    await recordRun(events(), directory, log, { iterations: 1 })
+    await recordRun(events(), directory, log, { iterations: 1, timeLimit: Number.POSITIVE_INFINITY })
     writeModelFolder(directory, directory.readCheckpoint('best')!, {
       version: '0.1.0',
       dataset: {

@@ -48,11 +48,12 @@ export const train: Command = {
       assertFreeForRun(folder, { resume })
       lock = lockFolder(folder, 'train')
       const checkpoint = resume ? readCheckpoint(folder, written) : undefined
+      // Before the data: nobody should wait for minutes to hear that there is no device.
+      device = await openDevice(textFlag(parsed, 'device'))
       const plan = await planRun(written, tellListing(log, written.data.table))
       for (const warning of plan.warnings) log.warning('data', warning)
       const data = await loadRun(written, plan, log, stop, loader.load)
       loader.close()
-      device = await openDevice(textFlag(parsed, 'device'))
       const trained = await trainRun({
         written,
         folder,

@@ -138,7 +138,7 @@ export const KEY_MEANINGS: MeaningsOf<Config> = {
     },
     timeLimit: {
       meaning:
-        'When the training stops with a checkpoint: time of iterations and validations, over all resumptions.',
+        'When the training stops with a checkpoint: time of iterations and validations, over all resumptions. Loading before them, and previews and report behind them, are not counted.',
     },
   },
   augment: {

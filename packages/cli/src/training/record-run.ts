@@ -32,6 +32,8 @@ export interface Recorded {
 /** How much work there is, for the progress line. */
 export interface RunLength {
   readonly iterations: number
+  /** Seconds of training after which it stops, over all resumptions. */
+  readonly timeLimit: number
 }
 
 /**
@@ -64,6 +66,7 @@ export async function recordRun(
           done: iteration,
           total: length.iterations,
           unit: 'iterations',
+          secondsLeft: Math.max(0, length.timeLimit - time),
           detail: shorten(values, ['loss.seg', 'loss.dis.real', 'loss.dis.fake']),
         })
       } else {

@@ -81,15 +81,25 @@ export async function trainRun(task: RunTask): Promise<TrainedRun> {
     directory.writeDataset(dataset)
     const { batch, microBatch, work, memory } = first.value
     const planned = { batch, microBatch, work, memory }
-    directory.writeEnvironment({ ...environment(device, config, words), plan: planned })
+    const session = environment(device, config, words)
+    const sessions = [...earlierSessions(folder, resume), session]
+    directory.writeEnvironment({ ...session, plan: planned, sessions })
     if (tuner) directory.writeTuning(tuner.table())
     log.info('device', `training on ${device.description}`)
+    const before = sessions.at(-2)?.adapter
+    if (before !== undefined && before !== device.name) {
+      log.warning(
+        'device',
+        `the run goes on with ${device.name}, and was with ${before}: it will not have the bits of an undisturbed run`,
+      )
+    }
     sayPlan(first.value, config, log)
     const { iterationsPerEpoch, resumedAt } = first.value
     const done = resumedAt === undefined ? 0 : resumedAt.epoch * iterationsPerEpoch + resumedAt.iteration
     directory.truncateMetrics(done)
     const recorded = await recordRun(countIterations(events, iterationsPerEpoch), directory, log, {
       iterations: config.train.epochs * iterationsPerEpoch,
+      timeLimit: toTraining(config).train.timeLimit,
     })
     const intensityReference = intensityReferenceOf(data.train)
     const { best, warmUp } = finish(directory, {
@@ -152,9 +162,26 @@ function trainingConfig(config: Config, plan: RunPlan, { standardScale }: RunDat
   }
 }
 
+/** What environment.json says of the commands that worked on this run before: one for each, in order. */
+function earlierSessions(folder: string, resumed: boolean): readonly Partial<Session>[] {
+  const file = path.join(folder, 'environment.json')
+  if (!resumed || !existsSync(file)) return []
+  try {
+    const { sessions, plan: _plan, ...only } = JSON.parse(readFileSync(file, 'utf8'))
+    // Runs of version 0.1.0 kept the last one alone.
+    return Array.isArray(sessions) ? sessions : [only]
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+    return []
+  }
+}
+
+type Session = ReturnType<typeof environment>
+
 function environment(device: OpenDevice, { train }: Config, words: readonly string[]) {
   const [processor] = os.cpus()
   return {
+    started: new Date().toISOString(),
     voxnorm: version(),
     node: process.version,
     platform: `${process.platform} ${process.arch} ${os.release()}`,
