@@ -80,9 +80,17 @@ describe.skipIf(!built)('train and predict (needs the build)', () => {
     for (const count of [1, 8]) {
       const run = `killed${count}`
       expect(await voxnormUntil(place.folder, () => lines(run) >= count, 'SIGKILL', ...train(run))).toBe(null)
-      expect(voxnorm(place.folder, ...train(run, '--resume')).code).toBe(0)
-      const { sessions, adapter } = JSON.parse(readFileSync(at(run, 'environment.json'), 'utf8'))
-      expect(sessions).toMatchObject([{ adapter }, { adapter }])
+      const environment = () => JSON.parse(readFileSync(at(run, 'environment.json'), 'utf8'))
+      const begun = environment()
+      const sessions = [{ ...begun.sessions[0], adapter: 'Another Device' }]
+      writeFileSync(at(run, 'environment.json'), JSON.stringify({ ...begun, sessions }))
+      const { code, err } = voxnorm(place.folder, ...train(run, '--resume'))
+      expect(code).toBe(0)
+      expect(err).toContain(`the run goes on with ${begun.adapter}, and was with Another Device`)
+      expect(environment().sessions).toMatchObject([
+        { adapter: 'Another Device' },
+        { adapter: begun.adapter },
+      ])
       expect(weights(run).equals(weights('whole'))).toBe(true)
     }
   })
