@@ -68,6 +68,12 @@ export interface PredictedVolume {
 /** More windows at once gain nothing and cost memory. */
 const LARGEST_BATCH = 8
 
+/**
+ * The largest tensor of a batch on a software renderer. With the paper's networks that is one window of 32³, some seconds
+ * of work: a stop signal is answered between batches, of which two are under way.
+ */
+const SOFTWARE_BATCH_BYTES = 2 ** 21
+
 /** Puts generator and segmenter of a model on a device. */
 export async function createPredictor(runtime: Runtime, model: StoredModel): Promise<Predictor> {
   const { config } = model
@@ -124,7 +130,9 @@ function batchFor(runtime: Runtime, networks: Networks, config: ModelConfig, win
       },
     )
   }
-  return Math.min(LARGEST_BATCH, Math.floor(room / bytes))
+  const { software } = runtime.capabilities
+  const wanted = software ? Math.max(1, Math.floor(SOFTWARE_BATCH_BYTES / bytes)) : LARGEST_BATCH
+  return Math.min(LARGEST_BATCH, wanted, Math.floor(room / bytes))
 }
 
 /**
