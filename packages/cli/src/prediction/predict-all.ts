@@ -14,6 +14,7 @@ import { forEachInput, type Outcome, writeFailures } from '../failures.ts'
 import { warnOfFiles } from '../file-warnings.ts'
 import type { Log } from '../progress.ts'
 import type { StopRequest } from '../stop-request.ts'
+import { type Assessor, openAssessor } from './assessor.ts'
 import { withoutFolders } from './brain-outputs.ts'
 import {
   beginRecord,
@@ -28,7 +29,7 @@ import type { Predictor } from './network.ts'
 import { insideBids } from './output-names.ts'
 import { type GridChoice, predictSubject } from './predict-subject.ts'
 import { previewOfSubject } from './subject-preview.ts'
-import { assess, type Trust } from './trust.ts'
+import type { Trust } from './trust.ts'
 import { trustWarnings } from './trust-outputs.ts'
 import { type Provenance, type VolumeRow, writeFolderFiles, writePrediction } from './write-outputs.ts'
 
@@ -83,6 +84,7 @@ export async function predictAll(
   makeFolder(path.join(out, 'figures'))
   for (const name of ['.', 'figures']) removeTemporaryFiles(path.join(out, name))
   const kept = options.continued ? await findFinished(inputs, options, log) : new Set<PredictionInput>()
+  const assessor = openAssessor(stop.signal)
   let count = 0
   const outcome = await forEachInput(
     inputs,
@@ -92,9 +94,12 @@ export async function predictAll(
       if (kept.has(input)) return undefined
       const goOn = () => stop.throwIfStopped(`${count - 1} of ${inputs.length} volumes are done`)
       goOn()
-      const predicted = await predictInput(input, predictor, options, log, (done, total) => {
-        goOn()
-        log.progress({ what: `predict ${place}`, done, total, unit: 'windows' })
+      const predicted = await predictInput(input, { predictor, assessor }, options, log, {
+        goOn,
+        onProgress(done, total) {
+          goOn()
+          log.progress({ what: `predict ${place}`, done, total, unit: 'windows' })
+        },
       })
       log.endProgress()
       for (const warning of trustWarnings(predicted.trust)) log.warning('trust', `${input.id}: ${warning}`)
@@ -102,7 +107,7 @@ export async function predictAll(
       return predicted
     },
     log,
-  )
+  ).finally(() => assessor.close())
   writeFailures(
     out,
     outcome.failures,
@@ -158,12 +163,19 @@ function settingsOf(options: PredictAllOptions): Settings {
   }
 }
 
+/** How far a volume is, and whether it may go on. */
+interface Course {
+  /** Throws StoppedError after a stop signal. */
+  goOn(): void
+  onProgress(done: number, total: number): void
+}
+
 async function predictInput(
   input: PredictionInput,
-  predictor: Predictor,
+  { predictor, assessor }: { readonly predictor: Predictor; readonly assessor: Assessor },
   options: PredictAllOptions,
   log: Log,
-  onProgress: (done: number, total: number) => void,
+  course: Course,
 ): Promise<PredictedInput> {
   if (input.problem !== undefined) throw input.problem
   // Hashed before it is read: a file that changes in between is not taken for the one that was predicted.
@@ -180,18 +192,20 @@ async function predictInput(
   const choice = { grid, scaling, maskFrom, voxelSize, ...(standardScale && { standardScale }) }
   const prediction = await predictSubject(input.id, images, mask, choice, (prepared) => {
     warnOfFiles(log, prepared.warnings)
-    return predictor(prepared, onProgress)
+    return predictor(prepared, course.onProgress)
   })
   const { names, site, split } = input
   const { prepared, output } = prediction
   const { modalities } = model
   const { normalized, window, stride } = provenance
-  const assessment = assess(prepared, output, {
+  const assessment = await assessor.assess(prepared, output, {
     modalities,
     windows: { window, stride },
     normalized,
     ...(intensityReference && { intensityReference }),
   })
+  course.goOn()
+  if (assessment === undefined) throw new Error('an assessment ends early for a stop signal alone')
   if (strict) assertStructureKept(input, assessment.trust)
   const made = { settings: settingsOf(options), inputs }
   beginRecord(out, input, made)
