@@ -35,6 +35,9 @@ export interface FuzzOptions {
   readonly onProgress?: (done: number) => void
 }
 
+/** Seconds for what is not on trial. */
+const NO_HURRY = 3600
+
 interface Expected {
   readonly results: ReadonlyMap<string, string>
   readonly warnings: ReadonlySet<string>
@@ -47,9 +50,9 @@ interface Expected {
 export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
   const { seed, first, count, limit, device, onProgress } = options
   const folder = mkdtempSync(path.join(tmpdir(), 'voxnorm-fuzz-'))
-  const program = openProgram(limit)
+  const program = openProgram()
   try {
-    const all = targets(await trainModel(folder, openProgram(600), device))
+    const all = targets(await trainModel(folder, program, device))
     const counts = new Map<string, Map<string, number>>()
     const faults: Fault[] = []
     const expected = new Map<string, Expected>()
@@ -58,7 +61,9 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
       const known = expected.get(target.name) ?? (await expectedOf(target, folder, program, device))
       expected.set(target.name, known)
       const mutation = target.mutate(randomStream(seed, 'fuzz', index))
-      const { ended, results } = await runOn(target, mutation.bytes, folder, program, device)
+      const { ended, results } = await runOn(target, mutation.bytes, folder, (words) =>
+        program.run([...words, '--device', device], limit),
+      )
       const problem = judge(target, mutation, known, ended, results)
       if (problem !== undefined) faults.push({ index, target: target.name, what: mutation.what, problem })
       const ways = counts.get(target.name) ?? new Map<string, number>()
@@ -73,14 +78,19 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
   }
 }
 
-async function runOn(target: Target, bytes: Uint8Array, folder: string, program: Program, device: string) {
+async function runOn(
+  target: Target,
+  bytes: Uint8Array,
+  folder: string,
+  run: (words: readonly string[]) => Promise<Ended>,
+) {
   const place = path.join(folder, 'input')
   const out = path.join(folder, 'out')
   emptyFolder(place)
   rmSync(out, { recursive: true, force: true })
   target.prepare(place)
   writeFileSync(path.join(place, target.file), bytes)
-  const ended = await program.run([...target.words(place, out), '--device', device])
+  const ended = await run(target.words(place, out))
   return { ended, results: resultsIn(out) }
 }
 
@@ -90,7 +100,9 @@ async function expectedOf(
   program: Program,
   device: string,
 ): Promise<Expected> {
-  const { ended, results } = await runOn(target, target.whole, folder, program, device)
+  // The first run of a kernel compiles it, which may take long.
+  const run = (words: readonly string[]) => program.run([...words, '--device', device], NO_HURRY)
+  const { ended, results } = await runOn(target, target.whole, folder, run)
   if (ended.kind !== 'ended') throw new Error(`${target.name}: the whole file ${ended.kind}`)
   if (ended.code !== 0 && !target.codes.includes(ended.code)) throw new Error(`${target.name}: ${ended.said}`)
   return { results, warnings: warningsIn(ended.said) }
@@ -149,8 +161,10 @@ inference: { stride: 16 }
 `,
   )
   const run = path.join(folder, 'run')
-  const ended = await program.run(['train', path.join(data, 'config.yaml'), '-o', run, '--device', device])
-  program.close()
+  const ended = await program.run(
+    ['train', path.join(data, 'config.yaml'), '-o', run, '--device', device],
+    NO_HURRY,
+  )
   if (ended.kind !== 'ended' || ended.code !== 0) throw new Error(`no model: ${JSON.stringify(ended)}`)
   return path.join(run, 'model')
 }

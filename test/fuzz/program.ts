@@ -9,12 +9,13 @@ export type Ended =
 
 /** The command line in a process of its own, which is replaced when it crashes or hangs. */
 export interface Program {
-  run(words: readonly string[]): Promise<Ended>
+  /** What takes longer than `limit` seconds counts as hung. */
+  run(words: readonly string[], limit: number): Promise<Ended>
   close(): void
 }
 
-/** Starts it. What takes longer than `limit` seconds counts as hung. */
-export function openProgram(limit: number): Program {
+/** Opens it; the process starts with the first command line. */
+export function openProgram(): Program {
   let child: ChildProcess | undefined
   let errors = ''
   const start = () => {
@@ -32,7 +33,7 @@ export function openProgram(limit: number): Program {
     child = undefined
   }
   return {
-    run(words) {
+    run(words, limit) {
       const running = child ?? start()
       child = running
       return new Promise((resolve) => {

@@ -7,6 +7,8 @@ export type Cell = string | number | undefined | null
 export interface TableRow {
   readonly line: number
   readonly cells: Readonly<Record<string, string | undefined>>
+  /** What is wrong with the line, where {@link parseTable} was asked to keep such lines. */
+  readonly problem?: DataError
 }
 
 /** A tab-separated table with a header line. */
@@ -19,9 +21,14 @@ export interface Table {
  * Reads a tab-separated table in the way of BIDS: header line, `n/a` for missing, no quoting.
  *
  * Blank lines, a byte-order mark and Windows line ends are accepted. Throws DataError, with `file` and the line,
- * for an empty table, a repeated or unnamed column and a line with another number of cells.
+ * for an empty table, a repeated or unnamed column and a line with another number of cells; with `keepBadRows` such a line
+ * becomes a row with a `problem`.
  */
-export function parseTable(text: string, file: string): Table {
+export function parseTable(
+  text: string,
+  file: string,
+  { keepBadRows = false }: { readonly keepBadRows?: boolean } = {},
+): Table {
   const lines = text.replace(/^\uFEFF/, '').split(/\r\n|\n|\r/)
   const headerIndex = lines.findIndex((line) => line.trim() !== '')
   if (headerIndex < 0)
@@ -32,7 +39,9 @@ export function parseTable(text: string, file: string): Table {
   for (let index = headerIndex + 1; index < lines.length; index++) {
     const text = lines[index]!
     if (text.trim() === '') continue
-    rows.push(parseRow(text, columns, index + 1, file))
+    const row = parseRow(text, columns, index + 1, file)
+    if (row.problem !== undefined && !keepBadRows) throw row.problem
+    rows.push(row)
   }
   return { columns, rows }
 }
@@ -61,18 +70,19 @@ function assertColumns(columns: readonly string[], file: string): void {
 
 function parseRow(text: string, columns: readonly string[], line: number, file: string): TableRow {
   const values = text.split('\t')
-  if (values.length !== columns.length) {
-    throw new DataError(
-      `Line ${line} has ${values.length} cells, but the header line names ${columns.length} columns.`,
-      { file, fix: 'write n/a where a value is missing and use single tabs' },
-    )
-  }
+  const problem =
+    values.length === columns.length
+      ? undefined
+      : new DataError(
+          `Line ${line} has ${values.length} cells, but the header line names ${columns.length} columns.`,
+          { file, fix: 'write n/a where a value is missing and use single tabs' },
+        )
   const cells: Record<string, string | undefined> = {}
   columns.forEach((column, index) => {
-    const value = values[index]!.trim()
+    const value = values[index]?.trim() ?? ''
     cells[column] = value === '' || value === 'n/a' ? undefined : value
   })
-  return { line, cells }
+  return { line, cells, ...(problem && { problem }) }
 }
 
 function formatCell(value: Cell, column: string): string {

@@ -123,9 +123,9 @@ export const evaluate: Command = {
       ...(asked === undefined ? {} : { labels: labelsOfFlag(asked) }),
     })
     for (const warning of dataset.warnings) log.warning('data', warning)
-    const predictions = await findPredictions(input, dataset)
+    const { predictions, ambiguous } = await findPredictions(input, dataset)
     log.info('found', `${predictions.length} of ${dataset.subjects.length} subjects have predictions`)
-    const unusable = dataset.subjects.filter(({ problem }) => problem !== undefined)
+    const unusable = [...dataset.subjects.filter(({ problem }) => problem !== undefined), ...ambiguous]
     let done = 0
     const { results, failures } = await forEachInput(
       [...predictions, ...unusable.map((subject) => ({ subject }))],

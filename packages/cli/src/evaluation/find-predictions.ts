@@ -12,18 +12,24 @@ export interface Prediction {
   readonly normalized?: string
 }
 
+/** What there is of the subjects of a dataset. */
+export interface FoundPredictions {
+  readonly predictions: readonly Prediction[]
+  /** Subjects with a `problem`: it cannot be told which of several files is theirs. */
+  readonly ambiguous: readonly Subject[]
+}
+
 /**
  * Pairs the subjects of a dataset with the files of a prediction folder, by the names that {@link outputNames} gives
  * to the outputs of their images; anywhere below the folder.
  *
  * A model of several modalities calls its outputs after the first of its images, which need not be the first of the
- * dataset. Subjects without a segmentation are left out. Throws MissingInputError when no subject has one, and DataError
- * when two files of one name compete.
+ * dataset. Subjects without a segmentation are left out. Throws MissingInputError when no subject has one.
  */
 export async function findPredictions(
   folder: string,
   { subjects, modalities }: { readonly subjects: readonly Subject[]; readonly modalities: readonly string[] },
-): Promise<Prediction[]> {
+): Promise<FoundPredictions> {
   const files = new Map<string, string[]>()
   for (const inside of (await listFiles(folder)).files) {
     const file = path.join(folder, inside)
@@ -31,7 +37,8 @@ export async function findPredictions(
     files.set(name, [...(files.get(name) ?? []), file])
   }
   const taken = new Set<string>()
-  const found = subjects.flatMap((subject) => {
+  const ambiguous: Subject[] = []
+  const pair = (subject: Subject): Prediction[] => {
     const candidates = modalities.flatMap((modality) => {
       const image = subject.images[modality]
       if (image === undefined) return []
@@ -47,8 +54,17 @@ export async function findPredictions(
     if (best === undefined) return []
     taken.add(best.segmentation)
     return [best]
+  }
+  const predictions = subjects.flatMap((subject) => {
+    try {
+      return pair(subject)
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error
+      ambiguous.push({ ...subject, problem: error })
+      return []
+    }
   })
-  if (found.length > 0) return found
+  if (predictions.length + ambiguous.length > 0) return { predictions, ambiguous }
   throw new MissingInputError('no segmentation of any subject of the reference is here.', {
     file: folder,
     fix: 'give the folder that voxnorm predict -o wrote for images of this dataset',

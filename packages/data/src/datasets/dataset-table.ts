@@ -9,12 +9,12 @@ const OTHER_COLUMNS = ['participant_id', 'session_id', 'site', 'label', 'mask', 
  * Reads the text of a `dataset.tsv`; the paths stay as written, relative to the table.
  *
  * Every column that names image files is a modality; further columns such as `age` are ignored. A row with
- * missing cells or an unknown split becomes a subject with a `problem` that names the line. Throws DataError for missing
- * columns and participants that occur twice.
+ * missing cells or an unknown split becomes a subject with a `problem` that names the line. `site` is that of rows
+ * that name none; without it they cannot be used. Throws DataError for missing columns and participants that occur twice.
  */
-export function parseDatasetTable(text: string, file: string): Dataset {
-  const table = parseTable(text, file)
-  for (const column of ['participant_id', 'site']) {
+export function parseDatasetTable(text: string, file: string, site?: string): Dataset {
+  const table = parseTable(text, file, { keepBadRows: true })
+  for (const column of ['participant_id', ...(site === undefined ? ['site'] : [])]) {
     if (!table.columns.includes(column)) {
       throw new DataError(`The table has no column ${column}.`, {
         file,
@@ -29,7 +29,7 @@ export function parseDatasetTable(text: string, file: string): Dataset {
       fix: 'add a column per modality, for example T1w, with paths relative to the table',
     })
   }
-  const subjects = table.rows.map((row) => readRow(row, modalities, file))
+  const subjects = table.rows.map((row) => readRow(row, modalities, file, site))
   return makeDataset('table', file, subjects)
 }
 
@@ -42,9 +42,15 @@ function modalityColumns(table: Table): string[] {
 }
 
 /** A row that cannot be used is a subject with a `problem`, so that the others can. */
-function readRow(row: TableRow, modalities: readonly string[], file: string): Subject {
+function readRow(
+  row: TableRow,
+  modalities: readonly string[],
+  file: string,
+  otherwise: string | undefined,
+): Subject {
   try {
-    return parseSubject(row, modalities, file)
+    if (row.problem !== undefined) throw row.problem
+    return parseSubject(row, modalities, file, otherwise)
   } catch (error) {
     if (!(error instanceof DataError)) throw error
     const { participant_id: participant = `line ${row.line}`, session_id: session, site = 'n/a' } = row.cells
@@ -57,10 +63,15 @@ function readRow(row: TableRow, modalities: readonly string[], file: string): Su
   }
 }
 
-function parseSubject(row: TableRow, modalities: readonly string[], file: string): Subject {
+function parseSubject(
+  row: TableRow,
+  modalities: readonly string[],
+  file: string,
+  otherwise: string | undefined,
+): Subject {
   const { line, cells } = row
   const participant = requireCell(row, 'participant_id', file)
-  const site = requireCell(row, 'site', file)
+  const site = cells['site'] ?? otherwise ?? requireCell(row, 'site', file)
   const images: Record<string, string> = {}
   for (const modality of modalities) {
     const path = cells[modality]

@@ -36,7 +36,7 @@ export async function readLayout(tree: FileTree, options: LayoutOptions = {}): P
 
 async function recognise(tree: FileTree, options: LayoutOptions): Promise<Dataset | undefined> {
   if (tree.files.includes('dataset.tsv')) {
-    return parseDatasetTable(await tree.readText('dataset.tsv'), `${tree.name}/dataset.tsv`)
+    return parseDatasetTable(await tree.readText('dataset.tsv'), `${tree.name}/dataset.tsv`, options.site)
   }
   const found = LAYOUTS.find(([, reader]) => reader.matches(tree))
   if (found === undefined) return undefined

@@ -18,7 +18,7 @@ export interface OpenDatasetOptions {
    * stands beside the label files decides; `unread` asks nothing, where nobody will look at the labels.
    */
   readonly labels?: LabelSpecification | 'unread'
-  /** Site of the subjects of a folder that says nothing about their sites; without it, they are an error. */
+  /** Site of the subjects of whom a table or folder says none; without it, they are an error. */
   readonly site?: string
   /** Modalities of which every run of a BIDS session is a subject (all when empty); by default the first is taken. */
   readonly everyRunOf?: readonly string[]
@@ -28,12 +28,12 @@ export interface OpenDatasetOptions {
 
 /**
  * Opens a `dataset.tsv` and resolves its paths against the folder of the table. Files that do not exist are listed in
- * `missing` of their subjects.
+ * `missing` of their subjects. `site` is that of rows that name none.
  *
  * Throws MissingInputError when the table does not exist, DataError for bad contents.
  */
-export async function readDatasetTable(path: string): Promise<Dataset> {
-  const dataset = parseDatasetTable(await readText(path), path)
+export async function readDatasetTable(path: string, site?: string): Promise<Dataset> {
+  const dataset = parseDatasetTable(await readText(path), path, site)
   return markMissing(resolvePaths(dataset, dirname(path)))
 }
 
@@ -53,7 +53,7 @@ export async function openDataset(path: string, options: OpenDatasetOptions = {}
   }
   const dataset = (await isFolder(path))
     ? await openFolder(path, known, onProgress)
-    : await readDatasetTable(path)
+    : await readDatasetTable(path, site)
   if (modalities !== undefined) requireModalities(dataset, modalities)
   if (labels === 'unread') return dataset
   if (labels === undefined) return withStatedLabels(dataset)

@@ -46,6 +46,7 @@ describe('a row that cannot be used', () => {
     ['participant_id\tsite\tT1w\na\tn/a\ta.nii\n', 'Line 2 has no site'],
     ['participant_id\tsite\tT1w\na\ts\ta.nii\nb\ts\tn/a\n', 'Line 3 (b) has no image'],
     ['participant_id\tsite\tT1w\tsplit\na\ts\ta.nii\tval\n', 'Line 2 (a) has the split "val"'],
+    ['participant_id\tsite\tT1w\na\ts\ta.nii\nb\ts\n', 'Line 3 has 2 cells'],
   ])('is a problem of its subject alone, and an error for a training: %j', (text, message) => {
     const dataset = parse(text)
     const problems = dataset.subjects.flatMap(({ problem }) => problem?.message ?? [])
@@ -63,4 +64,11 @@ describe('requireModalities', () => {
     )
     expect(() => requireModalities(dataset, ['T2w'])).toThrow('participant a of site north has no T2w image')
   })
+})
+
+it('takes a given site for rows that name none', () => {
+  const { subjects } = parseDatasetTable('participant_id\tT1w\na\ta.nii\n', 'dataset.tsv', 'n/a')
+  expect(subjects).toMatchObject([{ id: 'a', site: 'n/a' }])
+  const own = parseDatasetTable('participant_id\tsite\tT1w\na\ts\ta.nii\nb\tn/a\tb.nii\n', 'dataset.tsv', 'x')
+  expect(sitesOf(own.subjects)).toEqual(['s', 'x'])
 })
