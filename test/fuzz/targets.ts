@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { gunzipSync, gzipSync } from 'node:zlib'
-import type { RandomStream } from '@voxnorm/data'
+import { gzipSync } from 'node:zlib'
+import { type RandomStream, readVolume } from '@voxnorm/data'
 import { extend, type Mutation, mutateBytes, mutateText, truncate } from './mutate.ts'
 import { type ScanFile, scanFiles, VOXEL } from './scan.ts'
 
@@ -72,13 +72,8 @@ export function resultsIn(folder: string): ReadonlyMap<string, string> {
   )
   return new Map(
     images.map((name) => {
-      const bytes = gunzipSync(readFileSync(path.join(folder, name)))
-      return [
-        path.basename(name),
-        createHash('sha256')
-          .update(bytes.subarray(bytes.readFloatLE(108)))
-          .digest('hex'),
-      ]
+      const { data } = readVolume(readFileSync(path.join(folder, name)), { name })
+      return [path.basename(name), createHash('sha256').update(data).digest('hex')]
     }),
   )
 }
