@@ -101,7 +101,7 @@ describe('optimizers on a device', () => {
   let runtime: Runtime
   beforeAll(async () => {
     gpu = await openGpu({ device: 'software' })
-    runtime = await Runtime.open(gpu.gpu)
+    runtime = await Runtime.open(gpu.gpu, { pause: nap })
   })
   afterAll(() => {
     runtime?.dispose()

@@ -1,5 +1,5 @@
 import { afterAll } from 'vitest'
-import { openGpu } from '../src/node/index.ts'
+import { nap, openGpu } from '../src/node/index.ts'
 import { Runtime } from '../src/runtime/runtime.ts'
 import { testNonFinite } from './non-finite-suite.ts'
 import { testOps } from './op-suite.ts'
@@ -10,7 +10,7 @@ import { testOps } from './op-suite.ts'
  */
 export async function testDevice(device: string, randomShapes: number): Promise<void> {
   const { gpu, name, software, release } = await openGpu({ device })
-  const runtime = await Runtime.open(gpu, { software })
+  const runtime = await Runtime.open(gpu, { software, pause: nap })
   afterAll(() => {
     runtime.dispose()
     release()
