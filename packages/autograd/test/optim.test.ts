@@ -24,7 +24,7 @@ import {
   square,
   type Variable,
 } from '@voxnorm/tensor'
-import { type OpenedGpu, openGpu } from '@voxnorm/tensor/node'
+import { nap, type OpenedGpu, openGpu } from '@voxnorm/tensor/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { expectGolden, goldenCases, goldenTensor, hasGolden } from './golden.ts'
 
