@@ -19,7 +19,8 @@ export default defineConfig({
     // A GPU device belongs to a process; forks keep Dawn's native state of one file away from the next.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // Against hangs only: no test may fail for the speed of the machine or an empty shader cache.
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
   },
 })

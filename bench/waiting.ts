@@ -1,8 +1,7 @@
 import { Runtime } from '@voxnorm/tensor'
-import { hostProcessorTime, kernelProcessorTime, openGpu } from '@voxnorm/tensor/node'
+import { hostProcessorTime, kernelProcessorTime, nap, openGpu } from '@voxnorm/tensor/node'
 import { median } from '@voxnorm/tensor/testing'
 import { PRESETS } from '../packages/cli/src/config/presets.ts'
-import { nap } from '../packages/cli/src/device.ts'
 import {
   openNetworks,
   randomBatch,

@@ -16,7 +16,7 @@ describe('the comparison with peers', () => {
 
   const run = (...words: string[]) =>
     new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
-      const options = { timeout: 100_000, env: { ...process.env, PYTHON: join(folder, 'no-python') } }
+      const options = { env: { ...process.env, PYTHON: join(folder, 'no-python') } }
       execFile(process.execPath, [PROGRAM, ...words], options, (error, stdout, stderr) =>
         resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
       )

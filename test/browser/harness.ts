@@ -5,6 +5,9 @@ import { type Browser, chromium, type Page } from 'playwright-core'
 import { bundle } from '../../scripts/bundle.js'
 import { unpackChromium } from './chromium.ts'
 
+/** How long the browser may take to start and to load a page, in ms: against hangs only. */
+const PATIENCE = 540_000
+
 const BLANK_PAGE = '<!doctype html><meta charset="utf-8"><title>voxnorm test</title>'
 
 /**
@@ -39,12 +42,13 @@ export class BrowserPage {
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const browser = await chromium.launch({
+      timeout: PATIENCE,
       executablePath: executable,
       env: environment,
       args: ['--no-sandbox', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
     })
     const page = await browser.newPage()
-    await page.goto(`http://localhost:${(server.address() as AddressInfo).port}/`)
+    await page.goto(`http://localhost:${(server.address() as AddressInfo).port}/`, { timeout: PATIENCE })
     return new BrowserPage(browser, page, server, scripts)
   }
 

@@ -18,5 +18,5 @@ describe.skipIf(!chromiumIsAvailable)('ops in Chromium (needs Linux x64)', () =>
     expect(rows).toHaveLength(
       Object.values(allCases).flatMap(({ cases, updates = [] }) => [...cases, ...updates]).length,
     )
-  }, 300_000)
+  })
 })

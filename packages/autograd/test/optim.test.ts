@@ -24,7 +24,7 @@ import {
   square,
   type Variable,
 } from '@voxnorm/tensor'
-import { type OpenedGpu, openGpu } from '@voxnorm/tensor/node'
+import { nap, type OpenedGpu, openGpu } from '@voxnorm/tensor/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { expectGolden, goldenCases, goldenTensor, hasGolden } from './golden.ts'
 
@@ -101,7 +101,7 @@ describe('optimizers on a device', () => {
   let runtime: Runtime
   beforeAll(async () => {
     gpu = await openGpu({ device: 'software' })
-    runtime = await Runtime.open(gpu.gpu)
+    runtime = await Runtime.open(gpu.gpu, { pause: nap })
   })
   afterAll(() => {
     runtime?.dispose()

@@ -1,6 +1,5 @@
-import { setImmediate } from 'node:timers/promises'
 import { Runtime } from '@voxnorm/tensor'
-import { openGpu } from '@voxnorm/tensor/node'
+import { nap, openGpu } from '@voxnorm/tensor/node'
 
 /** An open device and how to let go of it. */
 export interface OpenDevice {
@@ -31,10 +30,4 @@ export async function openDevice(device = 'auto'): Promise<OpenDevice> {
       opened.release()
     },
   }
-}
-
-/** Blocks the thread, since an idle wait would burn a core that a software device computes on; then lets Dawn poll once. */
-export async function nap(milliseconds: number): Promise<void> {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
-  await setImmediate()
 }

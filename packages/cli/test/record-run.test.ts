@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -170,14 +171,20 @@ describe('writeModelFolder', () => {
   })
 })
 
+/** Sends a signal to this process and waits until all that listen for it have heard it. */
+async function deliver(signal: NodeJS.Signals): Promise<void> {
+  const heard = once(process, signal)
+  process.kill(process.pid, signal)
+  await heard
+}
+
 describe('listenForStop', () => {
   it('turns the first signal into a request and gives signals back', async () => {
     const seen: string[] = []
     const stop = listenForStop((signal) => seen.push(signal))
     process.kill(process.pid, 'SIGTERM')
     await new Promise((resolve) => stop.signal.addEventListener('abort', resolve))
-    process.kill(process.pid, 'SIGUSR1')
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await deliver('SIGUSR1')
     expect(stop.received()).toBe('SIGTERM')
     expect(seen).toEqual(['SIGTERM'])
     const before = process.listenerCount('SIGTERM')
@@ -194,10 +201,7 @@ describe('a second signal', () => {
     const exit = vi.spyOn(process, 'exit').mockImplementation((() => {}) as never)
     const stop = listenForStop(() => {})
     try {
-      for (const one of ['SIGTERM', signal] as const) {
-        process.kill(process.pid, one)
-        await new Promise((resolve) => setTimeout(resolve, 50))
-      }
+      for (const one of ['SIGTERM', signal] as const) await deliver(one)
       expect(exit.mock.calls.map(([code]) => code)).toEqual(codes)
       expect(stop.received()).toBe('SIGTERM')
     } finally {

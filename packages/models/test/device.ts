@@ -1,10 +1,10 @@
 import { Runtime } from '@voxnorm/tensor'
-import { openGpu } from '@voxnorm/tensor/node'
+import { nap, openGpu } from '@voxnorm/tensor/node'
 
 /** The best software device of this machine. */
 export async function openTestDevice(): Promise<{ runtime: Runtime; close: () => void }> {
   const gpu = await openGpu({ device: 'software' })
-  const runtime = await Runtime.open(gpu.gpu, { software: gpu.software })
+  const runtime = await Runtime.open(gpu.gpu, { software: gpu.software, pause: nap })
   const close = () => {
     runtime.dispose()
     gpu.release()

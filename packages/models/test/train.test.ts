@@ -11,6 +11,8 @@ import {
 import type { Runtime } from '@voxnorm/tensor'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { openTestDevice } from './device.ts'
+import { testDiverging } from './diverging-suite.ts'
+import { testResuming } from './resume-suite.ts'
 import { ball, tinyTraining, twoSites } from './subjects.ts'
 import { eventsOf, expectSameTensors, last, ofKind } from './training-events.ts'
 
@@ -282,3 +284,7 @@ describe('train refuses', () => {
     await expect(events({ ...config, data: { ...config.data, patch: 12 } })).rejects.toThrow('multiple of 8')
   })
 })
+
+// With the runtime of this file, for they need the same kernels, and compiling those takes longer than the trainings.
+testResuming(() => runtime)
+testDiverging(() => runtime)

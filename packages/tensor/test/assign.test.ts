@@ -12,10 +12,10 @@ import {
   sum,
   type Tensor,
 } from '../src/index.ts'
-import { openGpu } from '../src/node/index.ts'
+import { nap, openGpu } from '../src/node/index.ts'
 
 const opened = await openGpu({ device: 'software' })
-const runtime = await Runtime.open(opened.gpu, { software: opened.software })
+const runtime = await Runtime.open(opened.gpu, { software: opened.software, pause: nap })
 
 afterAll(() => {
   runtime.dispose()

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { create } from 'webgpu'
 import { f32 } from '../src/graph/spec.ts'
 import { collect, input, type Tensor } from '../src/graph/tensor.ts'
-import { openGpu } from '../src/node/index.ts'
+import { nap, openGpu } from '../src/node/index.ts'
 import type { Kernel } from '../src/op.ts'
 import { fusedStage } from '../src/ops/batchnorm/fusion.ts'
 import {
@@ -180,7 +180,7 @@ describe('the kernel of a convolution', () => {
 
 describe('tiles of several fours for each invocation', async () => {
   const opened = await openGpu({ device: process.env['VOXNORM_TEST_DEVICE'] ?? 'swiftshader' })
-  const runtime = await Runtime.open(opened.gpu, { software: opened.software })
+  const runtime = await Runtime.open(opened.gpu, { software: opened.software, pause: nap })
   afterAll(() => {
     runtime.dispose()
     opened.release()

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { create } from 'webgpu'
-import { openGpu } from '../src/node/index.ts'
+import { nap, openGpu } from '../src/node/index.ts'
 import type { Kernel, Slot } from '../src/op.ts'
 import { fusedStage, ownInputs } from '../src/ops/batchnorm/fusion.ts'
 import { type Conv3dParams, geometry } from '../src/ops/conv3d/geometry.ts'
@@ -140,7 +140,7 @@ describe('texts of the halo kernel', async () => {
 
 describe('indices of the halo kernel, with emulated matrices', async () => {
   const opened = await openGpu({ device: process.env['VOXNORM_TEST_DEVICE'] ?? 'software' })
-  const runtime = await Runtime.open(opened.gpu, { software: opened.software })
+  const runtime = await Runtime.open(opened.gpu, { software: opened.software, pause: nap })
   afterAll(() => {
     runtime.dispose()
     opened.release()

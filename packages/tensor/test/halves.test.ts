@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { halfStep, packHalves, roundToHalf, unpackHalves } from '../src/graph/halves.ts'
 import { Arena, type Capabilities, cast, compile, conv3d, f16, f32, input, Runtime } from '../src/index.ts'
-import { openGpu } from '../src/node/index.ts'
+import { nap, openGpu } from '../src/node/index.ts'
 import { specialize } from '../src/runtime/specialize.ts'
 
 describe('halves on the host', () => {
@@ -57,7 +57,7 @@ fn main() {
 
 describe('a plan with halves', async () => {
   const opened = await openGpu({ device: process.env['VOXNORM_TEST_DEVICE'] ?? 'software' })
-  const runtime = await Runtime.open(opened.gpu, { software: opened.software })
+  const runtime = await Runtime.open(opened.gpu, { software: opened.software, pause: nap })
   afterAll(() => {
     runtime.dispose()
     opened.release()

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { create } from 'webgpu'
-import { openGpu } from '../src/node/index.ts'
+import { nap, openGpu } from '../src/node/index.ts'
 import type { Kernel } from '../src/op.ts'
 import { chooseKernel } from '../src/plan/choose.ts'
 import type { Capabilities } from '../src/runtime/capabilities.ts'
@@ -85,7 +85,7 @@ describe('the kernel for matrix units', () => {
 
 describe('the indices of the kernel for matrix units', async () => {
   const opened = await openGpu({ device: process.env['VOXNORM_TEST_DEVICE'] ?? 'software' })
-  const runtime = await Runtime.open(opened.gpu, { software: opened.software })
+  const runtime = await Runtime.open(opened.gpu, { software: opened.software, pause: nap })
   afterAll(() => {
     runtime.dispose()
     opened.release()

@@ -4,7 +4,7 @@ import { exactKey, identities } from '../src/graph/exact-key.ts'
 import { mergeEqual } from '../src/graph/rewrite.ts'
 import { f32, type Spec, u32 } from '../src/graph/spec.ts'
 import { apply, collect, constant, input, type Tensor, update } from '../src/graph/tensor.ts'
-import { openGpu } from '../src/node/index.ts'
+import { nap, openGpu } from '../src/node/index.ts'
 import { copy } from '../src/ops/copy/op.ts'
 import { add, div, mul } from '../src/ops/pointwise/binary.ts'
 import { affine, affineOp } from '../src/ops/pointwise/unary.ts'
@@ -18,7 +18,7 @@ import { specialize } from '../src/runtime/specialize.ts'
 import { allCases } from '../src/testing/index.ts'
 
 const opened = await openGpu({ device: process.env['VOXNORM_TEST_DEVICE'] ?? 'software' })
-const runtime = await Runtime.open(opened.gpu, { software: opened.software })
+const runtime = await Runtime.open(opened.gpu, { software: opened.software, pause: nap })
 afterAll(() => {
   runtime.dispose()
   opened.release()

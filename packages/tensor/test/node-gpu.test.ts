@@ -53,7 +53,7 @@ ${program}`
     const child = execFile(
       process.execPath,
       ['--expose-gc', '--input-type=module', '-e', source],
-      { env: { PATH: '/usr/bin:/bin', ...environment }, timeout: 60_000, cwd: packageRoot },
+      { env: { PATH: '/usr/bin:/bin', ...environment }, timeout: 540_000, cwd: packageRoot },
       (_error, stdout) => {
         const line = stdout.trim().split('\n').at(-1) ?? ''
         let value: unknown

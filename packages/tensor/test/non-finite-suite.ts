@@ -1,6 +1,5 @@
-import { afterAll, describe, it } from 'vitest'
-import { openGpu } from '../src/node/index.ts'
-import { Runtime } from '../src/runtime/runtime.ts'
+import { describe, it } from 'vitest'
+import type { Runtime } from '../src/runtime/runtime.ts'
 import {
   allCases,
   checkNonFinite,
@@ -10,18 +9,11 @@ import {
   leastCases,
 } from '../src/testing/index.ts'
 
-/** Declares tests of what every op makes of NaN, infinities and zero, on the device of that name. */
-export async function testNonFinite(device: string): Promise<void> {
-  const opened = await openGpu({ device })
-  const runtime = await Runtime.open(opened.gpu, { software: opened.software })
+/** Declares tests of what every op makes of NaN, infinities and zero on a device. */
+export function testNonFinite(runtime: Runtime, device: string): void {
   const hasHalves = runtime.capabilities.features.has('shader-f16')
 
-  afterAll(() => {
-    runtime.dispose()
-    opened.release()
-  })
-
-  describe.each(Object.entries(allCases))(`NaN and infinity in %s on ${opened.name}`, (folder, all) => {
+  describe.each(Object.entries(allCases))(`NaN and infinity in %s on ${device}`, (folder, all) => {
     const { cases, updates = [] } = all
     const contract = contractOf(folder)
     const halves = hasHalves && contract === 'exact' ? cases.flatMap((opCase) => inHalves(opCase) ?? []) : []

@@ -1,21 +1,10 @@
-import { afterAll, describe, expect, it } from 'vitest'
-import { openGpu } from '../src/node/index.ts'
-import { Runtime } from '../src/runtime/runtime.ts'
+import { describe, expect, it } from 'vitest'
+import type { Runtime } from '../src/runtime/runtime.ts'
 import { allCases, checkCase, checkUpdate, fittingKernels, inHalves, picker } from '../src/testing/index.ts'
 
-const FUZZED = 12
-
-/** Declares the tests of every op's kernels on the device of that name (see `OpenGpuOptions.device`). */
-export async function testOps(device: string): Promise<void> {
-  const opened = await openGpu({ device })
-  const runtime = await Runtime.open(opened.gpu)
-
-  afterAll(() => {
-    runtime.dispose()
-    opened.release()
-  })
-
-  describe.each(Object.entries(allCases))(`%s on ${opened.name}`, (_folder, all) => {
+/** Declares the tests of every op's kernels on a device, with all cases and so many random shapes. */
+export function testOps(runtime: Runtime, device: string, randomShapes: number): void {
+  describe.each(Object.entries(allCases))(`%s on ${device}`, (_folder, all) => {
     const { cases, updates = [], fuzz } = all
     it.each(cases.map((opCase) => [`${opCase.op.name} ${opCase.name}`, opCase] as const))(
       '%s',
@@ -48,8 +37,8 @@ export async function testOps(device: string): Promise<void> {
       }
     })
 
-    it.runIf(fuzz)(`survives ${FUZZED} random shapes`, async () => {
-      for (let seed = 1; seed <= FUZZED; seed++) {
+    it.runIf(fuzz)(`survives ${randomShapes} random shapes`, async () => {
+      for (let seed = 1; seed <= randomShapes; seed++) {
         expect((await checkCase(runtime, fuzz!(picker(seed)), { seed })).length).toBeGreaterThan(0)
       }
     })

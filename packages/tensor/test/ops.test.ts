@@ -2,10 +2,10 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { allCases } from '../src/testing/index.ts'
-import { testOps } from './op-suite.ts'
+import { testDevice } from './device-suite.ts'
 
 // The best software renderer of the machine; test/ runs the same cases on the other one and in a browser.
-await testOps(process.env['VOXNORM_TEST_DEVICE'] ?? 'software')
+await testDevice(process.env['VOXNORM_TEST_DEVICE'] ?? 'software', 8)
 
 it('knows cases of every folder of ops', () => {
   const folders = readdirSync(join(import.meta.dirname, '../src/ops'))

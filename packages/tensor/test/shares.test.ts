@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { f32 } from '../src/graph/spec.ts'
 import { apply, input } from '../src/graph/tensor.ts'
-import { openGpu } from '../src/node/index.ts'
+import { nap, openGpu } from '../src/node/index.ts'
 import type { Program, Stage } from '../src/op.ts'
 import { sumOp } from '../src/ops/reduce/op.ts'
 import { upsampledConv3dWeightOp } from '../src/ops/upconv3d/op.ts'
@@ -11,7 +11,7 @@ import { batchNormCase, checkCase, conv3dCase, type OpCase } from '../src/testin
 import { asIfOn } from './with-kernels.ts'
 
 const opened = await openGpu({ device: process.env['VOXNORM_TEST_DEVICE'] ?? 'software' })
-const runtime = await Runtime.open(opened.gpu, { software: opened.software })
+const runtime = await Runtime.open(opened.gpu, { software: opened.software, pause: nap })
 afterAll(() => {
   runtime.dispose()
   opened.release()

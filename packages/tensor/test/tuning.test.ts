@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { create } from 'webgpu'
 import { type DType, f32 } from '../src/graph/spec.ts'
 import { apply, input, type Tensor } from '../src/graph/tensor.ts'
-import { openGpu } from '../src/node/index.ts'
+import { nap, openGpu } from '../src/node/index.ts'
 import type { Kernel, Op, Program } from '../src/op.ts'
 import type { Conv3dParams } from '../src/ops/conv3d/geometry.ts'
 import { conv3dOp } from '../src/ops/conv3d/op.ts'
@@ -24,7 +24,7 @@ import {
 import { fingerprintOf, isTunable, problemOf, ruleOf } from '../src/tuning/problem.ts'
 
 const opened = await openGpu({ device: process.env['VOXNORM_TEST_DEVICE'] ?? 'swiftshader' })
-const runtime = await Runtime.open(opened.gpu, { software: opened.software })
+const runtime = await Runtime.open(opened.gpu, { software: opened.software, pause: nap })
 afterAll(() => {
   runtime.dispose()
   opened.release()

@@ -10,7 +10,7 @@ import {
   Runtime,
   splitUpsampledConvolutions,
 } from '../src/index.ts'
-import { openGpu } from '../src/node/index.ts'
+import { nap, openGpu } from '../src/node/index.ts'
 import { conv3dInputOp, conv3dWeightOp } from '../src/ops/conv3d/op.ts'
 import { upsampledConv3dInputOp, upsampledConv3dWeightOp } from '../src/ops/upconv3d/op.ts'
 import { sumPoolOp, upsample } from '../src/ops/upsample/op.ts'
@@ -20,7 +20,7 @@ let runtime: Runtime
 let release: () => void
 beforeAll(async () => {
   const opened = await openGpu({ device: 'software' })
-  runtime = await Runtime.open(opened.gpu, { software: opened.software })
+  runtime = await Runtime.open(opened.gpu, { software: opened.software, pause: nap })
   release = () => opened.release()
 })
 afterAll(() => {

@@ -187,7 +187,8 @@ export class Runtime {
     this.specialized.set(request, text)
     let pending = this.compiled.get(text)
     if (!pending) {
-      pending = this.compile(text, file)
+      // Compiling takes a software device long, and the host must not take the core from it.
+      pending = this.patiently(() => this.compile(text, file))
       this.compiled.set(text, pending)
     }
     return pending
