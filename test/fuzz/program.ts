@@ -20,6 +20,8 @@ export function openProgram(): Program {
   let errors = ''
   const start = () => {
     const started = fork(path.resolve('test/fuzz/program.js'), {
+      // Not what the test runner gave its own process.
+      execArgv: [],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     })
     errors = ''

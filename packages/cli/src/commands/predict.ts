@@ -98,8 +98,6 @@ export const predict: Command = {
     let lock: FolderLock | undefined
     let device: OpenDevice | undefined
     try {
-      // Before the data: nobody should wait for minutes to hear that there is no device.
-      device = await openDevice(textFlag(parsed, 'device'))
       const found = await readInputs(words, listFlag(parsed, 'mask'), file.config.modalities, (word) =>
         tellListing(log, word),
       )
@@ -109,6 +107,7 @@ export const predict: Command = {
       lock = lockFolder(out, 'predict')
       assertNothingReplaced(out, inputs, { continued, overwritten })
       assertLabelsStay(out, inputs, convention)
+      device = await openDevice(textFlag(parsed, 'device'))
       log.info('device', `predicting ${inputs.length} volumes on ${device.description}`)
       const network = await createPredictor(device.runtime, used)
       const { results, failures, kept } = await predictAll(
