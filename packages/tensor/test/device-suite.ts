@@ -9,11 +9,12 @@ import { testOps } from './op-suite.ts'
  * compiles a kernel once for all of them: compiling takes most of their time.
  */
 export async function testDevice(device: string, randomShapes: number): Promise<void> {
-  const { gpu, name, software, release } = await openGpu({ device })
+  const opened = await openGpu({ device })
+  const { gpu, name, software } = opened
   const runtime = await Runtime.open(gpu, { software, pause: nap })
   afterAll(() => {
     runtime.dispose()
-    release()
+    opened.release()
   })
   testOps(runtime, name, randomShapes)
   testNonFinite(runtime, name)
