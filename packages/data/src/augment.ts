@@ -1,3 +1,4 @@
+import type { Triple } from './blocks.ts'
 import type { RandomStream } from './random.ts'
 
 /** Configuration of the bias-field augmentation: how often, and the range of the slope. */
@@ -31,7 +32,7 @@ export function biasFieldRamp(height: number, alpha: number): Float32Array<Array
 
 /** Where a patch lies: its size [D, H, W], its channels and the row of the image at which it starts. */
 export interface PatchPlace {
-  readonly size: readonly [number, number, number]
+  readonly size: Triple
   readonly channels: number
   /** Number of rows of the image that the patch was cut from. */
   readonly imageHeight: number

@@ -1,5 +1,20 @@
-/** Three numbers along the network axes D, H, W, that is z, y, x. */
-export type Triple = readonly [number, number, number]
+import type { Shape3 } from './image/volume.ts'
+
+/**
+ * Three numbers along the network axes D, H, W, that is z, y, x: the reverse of {@link Shape3}. `order` is never
+ * stored: it is there so that the compiler refuses one where the other is meant.
+ */
+export type Triple = readonly [number, number, number] & { readonly order?: 'zyx' }
+
+/** Network axes (z, y, x) from image axes (x, y, z). */
+export function networkAxes([x, y, z]: Shape3): Triple {
+  return [z, y, x]
+}
+
+/** Image axes (x, y, z) from network axes (z, y, x). */
+export function imageAxes([z, y, x]: Triple): Shape3 {
+  return [x, y, z]
+}
 
 /** A dense array [D, H, W, C]: voxels with interleaved channels. */
 export interface Block<Data extends Float32Array | Uint8Array> {

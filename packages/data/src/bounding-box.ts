@@ -1,10 +1,9 @@
-import type { Triple } from './blocks.ts'
 import type { Shape3 } from './image/volume.ts'
 
 /** The smallest box around some voxels: first and last index along x, y and z. */
 export interface BoundingBox {
-  readonly low: Triple
-  readonly high: Triple
+  readonly low: Shape3
+  readonly high: Shape3
 }
 
 /** Finds the box around the voxels that are `inside`, given by their index (x fastest); undefined for none. */

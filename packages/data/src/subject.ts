@@ -1,10 +1,18 @@
-import type { Triple } from './blocks.ts'
+import { networkAxes, type Triple } from './blocks.ts'
 import { boundingBox } from './bounding-box.ts'
 import { type BrainFinding, findBrain, type MaskFrom } from './brain-mask.ts'
 import type { Subject } from './datasets/subject.ts'
 import { DataError } from './errors.ts'
 import { assertSameGrid, assertUsableImage } from './image/check.ts'
-import { type Affine, CLASSES, type Grid, type LabelVolume, type Volume, voxelCount } from './image/volume.ts'
+import {
+  type Affine,
+  CLASSES,
+  type Grid,
+  type LabelVolume,
+  type Shape3,
+  type Volume,
+  voxelCount,
+} from './image/volume.ts'
 import { moveToZero, type ZeroedImage } from './intensity-zero.ts'
 import { type LabelConvention, type LabelSpecification, labelConvention, toInternal } from './labels.ts'
 import { toRas } from './orientation.ts'
@@ -97,7 +105,7 @@ export function prepareSubject(
   return {
     id: subject.id,
     site: subject.site,
-    shape: [box.size[2], box.size[1], box.size[0]],
+    shape: networkAxes(box.size),
     channels: scaled.length,
     image: interleave(scaled, grid, box),
     ...(label === undefined ? {} : { label: cut(label, grid, box) }),
@@ -189,8 +197,8 @@ function labelWithin(
 
 /** A box of voxels: first voxel and size along x, y, z. */
 interface Box {
-  readonly start: Triple
-  readonly size: Triple
+  readonly start: Shape3
+  readonly size: Shape3
 }
 
 function wholeBox(grid: Grid): Box {
@@ -205,7 +213,7 @@ function brainBox(mask: Uint8Array, grid: Grid, margin: number): Box {
   const size = found.high.map(
     (position, axis) => Math.min(shape[axis]! - 1, position + margin) + 1 - start[axis]!,
   )
-  return { start: start as unknown as Triple, size: size as unknown as Triple }
+  return { start: start as unknown as Shape3, size: size as unknown as Shape3 }
 }
 
 /** Calls `copy` for every row of the box with its first voxel in the grid and in the box. */
@@ -236,7 +244,7 @@ function interleave(images: readonly Float32Array[], grid: Grid, box: Box): Floa
   return result
 }
 
-function shiftAffine(affine: Affine, [x, y, z]: Triple): Affine {
+function shiftAffine(affine: Affine, [x, y, z]: Shape3): Affine {
   return affine.map((value, index) => {
     if (index % 4 !== 3 || index === 15) return value
     return value + affine[index - 3]! * x + affine[index - 2]! * y + affine[index - 1]! * z

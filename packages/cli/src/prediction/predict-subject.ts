@@ -1,6 +1,7 @@
 import {
   type Affine,
   CLASSES,
+  imageAxes,
   type LabelVolume,
   type MaskFrom,
   makeVolume,
@@ -9,7 +10,6 @@ import {
   prepareSubject,
   resampleLinear,
   type Scaling,
-  type Shape3,
   sameGrid,
   toRas,
   type Volume,
@@ -106,7 +106,7 @@ function restorer(
 ): (data: Float32Array) => Volume {
   const { affine, header, shape } = original
   if (stored) return (data) => makeVolume(shape, data, affine, header)
-  const networkShape: Shape3 = [prepared.shape[2], prepared.shape[1], prepared.shape[0]]
+  const networkShape = imageAxes(prepared.shape)
   const ras = toRas(original)
   if (sameGrid(ras.volume, { shape: networkShape, affine: prepared.affine }, 1e-4)) {
     return (data) => ras.restore({ ...ras.volume, data })

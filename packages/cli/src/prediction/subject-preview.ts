@@ -1,4 +1,4 @@
-import { type PreparedSubject, type Scaling, type Shape3, voxelSizes } from '@voxnorm/data'
+import { imageAxes, type PreparedSubject, type Scaling, voxelSizes } from '@voxnorm/data'
 import type { ModelConfig } from '@voxnorm/models'
 import { makePreview, type Preview } from '../report/preview.ts'
 import { channelOf, likeliest, type NetworkOutput } from './predict-subject.ts'
@@ -36,8 +36,7 @@ export function previewOfSubject(
   model: ModelConfig,
   { assessment, ...facts }: PreviewFacts,
 ): Preview {
-  const [depth, height, width] = prepared.shape
-  const shape: Shape3 = [width, height, depth]
+  const shape = imageAxes(prepared.shape)
   const first = (values: Float32Array) => channelOf(values, prepared.channels, 0)
   const range = GREY_RANGES[model.scaling]
   return makePreview({

@@ -1,11 +1,11 @@
 import {
   fitIntensityReference,
   type IntensityReference,
+  imageAxes,
   intensityDistance,
   intensityFeatures,
   type PreparedSubject,
   preservation,
-  type Shape3,
   seamIndex,
   segmentClassically,
   tissueDice,
@@ -80,8 +80,7 @@ export interface AssessmentFacts {
 /** Judges a prediction by its own images (docs/trust-measures.md), within the subject's mask. */
 export function assess(prepared: PreparedSubject, output: NetworkOutput, facts: AssessmentFacts): Assessment {
   const { mask, channels } = prepared
-  const [depth, height, width] = prepared.shape
-  const shape: Shape3 = [width, height, depth]
+  const shape = imageAxes(prepared.shape)
   const labels = likeliest(output.probabilities)
   const input = channelOf(prepared.image, channels, 0)
   const likeness = facts.intensityReference && {

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import type { PreparedSubject } from '@voxnorm/data'
+import { imageAxes, type PreparedSubject } from '@voxnorm/data'
 import { createPredictor } from '@voxnorm/models'
 import type { Runtime } from '@voxnorm/tensor'
 import { readModel } from '../model-file.ts'
@@ -33,8 +33,7 @@ export async function writePreviews(
   try {
     for (const subject of shown) {
       const { id: participant, site, mask } = subject
-      const [depth, height, width] = subject.shape
-      const slab = axialSlab(mask, [width, height, depth], stride)
+      const slab = axialSlab(mask, imageAxes(subject.shape), stride)
       const shownPart = { ...subject, mask: slab }
       const output = await predict(shownPart, (done, total) => {
         stop.throwIfStopped('the previews are not complete')

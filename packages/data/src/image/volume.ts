@@ -1,8 +1,11 @@
 import { DataError } from '../errors.ts'
 import { headerForAffine } from './geometry.ts'
 
-/** Number of voxels along x, y and z: the first is the one that varies fastest in memory. */
-export type Shape3 = readonly [number, number, number]
+/**
+ * Number of voxels along x, y and z: the first is the one that varies fastest in memory. `order` is never stored: with
+ * it the compiler refuses the network's z, y, x (`Triple`) in its place.
+ */
+export type Shape3 = readonly [number, number, number] & { readonly order?: 'xyz' }
 
 /** A 4 x 4 matrix in row-major order that takes voxel indices to world millimetres (x right, y front, z up). */
 export type Affine = readonly number[]

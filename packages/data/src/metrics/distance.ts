@@ -102,7 +102,7 @@ function boxAroundBoth(
   if (box === undefined) return undefined
   const { low, high } = box
   const size = (axis: 0 | 1 | 2) => high[axis] - low[axis] + 1
-  return { start: [...low], shape: [size(0), size(1), size(2)] }
+  return { start: low, shape: [size(0), size(1), size(2)] }
 }
 
 /** The part of a map inside the box as a mask of 0 and 1. */

@@ -1,4 +1,4 @@
-import { lesionRetention, type PreparedSubject, plantLesions, type Shape3, voxelSizes } from '@voxnorm/data'
+import { imageAxes, lesionRetention, type PreparedSubject, plantLesions, voxelSizes } from '@voxnorm/data'
 import type { Examination } from './records.ts'
 import type { TrainedModel } from './trained-model.ts'
 
@@ -12,8 +12,7 @@ export async function examine(
   seed: number,
 ): Promise<Examination['subjects'][number]> {
   const { image, mask, label } = prepared
-  const [depth, height, width] = prepared.shape
-  const shape: Shape3 = [width, height, depth]
+  const shape = imageAxes(prepared.shape)
   const spacing = voxelSizes(prepared.affine)
   const once = (await model.predict(prepared)).normalized
   const twice = (await model.predict({ ...prepared, image: Float32Array.from(once) })).normalized

@@ -2,6 +2,7 @@ import {
   applyBiasField,
   biasFieldCorrelation,
   biasFieldRamp,
+  imageAxes,
   type PreparedSubject,
   type Shape3,
 } from '@voxnorm/data'
@@ -23,8 +24,8 @@ export async function measureBias(
   prepared: PreparedSubject,
   onDone: () => void,
 ): Promise<MeasuredBias> {
-  const [depth, height, width] = prepared.shape
-  const shape: Shape3 = [width, height, depth]
+  const shape = imageAxes(prepared.shape)
+  const [width, height] = shape
   const original = prepared.image
   const slice = { axis: 2, index: middleOf(prepared) } as const
   const place = { size: prepared.shape, channels: 1, imageHeight: height, firstRow: 0 } as const
