@@ -6,7 +6,7 @@ import { makeVolume, type Volume } from '@voxnorm/data'
 import { readVolumeFile, writeVolumeFile } from '@voxnorm/data/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { mountable } from './disk.ts'
-import { built, makeWorkplace, voxnorm, voxnormOnFullDisk } from './program.ts'
+import { built, makeWorkplace, openCommands, voxnormOnFullDisk } from './program.ts'
 
 const ANAT = 'data/sub-adult03/anat/sub-adult03_T1w.nii.gz'
 const LABEL = 'data/derivatives/voxnorm-synth/sub-adult01/anat/sub-adult01_dseg.nii.gz'
@@ -17,6 +17,7 @@ interface OpenModel {
 }
 
 describe.skipIf(!built)('what cannot be used (needs the build)', () => {
+  const { voxnorm, close } = openCommands()
   let place: ReturnType<typeof makeWorkplace>
   let image: Volume
   const at = (...parts: string[]) => path.join(place.folder, ...parts)
@@ -45,7 +46,7 @@ describe.skipIf(!built)('what cannot be used (needs the build)', () => {
 
   beforeAll(async () => {
     place = makeWorkplace()
-    const { code, err } = voxnorm(
+    const { code, err } = await voxnorm(
       place.folder,
       'train',
       'config.yaml',
@@ -106,7 +107,10 @@ describe.skipIf(!built)('what cannot be used (needs the build)', () => {
       tensors.set('segmenter.out.bias', { ...bias, values: new Float32Array(4).fill(Number.NaN) })
     })
   })
-  afterAll(() => place.remove())
+  afterAll(() => {
+    close()
+    place.remove()
+  })
 
   it.each([
     ['a file that does not exist', 'nowhere.nii.gz', 66],
@@ -118,16 +122,26 @@ describe.skipIf(!built)('what cannot be used (needs the build)', () => {
     ['a time series', 'series.nii', 65],
     ['an image with NaN', 'nan.nii.gz', 65],
     ['an image of zeros', 'zero.nii.gz', 65],
-  ])('predict names %s', (_, file, code) => {
-    const finished = predict(file)
+  ])('predict names %s', async (_, file, code) => {
+    const finished = await predict(file)
     expect(finished.err).toContain(file)
     expect(finished.err.trimEnd().split('\n').at(-1)).not.toContain('    at ')
     expect(finished.code).toBe(code)
     expect(filesBelow(at('out')).filter((name) => /\.nii|\.tmp$/.test(name))).toEqual([])
   })
 
-  it('predict goes on after an input that cannot be used', () => {
-    const { code } = voxnorm(place.folder, 'predict', '-m', 'run', '-i', 'nan.nii.gz', ANAT, '-o', 'some')
+  it('predict goes on after an input that cannot be used', async () => {
+    const { code } = await voxnorm(
+      place.folder,
+      'predict',
+      '-m',
+      'run',
+      '-i',
+      'nan.nii.gz',
+      ANAT,
+      '-o',
+      'some',
+    )
     expect(code).toBe(1)
     expect(readFileSync(at('some/failures.tsv'), 'utf8')).toContain('nan.nii.gz')
     expect(existsSync(at('some/sub-adult03/anat/sub-adult03_dseg.nii.gz'))).toBe(true)
@@ -146,8 +160,8 @@ describe.skipIf(!built)('what cannot be used (needs the build)', () => {
     ['a model of another shape', ['-m', 'other-shape.safetensors'], 65],
     ['a model that is not finite', ['-m', 'not-finite.safetensors'], 65],
     ['a model that is an image', ['-m', ANAT], 65],
-  ])('predict refuses %s', (_, words, code) => {
-    const finished = predict(ANAT, ...words)
+  ])('predict refuses %s', async (_, words, code) => {
+    const finished = await predict(ANAT, ...words)
     expect(finished.err).toMatch(/error: /)
     expect(finished.code).toBe(code)
     expect(filesBelow(at('out')).filter((name) => /\.nii|\.tmp$/.test(name))).toEqual([])
@@ -163,19 +177,19 @@ describe.skipIf(!built)('what cannot be used (needs the build)', () => {
     ['a label on another grid', ['--set', 'data.table=data/grids.tsv'], 65, 'small.nii.gz'],
     ['a modality that is not there', ['--set', 'data.modalities=[T2w]'], 65, 'T2w'],
     ['a device that is not there', ['--device', 'nonsense'], 69, 'nonsense'],
-  ])('train refuses %s and leaves nothing behind', (_, words, code, says) => {
-    const finished = train(...words)
+  ])('train refuses %s and leaves nothing behind', async (_, words, code, says) => {
+    const finished = await train(...words)
     expect(finished.err).toContain(says)
     expect(finished.code).toBe(code)
     expect(existsSync(at('new'))).toBe(false)
   })
 
-  it('train names a configuration that does not exist', () => {
-    expect(voxnorm(place.folder, 'train', 'nowhere.yaml', '-o', 'new').code).toBe(66)
+  it('train names a configuration that does not exist', async () => {
+    expect((await voxnorm(place.folder, 'train', 'nowhere.yaml', '-o', 'new')).code).toBe(66)
   })
 
-  it('train refuses to resume with other settings', () => {
-    const { code, err } = voxnorm(
+  it('train refuses to resume with other settings', async () => {
+    const { code, err } = await voxnorm(
       place.folder,
       'train',
       'config.yaml',

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { readVolumeFile } from '@voxnorm/data/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { built, voxnorm } from './program.ts'
+import { built, openCommands } from './program.ts'
 import { writeBids, writeScan } from './specimens.ts'
 
 const CONFIG = `preset: tiny
@@ -19,6 +19,7 @@ train: { epochs: 1, batch: 2, iterationsPerEpoch: 2, discriminatorSteps: 1, warm
 `
 
 describe.skipIf(!built)('data sets of other tools, and two modalities (needs the build)', () => {
+  const { voxnorm, close } = openCommands()
   let folder: string
   const at = (...parts: string[]) => path.join(folder, ...parts)
   const predict = (...words: string[]) =>
@@ -29,14 +30,17 @@ describe.skipIf(!built)('data sets of other tools, and two modalities (needs the
     folder = mkdtempSync(path.join(tmpdir(), 'voxnorm-e2e-'))
     await writeBids(at('bids'))
     writeFileSync(at('config.yaml'), CONFIG)
-    const { code, out, err } = voxnorm(
+    const { code, out, err } = await voxnorm(
       folder,
       ...['train', 'config.yaml', '-o', 'run', '--device', 'software', '--json'],
     )
     if (code !== 0) throw new Error(err)
     expect(JSON.parse(out)).toMatchObject({ run: 'run', reason: 'finished', iteration: 2 })
   })
-  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  afterAll(() => {
+    close()
+    rmSync(folder, { recursive: true, force: true })
+  })
 
   it('trains on a BIDS folder, with labels from derivatives and sites from participants.tsv', () => {
     const { sites, modalities, rows } = JSON.parse(readFileSync(at('run/dataset.json'), 'utf8'))
@@ -59,7 +63,7 @@ describe.skipIf(!built)('data sets of other tools, and two modalities (needs the
 
   it('predicts a BIDS folder into a derivative tree inside it, and scores that against the labels', async () => {
     const out = 'bids/derivatives/ours'
-    const finished = predict('-i', 'bids', '-o', out)
+    const finished = await predict('-i', 'bids', '-o', out)
     // Networks after a few iterations may well change anatomy, and the balls are small; the data set gives no other
     // reason for a warning.
     const expected = /the anatomy may be changed|less than the brain of a newborn/
@@ -88,7 +92,7 @@ describe.skipIf(!built)('data sets of other tools, and two modalities (needs the
     )
     expect(first!.data).not.toEqual(second!.data)
 
-    const scored = voxnorm(folder, 'evaluate', '-i', out, '--reference', 'bids', '--json')
+    const scored = await voxnorm(folder, 'evaluate', '-i', out, '--reference', 'bids', '--json')
     expect(scored.code).toBe(0)
     const { segmentation, harmonization } = JSON.parse(scored.out)
     expect(segmentation).toHaveLength(18)
@@ -100,9 +104,9 @@ describe.skipIf(!built)('data sets of other tools, and two modalities (needs the
   it('needs no site to predict and to score, but to train', async () => {
     await writeScan(at('foreign/sub-1/anat/sub-1_T1w.nii.gz'), 50)
     await writeScan(at('foreign/sub-1/anat/sub-1_T2w.nii.gz'), 60)
-    expect(predict('-i', 'foreign', '-o', 'foreign-out').code).toBe(0)
+    expect((await predict('-i', 'foreign', '-o', 'foreign-out')).code).toBe(0)
     expect(existsSync(at('foreign-out/sub-1/anat/sub-1_dseg.nii.gz'))).toBe(true)
-    const { code, err } = voxnorm(
+    const { code, err } = await voxnorm(
       folder,
       ...['train', 'config.yaml', '-o', 'new', '--set', 'data.table=foreign'],
     )
@@ -114,7 +118,7 @@ describe.skipIf(!built)('data sets of other tools, and two modalities (needs the
     const pairs = [`${ses6}_T1w.nii.gz,${ses6}_T2w.nii.gz`, 'plain/a.nii.gz,plain/b.nii.gz']
     for (const name of ['a', 'b']) await writeScan(at(`plain/${name}.nii.gz`), 70)
     for (const channel of ['0000', '0001']) await writeScan(at(`imagesTs/X_${channel}.nii.gz`), 80)
-    const { code, out } = predict(`-i=${pairs[0]}`, pairs[1]!, 'imagesTs', '-o', 'pairs')
+    const { code, out } = await predict(`-i=${pairs[0]}`, pairs[1]!, 'imagesTs', '-o', 'pairs')
     expect(code).toBe(0)
     expect(JSON.parse(out).subjects.map(({ id }: { id: string }) => id)).toEqual([
       'sub-6_ses-b',
@@ -129,8 +133,8 @@ describe.skipIf(!built)('data sets of other tools, and two modalities (needs the
   it.each([
     ['one image', `${ses6}_T1w.nii.gz`],
     ['three images', [1, 2, 3].map(() => `${ses6}_T1w.nii.gz`).join(',')],
-  ])('says what is wrong with %s for two modalities', (_, word) => {
-    const { code, err, out } = predict('-i', word, '-o', 'wrong')
+  ])('says what is wrong with %s for two modalities', async (_, word) => {
+    const { code, err, out } = await predict('-i', word, '-o', 'wrong')
     expect([code, out]).toEqual([64, ''])
     expect(err).toMatch(/^error: the model takes 2 images per subject \(T1w, T2w\), but .*\n {2}fix: .*\n$/)
     expect(existsSync(at('wrong'))).toBe(false)

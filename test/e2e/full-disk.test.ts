@@ -14,7 +14,7 @@ import path from 'node:path'
 import { makeFolder } from '@voxnorm/data/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { mount, mountable } from './disk.ts'
-import { built, voxnorm } from './program.ts'
+import { built, openCommands } from './program.ts'
 import { writeBids } from './specimens.ts'
 
 const CONFIG = `preset: tiny
@@ -24,6 +24,7 @@ train: { epochs: 1, batch: 4, iterationsPerEpoch: 3, discriminatorSteps: 1, warm
 `
 
 describe.skipIf(!built || !mountable)('a full disk (needs the build, and the right to mount)', () => {
+  const { voxnorm, close } = openCommands()
   let folder: string
   const at = (...parts: string[]) => path.join(folder, ...parts)
   const train = ['train', 'config.yaml', '--device', 'software']
@@ -48,44 +49,45 @@ describe.skipIf(!built || !mountable)('a full disk (needs the build, and the rig
     mkdirSync(at('small'))
     await writeBids(at('bids'))
     writeFileSync(at('config.yaml'), CONFIG)
-    const { code, err } = voxnorm(folder, ...train, '-o', 'whole')
+    const { code, err } = await voxnorm(folder, ...train, '-o', 'whole')
     if (code !== 0) throw new Error(err)
   })
   afterAll(() => {
+    close()
     spawnSync('umount', [at('small')])
     rmSync(folder, { recursive: true, force: true })
   })
 
-  it('ends a training, which goes on to the same bits when there is room again', () => {
+  it('ends a training, which goes on to the same bits when there is room again', async () => {
     disk('200k')
-    expectFull(voxnorm(folder, ...train, '-o', 'small/run'))
+    expectFull(await voxnorm(folder, ...train, '-o', 'small/run'))
     expect(filesBelow('small').filter((name) => name.endsWith('.safetensors'))).toEqual([])
     mount('-o', 'remount,size=20m', 'none', at('small'))
-    expect(voxnorm(folder, ...train, '-o', 'small/run', '--resume').code).toBe(0)
+    expect((await voxnorm(folder, ...train, '-o', 'small/run', '--resume')).code).toBe(0)
     const weights = (run: string) => readFileSync(at(run, 'model', 'model.safetensors'))
     expect(weights('small/run').equals(weights('whole'))).toBe(true)
   })
 
-  it('ends a prediction, a phantom, scores and reports, and leaves nothing half-written', () => {
+  it('ends a prediction, a phantom, scores and reports, and leaves nothing half-written', async () => {
     const predict = ['predict', '-m', 'whole', '-i', 'bids', '--device', 'software', '-o']
     disk('16k')
-    expectFull(voxnorm(folder, ...predict, 'small/out'))
+    expectFull(await voxnorm(folder, ...predict, 'small/out'))
     expect(filesBelow('small').filter((name) => name.endsWith('.nii.gz'))).toEqual([])
 
     disk('16k')
-    expectFull(voxnorm(folder, 'synth', 'small/made', '--subjects', '1', '--shape', '24,28,22'))
+    expectFull(await voxnorm(folder, 'synth', 'small/made', '--subjects', '1', '--shape', '24,28,22'))
     expect(readdirSync(at('small'))).toEqual([])
 
-    expect(voxnorm(folder, ...predict, 'out').code).toBe(0)
+    expect((await voxnorm(folder, ...predict, 'out')).code).toBe(0)
     disk('4k')
     const scores = ['evaluate', '-i', 'out', '--reference', 'bids', '-o', 'small']
-    expectFull(voxnorm(folder, ...scores))
+    expectFull(await voxnorm(folder, ...scores))
     expect(existsSync(at('small', 'summary.json'))).toBe(false)
 
     disk('1m')
     cpSync(at('out'), at('small', 'out'), { recursive: true })
     fill(at('small', 'filler'))
-    expectFull(voxnorm(folder, 'report', 'small/out'))
+    expectFull(await voxnorm(folder, 'report', 'small/out'))
     expect(filesBelow('small').filter((name) => name.endsWith('.html'))).toEqual([])
   })
 })

@@ -2,6 +2,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { openOneProcess } from './one-process.ts'
 
 const program = path.resolve('packages/cli/bin/voxnorm.js')
 const fullDisk = path.resolve('test/e2e/full-disk.cjs')
@@ -23,6 +24,22 @@ export function voxnorm(folder: string, ...words: readonly string[]): Finished {
     encoding: 'utf8',
   })
   return { code: status, out: stdout, err: stderr }
+}
+
+/**
+ * Command lines one after the other in one process, which compiles every kernel once: for tests of what commands do, where
+ * {@link voxnorm} and {@link voxnormUntil} are for tests of processes.
+ */
+export function openCommands() {
+  const shared = openOneProcess()
+  return {
+    async voxnorm(folder: string, ...words: readonly string[]): Promise<Finished> {
+      const ended = await shared.run(folder, words)
+      if (ended.kind !== 'ended') throw new Error(JSON.stringify(ended))
+      return ended
+    },
+    close: () => shared.close(),
+  }
 }
 
 /** As {@link voxnorm}, on a disk that is almost full. */

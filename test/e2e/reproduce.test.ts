@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { built, makeWorkplace, voxnorm, voxnormUntil } from './program.ts'
+import { built, makeWorkplace, openCommands, voxnormUntil } from './program.ts'
 
 /** Settings that make every training of a reproduction a matter of seconds. */
 const SMALL = [
@@ -15,6 +15,7 @@ const SMALL = [
 ].flatMap((setting) => ['--set', setting])
 
 describe.skipIf(!built)('reproduce (needs the build)', () => {
+  const { voxnorm, close } = openCommands()
   let place: ReturnType<typeof makeWorkplace>
   const at = (...parts: string[]) => path.join(place.folder, ...parts)
   const words = (out: string, ...experiments: string[]) => [
@@ -27,12 +28,15 @@ describe.skipIf(!built)('reproduce (needs the build)', () => {
   const records = (out: string) =>
     existsSync(at(out, 'measurements')) ? readdirSync(at(out, 'measurements')) : []
 
-  beforeAll(() => {
+  beforeAll(async () => {
     place = makeWorkplace()
-    const { code, err } = voxnorm(place.folder, ...words('whole', 'table2', 'table4'))
+    const { code, err } = await voxnorm(place.folder, ...words('whole', 'table2', 'table4'))
     if (code !== 0) throw new Error(err)
   })
-  afterAll(() => place.remove())
+  afterAll(() => {
+    close()
+    place.remove()
+  })
 
   it('writes results, tables, figures and a page that stands alone', () => {
     const { table2, table4, table7, findings } = results('whole')
@@ -62,14 +66,14 @@ describe.skipIf(!built)('reproduce (needs the build)', () => {
     expect(page.replaceAll(/http:\/\/www\.w3\.org\/[\w/]+/g, '')).not.toMatch(/https?:|<script/)
   })
 
-  it('does not train again what is trained, and adds experiments to what is there', () => {
+  it('does not train again what is trained, and adds experiments to what is there', async () => {
     const trained = (key: string) =>
       statSync(at('whole', 'runs', key, 'checkpoints', 'latest.safetensors')).mtimeMs
     const key = 'ours_adult-adult-bright_seed-42'
     const [run] = readdirSync(at('whole', 'runs')).filter((name) => name.startsWith('ours_'))
     expect(run).toBe(key.replace('adult-adult', 'adult+adult'))
     const before = trained(run!)
-    const { code, err } = voxnorm(place.folder, ...words('whole', 'table3'))
+    const { code, err } = await voxnorm(place.folder, ...words('whole', 'table3'))
     expect(err).not.toMatch(/^error/m)
     expect(code).toBe(0)
     expect(trained(run!)).toBe(before)
@@ -84,8 +88,8 @@ describe.skipIf(!built)('reproduce (needs the build)', () => {
     ])
   })
 
-  it('refuses to mix what was begun with other settings', () => {
-    const { code, err } = voxnorm(
+  it('refuses to mix what was begun with other settings', async () => {
+    const { code, err } = await voxnorm(
       place.folder,
       ...words('whole', 'table2').map((word) => (word === '1s' ? '2s' : word)),
     )
@@ -93,11 +97,13 @@ describe.skipIf(!built)('reproduce (needs the build)', () => {
     expect(err).toContain('was begun with budget 1s, not 2s')
   })
 
-  it('refuses unknown experiments, unknown sites and a folder of something else', () => {
-    expect(voxnorm(place.folder, ...words('new', 'table8')).err).toContain('there is no experiment "table8"')
-    const site = voxnorm(place.folder, ...words('new', 'table2'), '--sites', 'adult,mars')
+  it('refuses unknown experiments, unknown sites and a folder of something else', async () => {
+    expect((await voxnorm(place.folder, ...words('new', 'table8'))).err).toContain(
+      'there is no experiment "table8"',
+    )
+    const site = await voxnorm(place.folder, ...words('new', 'table2'), '--sites', 'adult,mars')
     expect([site.code, site.err]).toEqual([64, expect.stringContaining('mars, which is no site')])
-    const foreign = voxnorm(place.folder, ...words('data', 'table2'))
+    const foreign = await voxnorm(place.folder, ...words('data', 'table2'))
     expect([foreign.code, foreign.err]).toEqual([
       73,
       expect.stringContaining('this folder holds other things'),
@@ -114,7 +120,7 @@ describe.skipIf(!built)('reproduce (needs the build)', () => {
     )
     expect(stopped).toBe(75)
     expect(existsSync(at('stopped', 'results.json'))).toBe(false)
-    expect(voxnorm(place.folder, ...words('stopped', 'table2')).code).toBe(0)
+    expect((await voxnorm(place.folder, ...words('stopped', 'table2'))).code).toBe(0)
     expect(results('stopped').table2).toEqual(results('whole').table2)
   })
 })

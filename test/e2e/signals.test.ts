@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { built, voxnorm, voxnormUntil } from './program.ts'
+import { built, openCommands, voxnormUntil } from './program.ts'
 import { writeBids } from './specimens.ts'
 
 const CONFIG = `preset: tiny
@@ -12,6 +12,7 @@ train: { epochs: 2, batch: 4, iterationsPerEpoch: 4, discriminatorSteps: 1, warm
 `
 
 describe.skipIf(!built || process.platform === 'win32')('signals (needs the build, not on Windows)', () => {
+  const { voxnorm, close } = openCommands()
   let folder: string
   const at = (...parts: string[]) => path.join(folder, ...parts)
   const train = (run: string) => ['train', 'config.yaml', '-o', run, '--device', 'software']
@@ -37,10 +38,13 @@ describe.skipIf(!built || process.platform === 'win32')('signals (needs the buil
     folder = mkdtempSync(path.join(tmpdir(), 'voxnorm-e2e-'))
     await writeBids(at('bids'))
     writeFileSync(at('config.yaml'), CONFIG)
-    const { code, err } = voxnorm(folder, ...train('whole'))
+    const { code, err } = await voxnorm(folder, ...train('whole'))
     if (code !== 0) throw new Error(err)
   })
-  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  afterAll(() => {
+    close()
+    rmSync(folder, { recursive: true, force: true })
+  })
 
   // The fourth line is written just before the first validation, the seventh within the second epoch.
   it.each([
@@ -55,7 +59,7 @@ describe.skipIf(!built || process.platform === 'win32')('signals (needs the buil
       expect(metrics(signal).length).toBeLessThan(metrics('whole').length)
       for (const name of ['report.html', 'checkpoints/latest.safetensors', 'model/model.safetensors'])
         expect(existsSync(at(signal, name))).toBe(true)
-      expect(voxnorm(folder, ...train(signal), '--resume').code).toBe(0)
+      expect((await voxnorm(folder, ...train(signal), '--resume')).code).toBe(0)
       expect(model(signal)).toEqual(model('whole'))
       expect(metrics(signal)).toEqual(metrics('whole'))
     },

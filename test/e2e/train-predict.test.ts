@@ -3,9 +3,10 @@ import { hostname } from 'node:os'
 import path from 'node:path'
 import { readVolumeFile } from '@voxnorm/data/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { built, makeWorkplace, voxnorm, voxnormUntil } from './program.ts'
+import { built, makeWorkplace, openCommands, voxnormUntil } from './program.ts'
 
 describe.skipIf(!built)('train and predict (needs the build)', () => {
+  const { voxnorm, close } = openCommands()
   let place: ReturnType<typeof makeWorkplace>
   const at = (...parts: string[]) => path.join(place.folder, ...parts)
   const train = (run: string, ...words: string[]) => [
@@ -23,12 +24,15 @@ describe.skipIf(!built)('train and predict (needs the build)', () => {
       : 0
   const weights = (run: string) => readFileSync(at(run, 'model', 'model.safetensors'))
 
-  beforeAll(() => {
+  beforeAll(async () => {
     place = makeWorkplace()
-    const { code, err } = voxnorm(place.folder, ...train('whole'))
+    const { code, err } = await voxnorm(place.folder, ...train('whole'))
     if (code !== 0) throw new Error(err)
   })
-  afterAll(() => place.remove())
+  afterAll(() => {
+    close()
+    place.remove()
+  })
 
   it('fills the run folder, and nothing in it is temporary', () => {
     const files = readdirSync(at('whole'), { recursive: true }).map(String)
@@ -60,17 +64,20 @@ describe.skipIf(!built)('train and predict (needs the build)', () => {
     ])
   })
 
-  it('will not train into a folder that holds a run', () => {
-    const { code, err } = voxnorm(place.folder, ...train('whole'))
+  it('will not train into a folder that holds a run', async () => {
+    const { code, err } = await voxnorm(place.folder, ...train('whole'))
     expect(code).toBe(73)
     expect(err).toContain('--resume')
   })
 
-  it('resumes a run for one process at a time', () => {
+  it('resumes a run for one process at a time', async () => {
     const before = lines('whole')
     const holder = { command: 'train', host: hostname(), process: process.pid, since: '2026-01-02T03:04:05Z' }
     writeFileSync(at('whole', '.voxnorm-lock'), JSON.stringify(holder))
-    const { code, err } = voxnorm(place.folder, ...train('whole', '--resume', '--set', 'train.epochs=9'))
+    const { code, err } = await voxnorm(
+      place.folder,
+      ...train('whole', '--resume', '--set', 'train.epochs=9'),
+    )
     rmSync(at('whole', '.voxnorm-lock'))
     expect([code, lines('whole')]).toEqual([73, before])
     expect(err).toContain(`since 2026-01-02 03:04:05 UTC (process ${process.pid} on ${hostname()})`)
@@ -85,18 +92,16 @@ describe.skipIf(!built)('train and predict (needs the build)', () => {
     const begun = environment()
     const sessions = [{ ...begun.sessions[0], adapter: 'Another Device' }]
     writeFileSync(at('killed', 'environment.json'), JSON.stringify({ ...begun, sessions }))
-    const { code, err } = voxnorm(place.folder, ...train('killed', '--resume'))
+    const { code, err } = await voxnorm(place.folder, ...train('killed', '--resume'))
     expect(code).toBe(0)
     expect(err).toContain(`the run goes on with ${begun.adapter}, and was with Another Device`)
     expect(environment().sessions).toMatchObject([{ adapter: 'Another Device' }, { adapter: begun.adapter }])
     expect(weights('killed').equals(weights('whole'))).toBe(true)
   })
 
-  it('stops at the time limit with all outputs', () => {
-    expect(
-      voxnorm(place.folder, ...train('limited', '--set', 'train.timeLimit=1s', '--set', 'train.epochs=1000'))
-        .code,
-    ).toBe(0)
+  it('stops at the time limit with all outputs', async () => {
+    const words = ['--set', 'train.timeLimit=1s', '--set', 'train.epochs=1000']
+    expect((await voxnorm(place.folder, ...train('limited', ...words))).code).toBe(0)
     expect(existsSync(at('limited', 'report.html'))).toBe(true)
     expect(existsSync(at('limited', 'model', 'model.safetensors'))).toBe(true)
   })
@@ -111,7 +116,7 @@ describe.skipIf(!built)('train and predict (needs the build)', () => {
     ].map((name) => `sub-adult03_${name}`)
     const words = ['-m', 'whole', '-i', 'data/dataset.tsv', '--device', 'software', '--save-probabilities']
     for (const out of ['first', 'second']) {
-      expect(voxnorm(place.folder, 'predict', ...words, '-o', out).code).toBe(0)
+      expect((await voxnorm(place.folder, 'predict', ...words, '-o', out)).code).toBe(0)
     }
     const folder = path.join('sub-adult03', 'anat')
     for (const name of names) {

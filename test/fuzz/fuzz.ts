@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { randomStream } from '@voxnorm/data'
+import { type Ended, type OneProcess, openOneProcess } from '../e2e/one-process.ts'
 import type { Mutation } from './mutate.ts'
-import { type Ended, openProgram, type Program } from './program.ts'
 import { scanFiles, VOXEL } from './scan.ts'
 import { emptyFolder, resultsIn, type Target, targets } from './targets.ts'
 
@@ -35,9 +35,6 @@ export interface FuzzOptions {
   readonly onProgress?: (done: number) => void
 }
 
-/** Seconds for what is not on trial. */
-const NO_HURRY = 3600
-
 interface Expected {
   readonly results: ReadonlyMap<string, string>
   readonly warnings: ReadonlySet<string>
@@ -50,7 +47,7 @@ interface Expected {
 export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
   const { seed, first, count, limit, device, onProgress } = options
   const folder = mkdtempSync(path.join(tmpdir(), 'voxnorm-fuzz-'))
-  const program = openProgram()
+  const program = openOneProcess()
   try {
     const all = targets(await trainModel(folder, program, device))
     const counts = new Map<string, Map<string, number>>()
@@ -62,7 +59,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
       expected.set(target.name, known)
       const mutation = target.mutate(randomStream(seed, 'fuzz', index))
       const { ended, results } = await runOn(target, mutation.bytes, folder, (words) =>
-        program.run([...words, '--device', device], limit),
+        program.run(folder, [...words, '--device', device], limit),
       )
       const problem = judge(target, mutation, known, ended, results)
       if (problem !== undefined) faults.push({ index, target: target.name, what: mutation.what, problem })
@@ -97,15 +94,15 @@ async function runOn(
 async function expectedOf(
   target: Target,
   folder: string,
-  program: Program,
+  program: OneProcess,
   device: string,
 ): Promise<Expected> {
   // The first run of a kernel compiles it, which may take long.
-  const run = (words: readonly string[]) => program.run([...words, '--device', device], NO_HURRY)
+  const run = (words: readonly string[]) => program.run(folder, [...words, '--device', device])
   const { ended, results } = await runOn(target, target.whole, folder, run)
   if (ended.kind !== 'ended') throw new Error(`${target.name}: the whole file ${ended.kind}`)
-  if (ended.code !== 0 && !target.codes.includes(ended.code)) throw new Error(`${target.name}: ${ended.said}`)
-  return { results, warnings: warningsIn(ended.said) }
+  if (ended.code !== 0 && !target.codes.includes(ended.code)) throw new Error(`${target.name}: ${ended.err}`)
+  return { results, warnings: warningsIn(ended.err) }
 }
 
 /** What is wrong with an answer; undefined for a right one. */
@@ -117,12 +114,12 @@ function judge(
   results: ReadonlyMap<string, string>,
 ): string | undefined {
   if (ended.kind === 'hung') return 'it hung'
-  if (ended.kind === 'crashed') return `it crashed: ${ended.said}`
-  const { code, said } = ended
-  if (/fault in voxnorm|\bat .*\.js:\d+/.test(said)) return `it calls itself broken: ${said.slice(-400)}`
-  if (code !== 0) return target.codes.includes(code) ? undefined : `exit code ${code}: ${said.slice(-400)}`
+  if (ended.kind === 'crashed') return `it crashed: ${ended.err}`
+  const { code, err } = ended
+  if (/fault in voxnorm|\bat .*\.js:\d+/.test(err)) return `it calls itself broken: ${err.slice(-400)}`
+  if (code !== 0) return target.codes.includes(code) ? undefined : `exit code ${code}: ${err.slice(-400)}`
   if (target.unnoticeable?.(mutation)) return undefined
-  if ([...warningsIn(said)].some((warning) => !expected.warnings.has(warning))) return undefined
+  if ([...warningsIn(err)].some((warning) => !expected.warnings.has(warning))) return undefined
   const differs = [...expected.results].find(([name, hash]) => results.get(name) !== hash)
   return (
     differs &&
@@ -131,12 +128,12 @@ function judge(
 }
 
 /** The warnings without their times. */
-function warningsIn(said: string): ReadonlySet<string> {
-  return new Set([...said.matchAll(/ WARNING +(.*)/g)].map(([, text]) => text!))
+function warningsIn(text: string): ReadonlySet<string> {
+  return new Set([...text.matchAll(/ WARNING +(.*)/g)].map(([, warning]) => warning!))
 }
 
 /** Trains for one iteration on the scan: what the networks have learnt is of no matter here. */
-async function trainModel(folder: string, program: Program, device: string): Promise<string> {
+async function trainModel(folder: string, program: OneProcess, device: string): Promise<string> {
   const data = path.join(folder, 'data')
   emptyFolder(data)
   const [{ files }] = scanFiles()
@@ -161,10 +158,7 @@ inference: { stride: 16 }
 `,
   )
   const run = path.join(folder, 'run')
-  const ended = await program.run(
-    ['train', path.join(data, 'config.yaml'), '-o', run, '--device', device],
-    NO_HURRY,
-  )
+  const ended = await program.run(folder, ['train', 'data/config.yaml', '-o', run, '--device', device])
   if (ended.kind !== 'ended' || ended.code !== 0) throw new Error(`no model: ${JSON.stringify(ended)}`)
   return path.join(run, 'model')
 }

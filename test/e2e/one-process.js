@@ -2,14 +2,14 @@
 // between them, and with it the kernels that are compiled.
 import { main, openDevice } from '../../packages/cli/dist/main.js'
 
-let said = ''
-const keep = (text) => {
-  said += text
+let said = { out: '', err: '' }
+const keep = (stream) => (text) => {
+  said[stream] += text
   return true
 }
 const complain = process.stderr.write.bind(process.stderr)
-process.stdout.write = () => true
-process.stderr.write = keep
+process.stdout.write = keep('out')
+process.stderr.write = keep('err')
 
 const devices = new Map()
 const openOnce = async (name) => {
@@ -17,10 +17,11 @@ const openOnce = async (name) => {
   return { ...devices.get(name), close() {} }
 }
 
-process.on('message', async (words) => {
-  said = ''
+process.on('message', async ({ words, folder }) => {
+  said = { out: '', err: '' }
   try {
-    process.send({ code: await main(words, openOnce), said })
+    process.chdir(folder)
+    process.send({ code: await main(words, openOnce), ...said })
   } catch (error) {
     complain(`${error.stack}\n`)
     process.exit(99)

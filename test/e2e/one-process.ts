@@ -3,23 +3,29 @@ import path from 'node:path'
 
 /** How one command line ended. */
 export type Ended =
-  | { readonly kind: 'ended'; readonly code: number; readonly said: string }
-  | { readonly kind: 'crashed'; readonly said: string }
+  | { readonly kind: 'ended'; readonly code: number; readonly out: string; readonly err: string }
+  | { readonly kind: 'crashed'; readonly err: string }
   | { readonly kind: 'hung' }
 
-/** The command line in a process of its own, which is replaced when it crashes or hangs. */
-export interface Program {
-  /** What takes longer than `limit` seconds counts as hung. */
-  run(words: readonly string[], limit: number): Promise<Ended>
+/**
+ * One process that runs command lines after each other with one device, which compiles every kernel once. It is replaced
+ * when it crashes or hangs.
+ */
+export interface OneProcess {
+  /** Runs one command line in a folder. What takes longer than `limit` seconds counts as hung. */
+  run(folder: string, words: readonly string[], limit?: number): Promise<Ended>
   close(): void
 }
 
+/** Seconds for what is not on trial. */
+const NO_HURRY = 3600
+
 /** Opens it; the process starts with the first command line. */
-export function openProgram(): Program {
+export function openOneProcess(): OneProcess {
   let child: ChildProcess | undefined
   let errors = ''
   const start = () => {
-    const started = fork(path.resolve('test/fuzz/program.js'), {
+    const started = fork(path.resolve('test/e2e/one-process.js'), {
       // Not what the test runner gave its own process.
       execArgv: [],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -35,7 +41,7 @@ export function openProgram(): Program {
     child = undefined
   }
   return {
-    run(words, limit) {
+    run(folder, words, limit = NO_HURRY) {
       const running = child ?? start()
       child = running
       return new Promise((resolve) => {
@@ -47,11 +53,11 @@ export function openProgram(): Program {
           resolve(ended)
         }
         const timer = setTimeout(() => end({ kind: 'hung' }), limit * 1000)
-        running.on('message', ({ code, said }: { code: number; said: string }) =>
-          end({ kind: 'ended', code, said }),
+        running.on('message', (message: { code: number; out: string; err: string }) =>
+          end({ kind: 'ended', ...message }),
         )
-        running.on('exit', (code, signal) => end({ kind: 'crashed', said: `${code ?? signal}: ${errors}` }))
-        running.send([...words])
+        running.on('exit', (code, signal) => end({ kind: 'crashed', err: `${code ?? signal}: ${errors}` }))
+        running.send({ words, folder })
       })
     },
     close: stop,
