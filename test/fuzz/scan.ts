@@ -1,8 +1,8 @@
 import { randomStream } from '@voxnorm/data'
 
-/** Voxels of the scan along x, y and z, and their edge in mm. */
-export const SHAPE = [24, 28, 22] as const
-export const VOXEL = 6
+/** Voxels of the scan along x, y and z, and their edge in mm: one window of the networks. */
+export const SHAPE = [16, 16, 16] as const
+export const VOXEL = 8
 
 /** A file in a format, and its second half where there is one. */
 export interface ScanFile {
@@ -16,13 +16,13 @@ export interface ScanFile {
   readonly saidOnce: readonly (readonly [start: number, end: number])[]
 }
 
-/** A head of one litre in int16: background 0, three tissues with some noise. */
+/** A brain of two thirds of a litre in int16: background 0, three tissues with some noise. */
 function voxels(): Int16Array {
   const random = randomStream(7, 'fuzz-scan')
   const [nx, ny, nz] = SHAPE
   return Int16Array.from({ length: nx * ny * nz }, (_, voxel) => {
     const [x, y, z] = [voxel % nx, Math.floor(voxel / nx) % ny, Math.floor(voxel / (nx * ny))]
-    const radius = Math.hypot((x - 11.5) / 10, (y - 13.5) / 12, (z - 10.5) / 9)
+    const radius = Math.hypot((x - 7.5) / 6.5, (y - 7.5) / 7.2, (z - 7.5) / 6.5)
     const value = radius < 0.55 ? 800 : radius < 0.8 ? 550 : radius < 1 ? 250 : 0
     return value === 0 ? 0 : Math.round(value + 25 * random.normal())
   })
