@@ -8,9 +8,11 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   tensor: [],
   autograd: ['tensor'],
   models: ['tensor', 'autograd', 'data'],
-  cli: ['tensor', 'autograd', 'data', 'models'],
+  node: ['tensor'],
+  cli: ['tensor', 'autograd', 'data', 'models', 'node'],
 }
-const NODE_ONLY = /\/src\/node\//
+/** What may use Node: two packages, and folders of the others. */
+const NODE_ONLY = /^packages\/(node|cli)\/|\/src\/node\//
 const OPS = /^packages\/tensor\/src\/ops\//
 const GPU = /\bGPU[A-Z]\w*|\bnavigator\.gpu\b|\.wgsl\b/
 
@@ -124,27 +126,27 @@ describe('boundaries between packages', () => {
     expect(wrong).toEqual([])
   })
 
-  test('only tensor speaks of GPU objects and kernels', () => {
+  test('only tensor, and node that opens adapters for it, speak of GPU objects and kernels', () => {
     const wrong = complaints(({ package: name, code }) =>
-      name === 'tensor' ? [] : [...new Set(code.match(new RegExp(GPU, 'g')) ?? [])],
+      name === 'tensor' || name === 'node' ? [] : [...new Set(code.match(new RegExp(GPU, 'g')) ?? [])],
     )
     expect(wrong).toEqual([])
   })
 
-  test('only src/node folders and the command line use Node', () => {
-    const wrong = complaints(({ path, package: name, imports, code }) => {
-      if (name === 'cli' || NODE_ONLY.test(path)) return []
+  test('only src/node folders, the package node and the command line use Node', () => {
+    const wrong = complaints(({ path, imports, code }) => {
+      if (NODE_ONLY.test(path)) return []
       const modules = imports.filter(({ from }) => from.startsWith('node:')).map(({ from }) => from)
       return [...modules, ...(code.match(/\bprocess\.\w+|\bBuffer\.\w+|\brequire\(/g) ?? [])]
     })
     expect(wrong).toEqual([])
   })
 
-  test('what runs in a browser does not import a src/node folder of its own package', () => {
-    const wrong = complaints(({ path, package: name, imports }) => {
-      if (name === 'cli' || NODE_ONLY.test(path)) return []
+  test('what runs in a browser imports nothing that needs Node', () => {
+    const wrong = complaints(({ path, imports }) => {
+      if (NODE_ONLY.test(path)) return []
       return imports
-        .filter(({ from }) => /^\.{1,2}\/.*\bnode\//.test(from) || /^@voxnorm\/\w+\/node$/.test(from))
+        .filter(({ from }) => /^\.{1,2}\/.*\bnode\/|^@voxnorm\/(\w+\/)?node$/.test(from))
         .map(({ from }) => `imports ${from}`)
     })
     expect(wrong).toEqual([])
