@@ -1,7 +1,7 @@
 import os from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { hostProcessorTime } from '@voxnorm/tensor/node'
+import { hostProcessorTime } from '@voxnorm/node'
 import { median } from '@voxnorm/tensor/testing'
 import { PRESETS } from '../packages/cli/src/config/presets.ts'
 import type { Config } from '../packages/cli/src/config/schema.ts'

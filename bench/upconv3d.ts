@@ -1,4 +1,5 @@
 import { grad } from '@voxnorm/autograd'
+import { kernelProcessorTime, openGpu } from '@voxnorm/node'
 import {
   compile,
   concat,
@@ -10,7 +11,6 @@ import {
   type Tensor,
   upsample,
 } from '@voxnorm/tensor'
-import { kernelProcessorTime, openGpu } from '@voxnorm/tensor/node'
 import { compare, fill, median } from '@voxnorm/tensor/testing'
 import { keep, option } from './measure.ts'
 

@@ -1,5 +1,5 @@
+import { hostProcessorTime, kernelProcessorTime, nap, openGpu } from '@voxnorm/node'
 import { Runtime } from '@voxnorm/tensor'
-import { hostProcessorTime, kernelProcessorTime, nap, openGpu } from '@voxnorm/tensor/node'
 import { median } from '@voxnorm/tensor/testing'
 import { PRESETS } from '../packages/cli/src/config/presets.ts'
 import {

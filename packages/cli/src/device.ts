@@ -1,5 +1,5 @@
+import { nap, openGpu } from '@voxnorm/node'
 import { Runtime } from '@voxnorm/tensor'
-import { nap, openGpu } from '@voxnorm/tensor/node'
 
 /** An open device and how to let go of it. */
 export interface OpenDevice {

@@ -192,7 +192,7 @@ describe('openRunDirectory', () => {
       bundle: true,
       format: 'esm',
       platform: 'node',
-      conditions: ['source'],
+      conditions: ['@voxnorm/source'],
       logLevel: 'error',
     })
     const script = `

@@ -1,3 +1,4 @@
+import { nap, openGpu } from '@voxnorm/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   apply,
@@ -10,7 +11,6 @@ import {
   Runtime,
   splitUpsampledConvolutions,
 } from '../src/index.ts'
-import { nap, openGpu } from '../src/node/index.ts'
 import { conv3dInputOp, conv3dWeightOp } from '../src/ops/conv3d/op.ts'
 import { upsampledConv3dInputOp, upsampledConv3dWeightOp } from '../src/ops/upconv3d/op.ts'
 import { sumPoolOp, upsample } from '../src/ops/upsample/op.ts'

@@ -1,6 +1,6 @@
 import { createPredictor, predictVolume, readNetworks } from '@voxnorm/models'
+import { kernelProcessorTime } from '@voxnorm/node'
 import type { DispatchTime, Runtime } from '@voxnorm/tensor'
-import { kernelProcessorTime } from '@voxnorm/tensor/node'
 import { uniform } from '@voxnorm/tensor/testing'
 import type { Config } from '../config/schema.ts'
 import { checkPrediction, checkStep } from './network-check.ts'

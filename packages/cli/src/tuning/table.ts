@@ -1,5 +1,5 @@
+import { dawnVersion } from '@voxnorm/node'
 import { fingerprintOf, problemOf, ruleOf, type Tensor } from '@voxnorm/tensor'
-import { dawnVersion } from '@voxnorm/tensor/node'
 import type { Tuned } from '@voxnorm/tensor/testing'
 import { z } from 'zod'
 import type { OpenDevice } from '../device.ts'

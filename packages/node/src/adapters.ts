@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { DeviceError } from '../errors.ts'
+import { DeviceError } from '@voxnorm/tensor'
 import { swiftShader } from './swiftshader.ts'
 import {
   chosenDriverFiles,

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { brotliDecompress } from 'node:zlib'
-import { DeviceError } from '../errors.ts'
+import { DeviceError } from '@voxnorm/tensor'
 import { cacheFolders } from './cache-folders.ts'
 import { readTar } from './tar.ts'
 

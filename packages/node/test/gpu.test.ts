@@ -3,13 +3,13 @@ import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { build } from 'esbuild'
+import { DeviceError } from '@voxnorm/tensor'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { DeviceError } from '../src/errors.ts'
-import { adapterType, type Candidate } from '../src/node/adapters.ts'
-import { adviceFor } from '../src/node/doctor.ts'
-import { rankCandidates } from '../src/node/gpu.ts'
-import { readTar } from '../src/node/tar.ts'
+import { bundle } from '../../../scripts/bundle.js'
+import { adapterType, type Candidate } from '../src/adapters.ts'
+import { adviceFor } from '../src/doctor.ts'
+import { rankCandidates } from '../src/gpu.ts'
+import { readTar } from '../src/tar.ts'
 
 const packageRoot = join(import.meta.dirname, '..')
 const linux = process.platform === 'linux' && process.arch === 'x64'
@@ -28,26 +28,20 @@ process.exit(adapter ? 0 : 1)`
   })
   return status === 0
 }
-let bundle: string
+let program: string
 let scratch: string
 
 beforeAll(async () => {
   // Inside the package, so that the bundle's imports resolve as the package's own do.
   const folder = join(packageRoot, 'node_modules', '.cache')
-  bundle = join(folder, `node-gpu-${process.pid}.mjs`)
-  await build({
-    entryPoints: [join(packageRoot, 'src/node/index.ts')],
-    outfile: bundle,
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    packages: 'external',
-  })
+  program = join(folder, `gpu-${process.pid}.mjs`)
+  await mkdir(folder, { recursive: true })
+  await writeFile(program, await bundle(join(packageRoot, 'src/index.ts'), 'node'))
   scratch = await mkdtemp(join(tmpdir(), 'node-gpu-test-'))
 })
 
 afterAll(async () => {
-  await rm(bundle, { force: true })
+  await rm(program, { force: true })
   await rm(scratch, { recursive: true, force: true })
 })
 
@@ -57,10 +51,10 @@ interface Outcome {
 }
 
 /** Runs a program in a fresh process with exactly these variables; its last printed line is JSON. What drivers write to stderr is theirs. */
-function inChild(program: string, environment: Record<string, string>): Promise<Outcome> {
-  const source = `import { openGpu, listAdapters } from ${JSON.stringify(bundle)}
+function inChild(body: string, environment: Record<string, string>): Promise<Outcome> {
+  const source = `import { openGpu, listAdapters } from ${JSON.stringify(program)}
 const say = (value) => console.log(JSON.stringify(value))
-${program}`
+${body}`
   return new Promise((resolve) => {
     const child = execFile(
       process.execPath,
@@ -201,7 +195,7 @@ describe.skipIf(!linux)('openGpu on Linux x64', () => {
   test('listAdapters describes every adapter in plain JSON', async () => {
     const { value } = await inChild('say(await listAdapters())', { HOME: scratch })
     const { adapters, chosen, advice } = value as Awaited<
-      ReturnType<typeof import('../src/node/index.ts')['listAdapters']>
+      ReturnType<typeof import('../src/index.ts')['listAdapters']>
     >
     const software = adapters.find(({ name }) => /SwiftShader/.test(name))
     expect(software).toMatchObject({ type: 'software', backend: 'vulkan' })

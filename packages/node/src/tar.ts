@@ -1,4 +1,4 @@
-import { DeviceError } from '../errors.ts'
+import { DeviceError } from '@voxnorm/tensor'
 
 const BLOCK = 512
 
