@@ -7,6 +7,8 @@ import {
   windowCorners,
 } from '@voxnorm/data'
 import { compile, f32, input, type Plan, type Runtime, SlotPool, type Tensor } from '@voxnorm/tensor'
+import type { SideRule } from './architecture.ts'
+import { ARCHITECTURES, type Architectures, sidesOf } from './architectures.ts'
 import type { ModelConfig } from './config.ts'
 import { largestBytes, tensorRoom } from './graph.ts'
 import type { StoredModel } from './model-file.ts'
@@ -19,12 +21,14 @@ import {
   type Networks,
   segment,
 } from './networks.ts'
-import { checkWindows } from './volume-check.ts'
+import { checkChannels, checkWindows } from './volume-check.ts'
 
 /** A model on a device, ready for volumes. Plans are compiled once per size of window. */
 export interface Predictor {
   readonly config: ModelConfig
   readonly runtime: Runtime
+  /** For the windows. */
+  readonly sides: SideRule
   /** The plan for batches of windows of this side, and the size of the batches. */
   planFor(window: number, batch: number | undefined): Promise<{ readonly plan: Plan; readonly batch: number }>
   dispose(): void
@@ -32,7 +36,7 @@ export interface Predictor {
 
 /** How a volume is cut into windows. */
 export interface PredictOptions {
-  /** Side of the windows in voxels, a multiple of 8; by default that of the training patches. */
+  /** Side of the windows in voxels, as `Predictor.sides` has them; by default that of the training patches. */
   readonly window?: number
   /** Voxels from one window to the next. */
   readonly stride: number
@@ -74,11 +78,15 @@ const LARGEST_BATCH = 8
  */
 const SOFTWARE_BATCH_BYTES = 2 ** 21
 
-/** Puts generator and segmenter of a model on a device. */
-export async function createPredictor(runtime: Runtime, model: StoredModel): Promise<Predictor> {
+/** Puts generator and segmenter of a model on a device; `architectures` are those that it may name. */
+export async function createPredictor(
+  runtime: Runtime,
+  model: StoredModel,
+  architectures: Architectures = ARCHITECTURES,
+): Promise<Predictor> {
   const { config } = model
   const names = model.names.filter((name) => name !== 'discriminator')
-  const networks = makeNetworks(config, names)
+  const networks = makeNetworks(config, names, architectures)
   await allocateNetworks(runtime, networks)
   loadNetworks(networks, model.tensors)
   const pool = new SlotPool(runtime)
@@ -86,6 +94,7 @@ export async function createPredictor(runtime: Runtime, model: StoredModel): Pro
   return {
     config,
     runtime,
+    sides: sidesOf(config, { generator: networks.generator !== undefined }, architectures),
     async planFor(window, wanted) {
       const batch = wanted ?? batchFor(runtime, networks, config, window)
       const key = `${window}x${batch}`
@@ -151,7 +160,8 @@ export async function* predictPlanes(
   const { config } = predictor
   const { shape, channels, image, mask } = volume
   const { window = config.patch, stride, onProgress } = options
-  checkWindows(config, volume, window, stride)
+  checkChannels(config, volume)
+  checkWindows(predictor.sides, { window, stride })
   const corners = windowCorners(shape, window, stride, mask)
   const { plan, batch } = await predictor.planFor(window, options.batch)
   const size = window ** 3

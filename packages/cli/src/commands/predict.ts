@@ -1,5 +1,5 @@
 import { ConfigError, labelConvention, MASK_FROM, type MaskFrom } from '@voxnorm/data'
-import { createPredictor } from '@voxnorm/models'
+import { checkWindows, createPredictor, type ModelConfig, sidesOf } from '@voxnorm/models'
 import type { Command } from '../command.ts'
 import { type Arguments, hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'
 import type { OpenDevice } from '../device.ts'
@@ -84,7 +84,7 @@ export const predict: Command = {
     if (strict && !normalized) {
       log.warning('strict', '--strict refuses nothing here: without normalisation no image is made')
     }
-    const windows = readWindows(parsed, file.config.patch)
+    const windows = readWindows(parsed, file.config, normalized)
     const grid = (textFlag(parsed, 'grid') ?? 'model') as GridChoice
     const words = listFlag(parsed, 'input')
     const continued = hasFlag(parsed, 'continue')
@@ -152,22 +152,10 @@ export const predict: Command = {
   },
 }
 
-function readWindows(parsed: Arguments, patch: number): Windows {
-  const window = numberFlag(parsed, 'window') ?? patch
+function readWindows(parsed: Arguments, config: ModelConfig, normalized: boolean): Windows {
+  const window = numberFlag(parsed, 'window') ?? config.patch
   const stride = numberFlag(parsed, 'stride') ?? Math.min(DEFAULT_STRIDE, window)
-  if (window < 8 || window % 8 !== 0) {
-    throw new ConfigError(`--window is ${window}, but the networks halve a window three times.`, {
-      fix: 'use a multiple of 8',
-    })
-  }
-  if (stride < 1 || stride > window) {
-    throw new ConfigError(
-      `--stride is ${stride}; windows of ${window} voxels would leave gaps or never move.`,
-      {
-        fix: `use a stride from 1 to ${window}`,
-      },
-    )
-  }
+  checkWindows(sidesOf(config, { generator: normalized }), { window, stride })
   return { window, stride }
 }
 
