@@ -57,7 +57,7 @@ export interface ModelConfig {
   readonly activation: Activation
   readonly generatorOutput: GeneratorOutput
   readonly scaling: Scaling
-  /** For the scaling `nyul`: the learnt landmarks of each modality. */
+  /** For a scaling that learns, such as `nyul`: what it learnt of each modality. */
   readonly standardScale?: readonly (readonly number[])[]
   /** Side of the training patches in voxels. */
   readonly patch: number
@@ -112,7 +112,7 @@ export interface TrainingConfig {
   readonly data: {
     readonly modalities: readonly string[]
     readonly scaling: Scaling
-    /** For the scaling `nyul`: what `learnStandardScale` learnt from the training subjects. */
+    /** For a scaling that learns, such as `nyul`: what it learnt of each modality from the training subjects. */
     readonly standardScale?: readonly (readonly number[])[]
     readonly patch: number
     /** Conventions of the training labels, for the model file; they are no part of the training. */

@@ -3,9 +3,9 @@ import {
   CLASSES,
   DataError,
   type IntensityReference,
-  LANDMARK_PERCENTILES,
   parseIntensityReference,
   SCALINGS,
+  type Scaling,
 } from '@voxnorm/data'
 import { elements, sameShape } from '@voxnorm/tensor'
 import { ARCHITECTURES, type Architectures } from './architectures.ts'
@@ -135,7 +135,7 @@ const CHOICES = {
   padding: PADDINGS,
   activation: ACTIVATIONS,
   generatorOutput: GENERATOR_OUTPUTS,
-  scaling: SCALINGS,
+  scaling: Object.keys(SCALINGS),
 } as const
 
 function readConfig(
@@ -177,8 +177,9 @@ function readConfig(
     if (architecture === undefined || Object.hasOwn(architectures[kind], architecture)) continue
     throw wrong(`${network}.architecture`, `one of ${Object.keys(architectures[kind]).join(', ')}`)
   }
-  if (config['scaling'] === 'nyul' && !isStandardScale(config['standardScale'], config['modalities'])) {
-    throw wrong('standardScale', `a list of ${LANDMARK_PERCENTILES.length} numbers for each modality`)
+  const { learning } = SCALINGS[config['scaling'] as Scaling]
+  if (learning && !isLearntScale(config['standardScale'], config['modalities'], learning.length)) {
+    throw wrong('standardScale', `a list of ${learning.length} numbers for each modality`)
   }
   // Files of other programs need not speak of it; 1 mm is what the paper's networks see.
   const { voxelSize = 1 } = config
@@ -192,10 +193,10 @@ function readConfig(
   return { ...config, voxelSize, discriminator: complete } as ModelConfig
 }
 
-function isStandardScale(value: unknown, modalities: unknown): boolean {
-  const isLandmarks = (list: unknown) =>
-    Array.isArray(list) && list.length === LANDMARK_PERCENTILES.length && list.every(Number.isFinite)
-  return Array.isArray(value) && value.length === (modalities as unknown[]).length && value.every(isLandmarks)
+function isLearntScale(value: unknown, modalities: unknown, length: number): boolean {
+  const isOne = (list: unknown) =>
+    Array.isArray(list) && list.length === length && list.every(Number.isFinite)
+  return Array.isArray(value) && value.length === (modalities as unknown[]).length && value.every(isOne)
 }
 
 function isDiscriminator(value: unknown): value is Pick<DiscriminatorConfig, 'base'> {

@@ -1,5 +1,5 @@
 import { type MultiStep, type Plateau, type Schedule, startSchedule, stepSchedule } from '@voxnorm/autograd'
-import { ConfigError, DataError, type PreparedSubject } from '@voxnorm/data'
+import { ConfigError, DataError, type PreparedSubject, SCALINGS } from '@voxnorm/data'
 import { type AdversarialTerms, adversarialTerm } from './adversarial-terms.ts'
 import type { SideRule } from './architecture.ts'
 import { assertSide, withoutUsualArchitectures } from './architectures.ts'
@@ -49,9 +49,10 @@ export function checkTraining(
   if (data.training.length === 0) throw new DataError('There are no subjects to train with.')
   assertSide(sides, config.data.patch, { name: 'data.patch' })
   const channels = config.data.modalities.length
-  if (config.data.scaling === 'nyul' && config.data.standardScale?.length !== channels) {
-    throw new ConfigError('data.scaling nyul needs the landmarks of each modality.', {
-      fix: 'learn them from the training subjects (learnStandardScale)',
+  const { scaling, standardScale } = config.data
+  if (SCALINGS[scaling].learning && standardScale?.length !== channels) {
+    throw new ConfigError(`data.scaling ${scaling} needs what it learns of each modality (standardScale).`, {
+      fix: 'learn it from the training subjects',
     })
   }
   for (const subject of [...data.training, ...data.validation]) {

@@ -1,9 +1,6 @@
-import { ConfigError } from '@voxnorm/data'
+import { ConfigError, SCALINGS } from '@voxnorm/data'
 import { assertSide, networksOfMethod, sidesOf } from '@voxnorm/models'
 import type { Config } from './schema.ts'
-
-/** The scalings whose range the generator's sigmoid reaches. */
-const GENERATOR_SCALINGS: readonly string[] = ['max', 'nyul']
 
 /**
  * Checks settings that the schema takes one by one but that do not go together. Throws ConfigError for the first;
@@ -22,12 +19,13 @@ export function assertConsistent(
       { file: locate(['inference', 'stride']), fix: 'use a stride of at most the patch size' },
     )
   }
-  if (networks.includes('generator') && !GENERATOR_SCALINGS.includes(data.scaling)) {
+  if (networks.includes('generator') && !SCALINGS[data.scaling].unitRange) {
+    const reachable = Object.entries(SCALINGS).flatMap(([name, { unitRange }]) => (unitRange ? [name] : []))
     throw new ConfigError(
       `train.method ${train.method} rewrites images whose intensities lie in 0..1, and those of data.scaling ${data.scaling} do not.`,
       {
         file: locate(['data', 'scaling']),
-        fix: `use data.scaling: ${GENERATOR_SCALINGS.join(' or ')}, or train.method: baseline`,
+        fix: `use data.scaling: ${reachable.join(' or ')}, or train.method: baseline`,
       },
     )
   }

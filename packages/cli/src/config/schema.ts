@@ -64,7 +64,7 @@ export const configSchema = z.strictObject({
       .describe(`one of auto, ${LABEL_CONVENTIONS.join(', ')}, or a map such as {CSF: 1, GM: [2, 4], WM: 3}`),
     maskFrom: oneOf(...MASK_FROM),
     modalities: z.array(z.string().min(1)).min(1).describe('a list of column names such as [T1w, T2w]'),
-    scaling: oneOf(...SCALINGS),
+    scaling: rowOf(SCALINGS),
     patch: count.describe('a whole number of voxels that is a multiple of 8'),
     patchesPerSite: count,
     validationPatchesPerSite: count,

@@ -1,4 +1,4 @@
-import { imageAxes, type PreparedSubject, type Scaling, voxelSizes } from '@voxnorm/data'
+import { imageAxes, type PreparedSubject, SCALINGS, voxelSizes } from '@voxnorm/data'
 import type { ModelConfig } from '@voxnorm/models'
 import { makePreview, type Preview } from '../report/preview.ts'
 import { channelOf, likeliest, type NetworkOutput } from './predict-subject.ts'
@@ -18,17 +18,6 @@ export interface PreviewFacts {
   readonly warnings?: readonly string[]
 }
 
-/**
- * The intensities from black to white, the same for all subjects. Z-scored brains lie almost entirely within four
- * deviations; a stripe of white matter is so narrow that of its deviations some 50 fit between CSF and white matter.
- */
-const GREY_RANGES: Readonly<Record<Scaling, readonly [number, number]>> = {
-  max: [0, 1],
-  nyul: [0, 1],
-  zscore: [-4, 4],
-  'white-stripe': [-60, 20],
-}
-
 /** The preview of a subject on the networks' grid, of the first modality. */
 export function previewOfSubject(
   prepared: PreparedSubject,
@@ -38,7 +27,7 @@ export function previewOfSubject(
 ): Preview {
   const shape = imageAxes(prepared.shape)
   const first = (values: Float32Array) => channelOf(values, prepared.channels, 0)
-  const range = GREY_RANGES[model.scaling]
+  const range = SCALINGS[model.scaling].greys
   return makePreview({
     ...facts,
     ...assessment,
