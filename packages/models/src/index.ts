@@ -61,6 +61,7 @@ export {
   type Predictor,
   predictPlanes,
   predictVolume,
+  type Windows,
 } from './inference.ts'
 export { followStatistics, type Mode } from './layers.ts'
 export { crossEntropy, crossEntropyOf, dicePerClass, weightedDice } from './losses.ts'

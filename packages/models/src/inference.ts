@@ -35,11 +35,15 @@ export interface Predictor {
 }
 
 /** How a volume is cut into windows. */
-export interface PredictOptions {
-  /** Side of the windows in voxels, as `Predictor.sides` has them; by default that of the training patches. */
-  readonly window?: number
+export interface Windows {
+  /** Their side in voxels, as `Predictor.sides` has it. */
+  readonly window: number
   /** Voxels from one window to the next. */
   readonly stride: number
+}
+
+/** How a volume is predicted; the side of the windows is by default that of the training patches. */
+export interface PredictOptions extends Pick<Windows, 'stride'>, Partial<Pick<Windows, 'window'>> {
   /** Windows at once; by default as many as suit the device, 8 at most. */
   readonly batch?: number
   /** Called after every batch. */
@@ -60,13 +64,14 @@ export interface PredictedPlane {
   readonly labels: Uint8Array
 }
 
-/** A whole predicted volume, each image `[D, H, W]` in an array of its own. */
+/** A whole predicted volume. Outside the mask it is as {@link PredictedPlane} says. */
 export interface PredictedVolume {
-  /** One image per channel. */
-  readonly normalized: readonly Float32Array<ArrayBuffer>[]
-  /** One image per class. */
-  readonly probabilities: readonly Float32Array<ArrayBuffer>[]
-  readonly labels: Uint8Array<ArrayBuffer>
+  /** `[D, H, W, C]`: the generator's output, or the input itself. */
+  readonly normalized: Float32Array
+  /** `[D, H, W, 4]`: probabilities of the classes. */
+  readonly probabilities: Float32Array
+  /** `[D, H, W]`: the most probable class. */
+  readonly labels: Uint8Array
 }
 
 /** More windows at once gain nothing and cost memory. */
@@ -216,27 +221,17 @@ export async function predictVolume(
   options: PredictOptions,
 ): Promise<PredictedVolume> {
   const [depth, height, width] = volume.shape
-  const voxels = depth * height * width
-  const images = (count: number) => Array.from({ length: count }, () => new Float32Array(voxels))
-  const normalized = images(volume.channels)
-  const probabilities = images(predictor.config.classes.length)
-  const labels = new Uint8Array(voxels)
-  for await (const plane of predictPlanes(predictor, volume, options)) {
-    const first = plane.z * height * width
-    labels.set(plane.labels, first)
-    spread(plane.normalized, normalized, first)
-    spread(plane.probabilities, probabilities, first)
+  const plane = height * width
+  const classes = predictor.config.classes.length
+  const normalized = new Float32Array(depth * plane * volume.channels)
+  const probabilities = new Float32Array(depth * plane * classes)
+  const labels = new Uint8Array(depth * plane)
+  for await (const done of predictPlanes(predictor, volume, options)) {
+    normalized.set(done.normalized, done.z * plane * volume.channels)
+    probabilities.set(done.probabilities, done.z * plane * classes)
+    labels.set(done.labels, done.z * plane)
   }
   return { normalized, probabilities, labels }
-}
-
-/** Takes interleaved values apart. */
-function spread(values: Float32Array, images: readonly Float32Array[], first: number): void {
-  for (const [channel, image] of images.entries()) {
-    for (let voxel = 0; voxel * images.length < values.length; voxel++) {
-      image[first + voxel] = values[voxel * images.length + channel]!
-    }
-  }
 }
 
 function withinMask(

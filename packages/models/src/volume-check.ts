@@ -2,6 +2,7 @@ import { ConfigError, DataError, type PreparedSubject } from '@voxnorm/data'
 import type { SideRule } from './architecture.ts'
 import { assertSide } from './architectures.ts'
 import type { ModelConfig } from './config.ts'
+import type { Windows } from './inference.ts'
 
 /** Throws DataError for a volume that has not one image for each modality of a model. */
 export function checkChannels(
@@ -15,10 +16,7 @@ export function checkChannels(
 }
 
 /** Throws ConfigError for a window or a stride, in voxels, that the networks cannot use. */
-export function checkWindows(
-  sides: SideRule,
-  { window, stride }: { readonly window: number; readonly stride: number },
-): void {
+export function checkWindows(sides: SideRule, { window, stride }: Windows): void {
   assertSide(sides, window, { name: 'The window' })
   if (!(Number.isInteger(stride) && stride > 0 && stride <= window)) {
     throw new ConfigError(

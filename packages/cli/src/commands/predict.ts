@@ -1,5 +1,12 @@
 import { ConfigError, labelConvention, MASK_FROM, type MaskFrom } from '@voxnorm/data'
-import { checkWindows, createPredictor, type ModelConfig, sidesOf } from '@voxnorm/models'
+import {
+  checkWindows,
+  createPredictor,
+  type ModelConfig,
+  predictVolume,
+  sidesOf,
+  type Windows,
+} from '@voxnorm/models'
 import type { Command } from '../command.ts'
 import { type Arguments, hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'
 import type { OpenDevice } from '../device.ts'
@@ -10,7 +17,6 @@ import { readModel } from '../model-file.ts'
 import { assertFreeForOutput, isPredictionFolder } from '../output-folder.ts'
 import { chooseSplit, SPLIT_CHOICES } from '../prediction/choose-split.ts'
 import { readInputs } from '../prediction/inputs.ts'
-import { predictorOf, type Windows } from '../prediction/network.ts'
 import { type PredictedInput, predictAll } from '../prediction/predict-all.ts'
 import type { GridChoice } from '../prediction/predict-subject.ts'
 import { assertLabelsStay, assertNothingReplaced } from '../prediction/replaced-outputs.ts'
@@ -112,7 +118,7 @@ export const predict: Command = {
       const network = await createPredictor(device.runtime, used)
       const { results, failures, kept } = await predictAll(
         inputs,
-        predictorOf(network, windows),
+        (prepared, onProgress) => predictVolume(network, prepared, { ...windows, onProgress }),
         {
           out,
           grid,

@@ -1,7 +1,7 @@
 import { imageAxes, type PreparedSubject, SCALINGS, voxelSizes } from '@voxnorm/data'
-import type { ModelConfig } from '@voxnorm/models'
+import type { ModelConfig, PredictedVolume } from '@voxnorm/models'
 import { makePreview, type Preview } from '../report/preview.ts'
-import { channelOf, likeliest, type NetworkOutput } from './predict-subject.ts'
+import { channelOf } from './predict-subject.ts'
 import type { Assessment } from './trust.ts'
 
 /** What a preview cannot know from the images. */
@@ -21,7 +21,7 @@ export interface PreviewFacts {
 /** The preview of a subject on the networks' grid, of the first modality. */
 export function previewOfSubject(
   prepared: PreparedSubject,
-  { normalized, probabilities }: NetworkOutput,
+  { normalized, labels }: PredictedVolume,
   model: ModelConfig,
   { assessment, ...facts }: PreviewFacts,
 ): Preview {
@@ -39,7 +39,7 @@ export function previewOfSubject(
     rawRange: range,
     normalizedRange: model.generatorOutput === 'sigmoid' ? [0, 1] : range,
     mask: prepared.mask,
-    prediction: likeliest(probabilities),
+    prediction: labels,
     ...(prepared.label === undefined ? {} : { reference: prepared.label }),
   })
 }
