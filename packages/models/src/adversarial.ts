@@ -1,8 +1,10 @@
 import { stopGradient } from '@voxnorm/autograd'
 import { add, f32, input, mean, mul, square, sub, type Tensor, u32 } from '@voxnorm/tensor'
+import { type AdversarialTerms, adversarialTerm } from './adversarial-terms.ts'
+import type { ImagePass } from './architecture.ts'
 import type { ModelConfig, TrainingConfig } from './config.ts'
+import type { NormMoments, Storage } from './layers.ts'
 import {
-  adversarialLoss,
   crossEntropy,
   crossEntropyOf,
   crossEntropyOfGenerated,
@@ -10,13 +12,14 @@ import {
   weightedDice,
 } from './losses.ts'
 import { discriminate, generate, type Networks, segment } from './networks.ts'
-import type { NormMoments, Storage, UNetPass } from './unet3d.ts'
 
 /** What the graphs of a training step are made from. */
 export interface StepSetup {
   readonly networks: Networks
   readonly config: ModelConfig & Storage
   readonly loss: TrainingConfig['loss']
+  /** What `loss.adversarial` may name. */
+  readonly terms?: AdversarialTerms
   /** Patches that go through the graph at once. */
   readonly batch: number
   /** Whether G sees degraded patches (input `patches`) while D's real branch sees clean ones (input `clean`). */
@@ -69,8 +72,8 @@ export interface SystemGraph {
   readonly segmentation: Tensor
   /** Not yet multiplied by λ. */
   readonly adversarial: Tensor | undefined
-  readonly generated: (UNetPass & { readonly image: Tensor }) | undefined
-  readonly segmented: UNetPass & { readonly probabilities: Tensor }
+  readonly generated: (ImagePass & { readonly image: Tensor }) | undefined
+  readonly segmented: ImagePass & { readonly probabilities: Tensor }
   /** D's logits for the generated patches. */
   readonly fakeLogits: Tensor | undefined
   readonly norms: readonly NormMoments[]
@@ -91,7 +94,7 @@ export function systemGraph(setup: StepSetup): SystemGraph {
   }
   const seed = input('seed', u32())
   const { logits } = discriminate(networks, config, image, { mode: 'training', seed, pass: 2 })
-  const adversarial = adversarialLoss(loss.adversarial, logits, input('sites', u32(batch)))
+  const adversarial = adversarialTerm(loss.adversarial, setup.terms).loss(logits, input('sites', u32(batch)))
   const total = add(segmentation, mul(input('lambda', f32()), adversarial))
   return { ...partial, total, adversarial, fakeLogits: logits }
 }

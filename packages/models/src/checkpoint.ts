@@ -7,6 +7,7 @@ import {
 } from '@voxnorm/autograd'
 import { ConfigError, DataError } from '@voxnorm/data'
 import { type ArenaVariable, sliceOf } from '@voxnorm/tensor'
+import { ARCHITECTURES, type Architectures, withoutUsualArchitectures } from './architectures.ts'
 import type { ModelConfig, TrainingConfig } from './config.ts'
 import type { EpochLosses } from './epoch-losses.ts'
 import { modelMetadata, modelOf, OPTIMIZER_PREFIX } from './model-file.ts'
@@ -83,6 +84,7 @@ export function restoreCheckpoint(
   file: SafetensorsFile,
   trainer: Trainer,
   identity: TrainingIdentity,
+  architectures: Architectures = ARCHITECTURES,
 ): TrainingProgress {
   const { progress, training } = file.metadata
   if (progress === undefined || training === undefined) {
@@ -96,7 +98,7 @@ export function restoreCheckpoint(
       fix: 'use the settings that it began with, or begin a new run',
     })
   }
-  const { tensors } = modelOf(file)
+  const { tensors } = modelOf(file, undefined, architectures)
   const moments = momentsOf(trainer).flatMap(([name, state]) =>
     Object.entries(state).map(([purpose, arena]) => {
       const prefix = `${OPTIMIZER_PREFIX}${purpose}.`
@@ -129,7 +131,16 @@ function plain({ config, subjects }: TrainingIdentity): unknown {
   // Labels are told for the model file alone: they were translated before the training, and old checkpoints lack them.
   const { trainingLabels: _labels, ...images } = data
   return JSON.parse(
-    JSON.stringify({ seed, data: images, model, loss, optim, augment, train: kept, subjects }),
+    JSON.stringify({
+      seed,
+      data: images,
+      model: withoutUsualArchitectures(model),
+      loss,
+      optim,
+      augment,
+      train: kept,
+      subjects,
+    }),
   )
 }
 

@@ -9,6 +9,26 @@ export {
   warmupGraph,
 } from './adversarial.ts'
 export {
+  ADVERSARIAL_TERMS,
+  type AdversarialTerm,
+  type AdversarialTermName,
+  type AdversarialTerms,
+  adversarialTerm,
+} from './adversarial-terms.ts'
+export type {
+  DiscriminatorArchitecture,
+  ImageArchitecture,
+  SideRule,
+} from './architecture.ts'
+export {
+  ARCHITECTURES,
+  type Architectures,
+  assertSide,
+  type DiscriminatorArchitectureName,
+  type ImageArchitectureName,
+  sidesOf,
+} from './architectures.ts'
+export {
   restoreCheckpoint,
   type TrainingIdentity,
   type TrainingProgress,
@@ -17,25 +37,21 @@ export {
 export {
   ACTIVATIONS,
   type Activation,
-  type AdversarialLoss,
   type ClassWeights,
+  DICE_LOSSES,
   type DiscriminatorConfig,
   GENERATOR_OUTPUTS,
   type GeneratorOutput,
+  METHODS,
   type Method,
   type ModelConfig,
   PADDINGS,
   type Padding,
+  PRECISIONS,
   type StepRate,
   type TrainingConfig,
 } from './config.ts'
-export {
-  type Discriminator,
-  type DiscriminatorOptions,
-  type DiscriminatorShape,
-  discriminator,
-  runDiscriminator,
-} from './discriminator.ts'
+export { type Discriminator, discriminator, runDiscriminator } from './dcgan3d.ts'
 export {
   createPredictor,
   type PredictableVolume,
@@ -45,8 +61,10 @@ export {
   type Predictor,
   predictPlanes,
   predictVolume,
+  type Windows,
 } from './inference.ts'
-export { adversarialLoss, crossEntropy, crossEntropyOf, dicePerClass, weightedDice } from './losses.ts'
+export { followStatistics, type Mode } from './layers.ts'
+export { crossEntropy, crossEntropyOf, dicePerClass, weightedDice } from './losses.ts'
 export { modelMetadata, modelOf, readModel, type StoredModel, writeModel } from './model-file.ts'
 export {
   allocateNetworks,
@@ -81,13 +99,5 @@ export {
 } from './trainer.ts'
 export type { MemoryPlan, TrainingPlan } from './training-plan.ts'
 export { modelOfTraining } from './training-setup.ts'
-export {
-  followStatistics,
-  type Mode,
-  type NormMoments,
-  runUNet3d,
-  type UNet3d,
-  type UNetOptions,
-  type UNetPass,
-  uNet3d,
-} from './unet3d.ts'
+export { runUNet3d, type UNet3d, uNet3d } from './unet3d.ts'
+export { checkWindows } from './volume-check.ts'

@@ -1,6 +1,8 @@
 import type { SafetensorsFile } from '@voxnorm/autograd'
 import { ConfigError, type PreparedSubject } from '@voxnorm/data'
 import type { Runtime } from '@voxnorm/tensor'
+import type { AdversarialTerms } from './adversarial-terms.ts'
+import { ARCHITECTURES, type Architectures, sidesOf } from './architectures.ts'
 import { restoreCheckpoint, type TrainingProgress, writeCheckpoint } from './checkpoint.ts'
 import type { TrainingConfig } from './config.ts'
 import { addLosses, meanLosses } from './epoch-losses.ts'
@@ -42,6 +44,9 @@ export interface TrainOptions {
   readonly tune?: TuneKernels | undefined
   /** A clock in milliseconds. */
   readonly now?: () => number
+  /** The networks and adversarial terms that the config may name. */
+  readonly architectures?: Architectures
+  readonly terms?: AdversarialTerms
 }
 
 /**
@@ -96,12 +101,14 @@ export async function* train(
   data: TrainingData,
   options: TrainOptions = {},
 ): AsyncGenerator<TrainingEvent, void, void> {
-  const model = modelOfTraining(config, data.training)
+  const model = modelOfTraining(config, data.training, options.terms)
   const names = networksOfMethod(config.train.method, config.loss.lambda)
-  checkTraining(config, model, names, data)
+  const { architectures = ARCHITECTURES, terms } = options
+  const sides = sidesOf(model, { generator: names.includes('generator') }, architectures)
+  checkTraining(config, model, names, data, { sides, terms })
   const batches = trainingBatches(config, data.training, model.sites)
   const identity = identityOf(config, data.training)
-  const networks = makeNetworks(model, names)
+  const networks = makeNetworks(model, names, architectures)
   const now = options.now ?? (() => performance.now())
   const release: (() => void)[] = [() => disposeNetworks(networks)]
   try {
@@ -110,6 +117,7 @@ export async function* train(
       networks,
       config: model,
       loss: config.loss,
+      ...(terms && { terms }),
       batch: config.train.batch,
       microBatch: config.train.microBatch,
       precision: config.train.precision,
@@ -119,7 +127,7 @@ export async function* train(
       tune: options.tune,
     })
     release.unshift(() => trainer.dispose())
-    checkNormalization(config.data.patch, trainer.microBatch)
+    checkNormalization(sides, model.patch, trainer.microBatch)
     const { pool, microBatch, tuned } = trainer
     const subjects = data.validation.filter(({ site }) => model.sites.includes(site))
     const validator = await createValidator(runtime, {
@@ -136,7 +144,7 @@ export async function* train(
     const schedules = schedulesOf(config)
     if (!options.resume) initializeNetworks(networks, config.seed)
     let progress: TrainingProgress = options.resume
-      ? restoreCheckpoint(options.resume, trainer, identity)
+      ? restoreCheckpoint(options.resume, trainer, identity, architectures)
       : startOf(schedules)
     const { iterationsPerEpoch } = batches
     yield {

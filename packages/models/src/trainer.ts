@@ -13,9 +13,9 @@ import {
 import { discriminatorGraph, type StepSetup, systemGraph, warmupGraph } from './adversarial.ts'
 import type { Precision } from './config.ts'
 import { largestBytes, tensorRoom } from './graph.ts'
+import { followStatistics } from './layers.ts'
 import { NETWORK_NAMES, type NetworkName, type Networks } from './networks.ts'
 import { compileStep, type GradientStep, type StepDefinition, type TrainedNetwork } from './step.ts'
-import { followStatistics } from './unet3d.ts'
 
 /** What a trainer is made for. */
 export interface TrainerOptions extends StepSetup {

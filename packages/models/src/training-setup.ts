@@ -1,5 +1,8 @@
 import { type MultiStep, type Plateau, type Schedule, startSchedule, stepSchedule } from '@voxnorm/autograd'
-import { ConfigError, DataError, type PreparedSubject } from '@voxnorm/data'
+import { ConfigError, DataError, type PreparedSubject, SCALINGS } from '@voxnorm/data'
+import { type AdversarialTerms, adversarialTerm } from './adversarial-terms.ts'
+import type { SideRule } from './architecture.ts'
+import { assertSide, withoutUsualArchitectures } from './architectures.ts'
 import type { TrainingIdentity, TrainingProgress } from './checkpoint.ts'
 import type { ModelConfig, StepRate, TrainingConfig } from './config.ts'
 import { NETWORK_NAMES, type NetworkName } from './networks.ts'
@@ -8,10 +11,11 @@ import { NETWORK_NAMES, type NetworkName } from './networks.ts'
 export function modelOfTraining(
   config: Pick<TrainingConfig, 'data' | 'model' | 'loss'>,
   training: readonly Pick<PreparedSubject, 'site'>[],
+  terms?: AdversarialTerms,
 ): ModelConfig {
   const { modalities, scaling, standardScale, trainingLabels, patch, voxelSize } = config.data
-  const { base, padding, activation, generatorOutput, discriminator } = config.model
-  return {
+  const { base, padding, activation, generatorOutput, generator, segmenter, discriminator } = config.model
+  return withoutUsualArchitectures<ModelConfig>({
     modalities,
     sites: [...new Set(training.map(({ site }) => site))].sort(),
     classes: ['BG', 'CSF', 'GM', 'WM'],
@@ -24,12 +28,14 @@ export function modelOfTraining(
     patch,
     voxelSize,
     ...(trainingLabels !== undefined && { labels: trainingLabels }),
+    ...(generator && { generator }),
+    ...(segmenter && { segmenter }),
     // Other models say nothing of it, so that their files stay as they were before there was a choice.
     discriminator: {
       ...discriminator,
-      ...(config.loss.adversarial === 'confusion' && { generatedSites: true }),
+      ...(adversarialTerm(config.loss.adversarial, terms).generatedSites && { generatedSites: true }),
     },
-  }
+  })
 }
 
 /** Throws ConfigError or DataError when settings and subjects do not make a training. */
@@ -38,18 +44,15 @@ export function checkTraining(
   model: ModelConfig,
   names: readonly NetworkName[],
   data: { readonly training: readonly PreparedSubject[]; readonly validation: readonly PreparedSubject[] },
+  { sides, terms }: { readonly sides: SideRule; readonly terms: AdversarialTerms | undefined },
 ): void {
   if (data.training.length === 0) throw new DataError('There are no subjects to train with.')
-  const { patch } = config.data
-  if (patch % 8 !== 0) {
-    throw new ConfigError(`data.patch is ${patch}, but the networks halve a patch three times.`, {
-      fix: 'use a multiple of 8',
-    })
-  }
+  assertSide(sides, config.data.patch, { name: 'data.patch' })
   const channels = config.data.modalities.length
-  if (config.data.scaling === 'nyul' && config.data.standardScale?.length !== channels) {
-    throw new ConfigError('data.scaling nyul needs the landmarks of each modality.', {
-      fix: 'learn them from the training subjects (learnStandardScale)',
+  const { scaling, standardScale } = config.data
+  if (SCALINGS[scaling].learning && standardScale?.length !== channels) {
+    throw new ConfigError(`data.scaling ${scaling} needs what it learns of each modality (standardScale).`, {
+      fix: 'learn it from the training subjects',
     })
   }
   for (const subject of [...data.training, ...data.validation]) {
@@ -64,20 +67,22 @@ export function checkTraining(
       fix: 'add the label to the data set, or leave the participant out',
     })
   }
-  const term = config.loss.adversarial
   const alone = model.sites.length < 2 && names.includes('discriminator')
-  if (alone && (term === 'others' || term === 'confusion')) {
-    throw new ConfigError(`loss.adversarial "${term}" needs two sites or more: there is no other one.`, {
-      fix: 'use minimax or non-saturating',
-    })
+  if (alone && adversarialTerm(config.loss.adversarial, terms).twoSites) {
+    throw new ConfigError(
+      `loss.adversarial "${config.loss.adversarial}" needs two sites or more: there is no other one.`,
+      {
+        fix: 'use minimax or non-saturating',
+      },
+    )
   }
 }
 
 /** Throws ConfigError where batch norm would have a single value per channel, whose variance is no use. */
-export function checkNormalization(patch: number, microBatch: number): void {
-  if (microBatch * (patch / 8) ** 3 > 1) return
+export function checkNormalization({ multipleOf }: SideRule, patch: number, microBatch: number): void {
+  if (microBatch * (patch / multipleOf) ** 3 > 1) return
   throw new ConfigError('The deepest batch norm would have a single value per channel.', {
-    fix: 'use patches of 16 or more, or a larger batch and micro-batch',
+    fix: `use patches of ${2 * multipleOf} or more, or a larger batch and micro-batch`,
   })
 }
 

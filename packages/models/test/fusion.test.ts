@@ -2,7 +2,8 @@ import { bind, grad, initialArena, type Network } from '@voxnorm/autograd'
 import { compile, f32, input, mul, type Plan, type Runtime, sum, type Tensor } from '@voxnorm/tensor'
 import { fill, PLAN_REWRITES, type PlanRewrite } from '@voxnorm/tensor/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Mode, runUNet3d, type UNet3d, uNet3d } from '../src/unet3d.ts'
+import type { Mode } from '../src/layers.ts'
+import { runUNet3d, type UNet3d, uNet3d } from '../src/unet3d.ts'
 import { openTestDevice } from './device.ts'
 
 let runtime: Runtime

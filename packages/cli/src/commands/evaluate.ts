@@ -241,7 +241,7 @@ async function evaluateSubject(
   // Labels are scored without it; only how alike the sites became stays unknown.
   if (mask === undefined) return scored
   const labels = reference ?? predicted
-  const scaled = scaleIntensities(moveToZero(before, mask).data, mask, 'max', image)
+  const scaled = scaleIntensities(moveToZero(before, mask).data, mask, 'max', { file: image })
   const intensities = collectIntensities(subject.site, scaled, after.data, mask, labels.data)
   return { ...scored, intensities }
 }

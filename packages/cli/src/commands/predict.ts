@@ -1,5 +1,12 @@
 import { ConfigError, labelConvention, MASK_FROM, type MaskFrom } from '@voxnorm/data'
-import { createPredictor } from '@voxnorm/models'
+import {
+  checkWindows,
+  createPredictor,
+  type ModelConfig,
+  predictVolume,
+  sidesOf,
+  type Windows,
+} from '@voxnorm/models'
 import type { Command } from '../command.ts'
 import { type Arguments, hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'
 import type { OpenDevice } from '../device.ts'
@@ -10,7 +17,6 @@ import { readModel } from '../model-file.ts'
 import { assertFreeForOutput, isPredictionFolder } from '../output-folder.ts'
 import { chooseSplit, SPLIT_CHOICES } from '../prediction/choose-split.ts'
 import { readInputs } from '../prediction/inputs.ts'
-import { predictorOf, type Windows } from '../prediction/network.ts'
 import { type PredictedInput, predictAll } from '../prediction/predict-all.ts'
 import type { GridChoice } from '../prediction/predict-subject.ts'
 import { assertLabelsStay, assertNothingReplaced } from '../prediction/replaced-outputs.ts'
@@ -84,7 +90,7 @@ export const predict: Command = {
     if (strict && !normalized) {
       log.warning('strict', '--strict refuses nothing here: without normalisation no image is made')
     }
-    const windows = readWindows(parsed, file.config.patch)
+    const windows = readWindows(parsed, file.config, normalized)
     const grid = (textFlag(parsed, 'grid') ?? 'model') as GridChoice
     const words = listFlag(parsed, 'input')
     const continued = hasFlag(parsed, 'continue')
@@ -112,7 +118,7 @@ export const predict: Command = {
       const network = await createPredictor(device.runtime, used)
       const { results, failures, kept } = await predictAll(
         inputs,
-        predictorOf(network, windows),
+        (prepared, onProgress) => predictVolume(network, prepared, { ...windows, onProgress }),
         {
           out,
           grid,
@@ -152,22 +158,10 @@ export const predict: Command = {
   },
 }
 
-function readWindows(parsed: Arguments, patch: number): Windows {
-  const window = numberFlag(parsed, 'window') ?? patch
+function readWindows(parsed: Arguments, config: ModelConfig, normalized: boolean): Windows {
+  const window = numberFlag(parsed, 'window') ?? config.patch
   const stride = numberFlag(parsed, 'stride') ?? Math.min(DEFAULT_STRIDE, window)
-  if (window < 8 || window % 8 !== 0) {
-    throw new ConfigError(`--window is ${window}, but the networks halve a window three times.`, {
-      fix: 'use a multiple of 8',
-    })
-  }
-  if (stride < 1 || stride > window) {
-    throw new ConfigError(
-      `--stride is ${stride}; windows of ${window} voxels would leave gaps or never move.`,
-      {
-        fix: `use a stride from 1 to ${window}`,
-      },
-    )
-  }
+  checkWindows(sidesOf(config, { generator: normalized }), { window, stride })
   return { window, stride }
 }
 

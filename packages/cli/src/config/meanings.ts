@@ -65,7 +65,10 @@ export const KEY_MEANINGS: MeaningsOf<Config> = {
     padding: { meaning: 'What convolutions find outside a patch: the nearest voxel, or 0.' },
     activation: { meaning: 'Activation of generator and segmenter; leaky-relu has slope 0.2 below 0.' },
     generatorOutput: { meaning: "What the generator's last layer goes through." },
+    generator: { architecture: { meaning: "Which network the generator is; unet3d is the paper's." } },
+    segmenter: { architecture: { meaning: "Which network the segmenter is; unet3d is the paper's." } },
     discriminator: {
+      architecture: { meaning: "Which network the discriminator is; dcgan3d is the paper's." },
       base: {
         meaning: 'Channels of the first block of the discriminator; each further block has twice as many.',
         unit: 'channels',

@@ -21,7 +21,9 @@ const paper: Config = {
     padding: 'replicate',
     activation: 'relu',
     generatorOutput: 'sigmoid',
-    discriminator: { base: 16, dropout: 0.25, bn: false, legacySigmoid: false },
+    generator: { architecture: 'unet3d' },
+    segmenter: { architecture: 'unet3d' },
+    discriminator: { architecture: 'dcgan3d', base: 16, dropout: 0.25, bn: false, legacySigmoid: false },
   },
   loss: {
     lambda: 1.5,

@@ -1,5 +1,14 @@
 import { LABEL_CONVENTIONS, MASK_FROM, SCALINGS } from '@voxnorm/data'
-import { ACTIVATIONS, GENERATOR_OUTPUTS, PADDINGS } from '@voxnorm/models'
+import {
+  ACTIVATIONS,
+  ADVERSARIAL_TERMS,
+  ARCHITECTURES,
+  DICE_LOSSES,
+  GENERATOR_OUTPUTS,
+  METHODS,
+  PADDINGS,
+  PRECISIONS,
+} from '@voxnorm/models'
 import { z } from 'zod'
 import { parseDuration } from './duration.ts'
 
@@ -26,6 +35,13 @@ function oneOf<const T extends readonly [string, ...string[]]>(...choices: T) {
   return z.enum(choices).describe(`one of ${choices.join(', ')}`)
 }
 
+/** The names of a table's rows, one of which must be given. */
+function rowOf<Name extends string>(table: Readonly<Record<Name, unknown>>) {
+  return oneOf(...(Object.keys(table) as [Name, ...Name[]]))
+}
+
+const imageNetwork = z.strictObject({ architecture: rowOf(ARCHITECTURES.image) })
+
 const adamWithMilestones = z.strictObject({
   lr: positive,
   milestones: z.array(z.int().nonnegative()).describe('a list of epoch numbers such as [50, 75]'),
@@ -48,7 +64,7 @@ export const configSchema = z.strictObject({
       .describe(`one of auto, ${LABEL_CONVENTIONS.join(', ')}, or a map such as {CSF: 1, GM: [2, 4], WM: 3}`),
     maskFrom: oneOf(...MASK_FROM),
     modalities: z.array(z.string().min(1)).min(1).describe('a list of column names such as [T1w, T2w]'),
-    scaling: oneOf(...SCALINGS),
+    scaling: rowOf(SCALINGS),
     patch: count.describe('a whole number of voxels that is a multiple of 8'),
     patchesPerSite: count,
     validationPatchesPerSite: count,
@@ -63,7 +79,10 @@ export const configSchema = z.strictObject({
     padding: oneOf(...PADDINGS),
     activation: oneOf(...ACTIVATIONS),
     generatorOutput: oneOf(...GENERATOR_OUTPUTS),
+    generator: imageNetwork,
+    segmenter: imageNetwork,
     discriminator: z.strictObject({
+      architecture: rowOf(ARCHITECTURES.discriminator),
       base: count,
       dropout: z.number().min(0).lt(1).describe('a number from 0 to less than 1'),
       bn: z.boolean().describe('true or false'),
@@ -73,8 +92,8 @@ export const configSchema = z.strictObject({
   loss: z.strictObject({
     lambda: nonNegative,
     classWeights: z.strictObject({ BG: nonNegative, CSF: nonNegative, GM: nonNegative, WM: nonNegative }),
-    adversarial: oneOf('minimax', 'non-saturating', 'others', 'isbi', 'confusion'),
-    dice: oneOf('global', 'per-class-code'),
+    adversarial: rowOf(ADVERSARIAL_TERMS),
+    dice: oneOf(...DICE_LOSSES),
   }),
   optim: z.strictObject({
     generator: adamWithMilestones,
@@ -89,13 +108,13 @@ export const configSchema = z.strictObject({
     weightDecay: nonNegative,
   }),
   train: z.strictObject({
-    method: oneOf('adversarial', 'preprocessor', 'standardization', 'baseline'),
+    method: oneOf(...METHODS),
     epochs: count,
     batch: count,
     microBatch: countOrAuto,
     discriminatorSteps: count,
     iterationsPerEpoch: countOrAuto,
-    precision: oneOf('f32', 'mixed'),
+    precision: oneOf(...PRECISIONS),
     deterministic: z.boolean().describe('true or false'),
     warmup: z.int().nonnegative().describe('a whole number of iterations'),
     timeLimit: z

@@ -1,12 +1,12 @@
 import { parentPort } from 'node:worker_threads'
 import type { PreparedSubject } from '@voxnorm/data'
-import type { NetworkOutput } from './predict-subject.ts'
+import type { PredictedVolume } from '@voxnorm/models'
 import { type AssessmentFacts, assess } from './trust.ts'
 
 /** What a thread of {@link openAssessor} is asked for. */
 export interface AssessmentRequest {
   readonly prepared: PreparedSubject
-  readonly output: NetworkOutput
+  readonly output: PredictedVolume
   readonly facts: AssessmentFacts
 }
 

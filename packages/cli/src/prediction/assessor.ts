@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import type { PreparedSubject } from '@voxnorm/data'
+import type { PredictedVolume } from '@voxnorm/models'
 import type { AssessmentRequest } from './assess-worker.ts'
-import type { NetworkOutput } from './predict-subject.ts'
 import { type Assessment, type AssessmentFacts, assess } from './trust.ts'
 
 /** Judges predictions beside the main thread: a large volume takes a minute, and stop signals must be heard meanwhile. */
@@ -11,7 +11,7 @@ export interface Assessor {
   /** As {@link assess}; undefined when the signal came first. */
   assess(
     prepared: PreparedSubject,
-    output: NetworkOutput,
+    output: PredictedVolume,
     facts: AssessmentFacts,
   ): Promise<Assessment | undefined>
   close(): void

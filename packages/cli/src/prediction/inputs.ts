@@ -5,6 +5,7 @@ import {
   DataError,
   MissingInputError,
   missingFile,
+  pairRole,
   type Subject,
   splitImageName,
   type VoxnormError,
@@ -188,7 +189,7 @@ function countImages(modalities: readonly string[]): string {
 function looseImages(folder: string): string[] {
   return readdirSync(folder)
     .filter(
-      (name) => !name.startsWith('.') && splitImageName(name).ending !== '' && !/\.img(\.gz)?$/i.test(name),
+      (name) => !name.startsWith('.') && splitImageName(name).ending !== '' && pairRole(name) !== 'voxels',
     )
     .sort()
 }

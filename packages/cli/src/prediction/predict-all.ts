@@ -6,10 +6,11 @@ import {
   type IntensityReference,
   type LabelConvention,
   type NamedVolume,
+  type PreparedSubject,
   STRUCTURE_LIMIT,
 } from '@voxnorm/data'
 import { makeFolder, readVolumeFile, removeTemporaryFiles, writeFileAtomically } from '@voxnorm/data/node'
-import type { ModelConfig } from '@voxnorm/models'
+import type { ModelConfig, PredictedVolume } from '@voxnorm/models'
 import { forEachInput, type Outcome, writeFailures } from '../failures.ts'
 import { warnOfFiles } from '../file-warnings.ts'
 import type { Log } from '../progress.ts'
@@ -25,7 +26,6 @@ import {
   type Settings,
 } from './finished.ts'
 import type { PredictionInput } from './inputs.ts'
-import type { Predictor } from './network.ts'
 import { insideBids } from './output-names.ts'
 import { type GridChoice, predictSubject } from './predict-subject.ts'
 import { previewOfSubject } from './subject-preview.ts'
@@ -64,6 +64,12 @@ export interface PredictionOutcome extends Outcome<PredictedInput> {
   readonly kept: readonly string[]
 }
 
+/** Runs the networks over a prepared subject; `onProgress` hears of the windows done so far. */
+export type PredictPrepared = (
+  prepared: PreparedSubject,
+  onProgress: (done: number, total: number) => void,
+) => Promise<PredictedVolume>
+
 /**
  * Predicts volumes one after the other and writes their outputs as soon as they are done. A kill at any moment leaves
  * subjects that are finished, and others that a later call with `continued` does again.
@@ -73,7 +79,7 @@ export interface PredictionOutcome extends Outcome<PredictedInput> {
  */
 export async function predictAll(
   inputs: readonly PredictionInput[],
-  predictor: Predictor,
+  predict: PredictPrepared,
   options: PredictAllOptions,
   log: Log,
 ): Promise<PredictionOutcome> {
@@ -94,7 +100,7 @@ export async function predictAll(
       if (kept.has(input)) return undefined
       const goOn = () => stop.throwIfStopped(`${count - 1} of ${inputs.length} volumes are done`)
       goOn()
-      const predicted = await predictInput(input, { predictor, assessor }, options, log, {
+      const predicted = await predictInput(input, { predict, assessor }, options, log, {
         goOn,
         onProgress(done, total) {
           goOn()
@@ -172,7 +178,7 @@ interface Course {
 
 async function predictInput(
   input: PredictionInput,
-  { predictor, assessor }: { readonly predictor: Predictor; readonly assessor: Assessor },
+  { predict, assessor }: { readonly predict: PredictPrepared; readonly assessor: Assessor },
   options: PredictAllOptions,
   log: Log,
   course: Course,
@@ -192,7 +198,7 @@ async function predictInput(
   const choice = { grid, scaling, maskFrom, voxelSize, ...(standardScale && { standardScale }) }
   const prediction = await predictSubject(input.id, images, mask, choice, (prepared) => {
     warnOfFiles(log, prepared.warnings)
-    return predictor(prepared, course.onProgress)
+    return predict(prepared, course.onProgress)
   })
   const { names, site, split } = input
   const { prepared, output } = prediction

@@ -16,14 +16,7 @@ import {
   voxelCount,
   voxelSizes,
 } from '@voxnorm/data'
-
-/** What the networks make of a prepared subject, all on its grid. */
-export interface NetworkOutput {
-  /** The generator's output [D, H, W, C], 0 outside the mask. */
-  readonly normalized: Float32Array
-  /** Probabilities of the classes [D, H, W, 4]; (1, 0, 0, 0) outside the mask. */
-  readonly probabilities: Float32Array
-}
+import type { PredictedVolume } from '@voxnorm/models'
 
 /** Which grid the networks work on; see the flag `--grid`. */
 export type GridChoice = 'model' | 'native' | 'stored'
@@ -49,7 +42,7 @@ export interface SubjectPrediction {
   /** One volume per internal class. */
   readonly probabilities: readonly Volume[]
   readonly prepared: PreparedSubject
-  readonly output: NetworkOutput
+  readonly output: PredictedVolume
 }
 
 /**
@@ -64,7 +57,7 @@ export async function predictSubject(
   images: readonly NamedVolume[],
   mask: NamedVolume | undefined,
   options: PredictionOptions,
-  network: (prepared: PreparedSubject) => Promise<NetworkOutput>,
+  network: (prepared: PreparedSubject) => Promise<PredictedVolume>,
 ): Promise<SubjectPrediction> {
   const stored = options.grid === 'stored'
   // A grid whose axes already point along x, y and z is neither reordered nor flipped.
@@ -121,18 +114,6 @@ export function channelOf(values: Float32Array, channels: number, channel: numbe
     { length: values.length / channels },
     (_, voxel) => values[voxel * channels + channel]!,
   )
-}
-
-/** The class of the largest probability of every voxel, of probabilities [D, H, W, 4]. */
-export function likeliest(probabilities: Float32Array): Uint8Array {
-  const labels = new Uint8Array(probabilities.length / 4)
-  for (let voxel = 0; voxel < labels.length; voxel++) {
-    for (let label = 1; label < 4; label++) {
-      if (probabilities[4 * voxel + label]! > probabilities[4 * voxel + labels[voxel]!]!)
-        labels[voxel] = label
-    }
-  }
-  return labels
 }
 
 /** Beyond the edge of the networks' grid all probabilities come back as 0; that place is background. */

@@ -1,7 +1,7 @@
-import { imageAxes, type PreparedSubject, type Scaling, voxelSizes } from '@voxnorm/data'
-import type { ModelConfig } from '@voxnorm/models'
+import { imageAxes, type PreparedSubject, SCALINGS, voxelSizes } from '@voxnorm/data'
+import type { ModelConfig, PredictedVolume } from '@voxnorm/models'
 import { makePreview, type Preview } from '../report/preview.ts'
-import { channelOf, likeliest, type NetworkOutput } from './predict-subject.ts'
+import { channelOf } from './predict-subject.ts'
 import type { Assessment } from './trust.ts'
 
 /** What a preview cannot know from the images. */
@@ -18,27 +18,16 @@ export interface PreviewFacts {
   readonly warnings?: readonly string[]
 }
 
-/**
- * The intensities from black to white, the same for all subjects. Z-scored brains lie almost entirely within four
- * deviations; a stripe of white matter is so narrow that of its deviations some 50 fit between CSF and white matter.
- */
-const GREY_RANGES: Readonly<Record<Scaling, readonly [number, number]>> = {
-  max: [0, 1],
-  nyul: [0, 1],
-  zscore: [-4, 4],
-  'white-stripe': [-60, 20],
-}
-
 /** The preview of a subject on the networks' grid, of the first modality. */
 export function previewOfSubject(
   prepared: PreparedSubject,
-  { normalized, probabilities }: NetworkOutput,
+  { normalized, labels }: PredictedVolume,
   model: ModelConfig,
   { assessment, ...facts }: PreviewFacts,
 ): Preview {
   const shape = imageAxes(prepared.shape)
   const first = (values: Float32Array) => channelOf(values, prepared.channels, 0)
-  const range = GREY_RANGES[model.scaling]
+  const range = SCALINGS[model.scaling].greys
   return makePreview({
     ...facts,
     ...assessment,
@@ -50,7 +39,7 @@ export function previewOfSubject(
     rawRange: range,
     normalizedRange: model.generatorOutput === 'sigmoid' ? [0, 1] : range,
     mask: prepared.mask,
-    prediction: likeliest(probabilities),
+    prediction: labels,
     ...(prepared.label === undefined ? {} : { reference: prepared.label }),
   })
 }

@@ -12,8 +12,8 @@ import {
   voxelSizes,
   windowBorders,
 } from '@voxnorm/data'
-import type { Windows } from './network.ts'
-import { channelOf, likeliest, type NetworkOutput } from './predict-subject.ts'
+import type { PredictedVolume, Windows } from '@voxnorm/models'
+import { channelOf } from './predict-subject.ts'
 
 /** One number for each tissue. */
 export interface PerTissue {
@@ -78,10 +78,14 @@ export interface AssessmentFacts {
 }
 
 /** Judges a prediction by its own images (docs/trust-measures.md), within the subject's mask. */
-export function assess(prepared: PreparedSubject, output: NetworkOutput, facts: AssessmentFacts): Assessment {
+export function assess(
+  prepared: PreparedSubject,
+  output: PredictedVolume,
+  facts: AssessmentFacts,
+): Assessment {
   const { mask, channels } = prepared
   const shape = imageAxes(prepared.shape)
-  const labels = likeliest(output.probabilities)
+  const { labels } = output
   const input = channelOf(prepared.image, channels, 0)
   const likeness = facts.intensityReference && {
     likeness: intensityDistance(facts.intensityReference, scanFeatures(prepared)),

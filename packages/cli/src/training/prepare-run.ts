@@ -1,12 +1,11 @@
 import path from 'node:path'
 import {
   type AssignedSubject,
-  applyStandardScale,
   assignSplits,
   DataError,
-  learnStandardScale,
   type PreparedSubject,
   requireFiles,
+  SCALINGS,
   sitesOf,
 } from '@voxnorm/data'
 import { type ListingProgress, openDataset, type SubjectLoader } from '@voxnorm/data/node'
@@ -116,10 +115,11 @@ export async function loadRun(
   const channel = modalities.indexOf('T1w')
   const exchanged = channel < 0 ? undefined : exchangeWarning(train, plan.subjects, channel)
   if (exchanged !== undefined) log.warning('labels', exchanged)
-  if (scaling !== 'nyul') return { train, validation }
-  // What is loaded without a scale was scaled linearly, and a scale is learnt from that.
-  const standardScale = learnStandardScale(train)
-  const standardise = (subject: PreparedSubject) => applyStandardScale(subject, standardScale)
+  const { learning } = SCALINGS[scaling]
+  if (learning === undefined) return { train, validation }
+  // A scale is learnt from what was scaled without it.
+  const standardScale = learning.learn(train)
+  const standardise = (subject: PreparedSubject) => learning.apply(subject, standardScale)
   return { train: train.map(standardise), validation: validation.map(standardise), standardScale }
 }
 

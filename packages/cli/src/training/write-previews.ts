@@ -1,9 +1,8 @@
 import path from 'node:path'
 import { imageAxes, type PreparedSubject } from '@voxnorm/data'
-import { createPredictor } from '@voxnorm/models'
+import { createPredictor, predictVolume } from '@voxnorm/models'
 import type { Runtime } from '@voxnorm/tensor'
 import { readModel } from '../model-file.ts'
-import { predictorOf } from '../prediction/network.ts'
 import { previewOfSubject } from '../prediction/subject-preview.ts'
 import { assess } from '../prediction/trust.ts'
 import type { Log } from '../progress.ts'
@@ -27,7 +26,6 @@ export async function writePreviews(
   const { config, stored } = readModel(path.join(directory.path, 'model'))
   const network = await createPredictor(runtime, stored)
   const windows = { window: config.patch, stride }
-  const predict = predictorOf(network, windows)
   const normalized = stored.names.includes('generator')
   const shown = config.sites.flatMap((site) => validation.find((subject) => subject.site === site) ?? [])
   try {
@@ -35,10 +33,11 @@ export async function writePreviews(
       const { id: participant, site, mask } = subject
       const slab = axialSlab(mask, imageAxes(subject.shape), stride)
       const shownPart = { ...subject, mask: slab }
-      const output = await predict(shownPart, (done, total) => {
+      const onProgress = (done: number, total: number) => {
         stop.throwIfStopped('the previews are not complete')
         log.progress({ what: `preview ${participant}`, done, total, unit: 'windows' })
-      })
+      }
+      const output = await predictVolume(network, shownPart, { ...windows, onProgress })
       log.endProgress()
       const preview = previewOfSubject(subject, output, config, {
         participant,

@@ -60,7 +60,7 @@ export async function measureVolume(
   )
   const { volume } = images[0]!
   const brain = findBrain(images[0]!, mask, maskFrom).mask
-  const raw = scaleIntensities(moveToZero(volume, brain).data, brain, 'max', images[0]!.file)
+  const raw = scaleIntensities(moveToZero(volume, brain).data, brain, 'max', { file: images[0]!.file })
   const normalized = prediction.normalized[0]!.data
   const files = { predictionFile: subject.label!, referenceFile: subject.label! }
   const { rows } = scoreSegmentation(

@@ -17,26 +17,13 @@ import {
   sigmoid,
   type Tensor,
 } from '@voxnorm/tensor'
-import type { DiscriminatorConfig, Padding } from './config.ts'
-import {
-  convolve,
-  LEAKY_SLOPE,
-  type Mode,
-  type NormMoments,
-  normalize,
-  normParameters,
-  type Storage,
-} from './unet3d.ts'
-
-/** What fixes the shapes of a discriminator. */
-export interface DiscriminatorShape extends DiscriminatorConfig {
-  /** Side of its input in voxels. */
-  readonly patch: number
-  /** Channels of its input. */
-  readonly inputs: number
-  /** K + 1: the sites, and generated patches last. With `generatedSites` 2 K: what was generated from each site. */
-  readonly classes: number
-}
+import type {
+  DiscriminatorArchitecture,
+  DiscriminatorOptions,
+  DiscriminatorPass,
+  DiscriminatorShape,
+} from './architecture.ts'
+import { convolve, LEAKY_SLOPE, type NormMoments, normalize, normParameters } from './layers.ts'
 
 const BLOCKS = [1, 2, 3, 4] as const
 const NORMALIZED = [2, 3, 4] as const
@@ -81,23 +68,12 @@ export function discriminator(shape: DiscriminatorShape): Discriminator {
   }
 }
 
-/** How a discriminator is run. */
-export interface DiscriminatorOptions extends Storage {
-  readonly padding: Padding
-  readonly dropout: number
-  readonly legacySigmoid?: boolean
-  readonly mode: Mode
-  /** For dropout in training: a scalar that changes with every step, and a number that tells passes of a step apart. */
-  readonly seed?: Tensor
-  readonly pass?: number
-}
-
 /** Runs a discriminator on `x [N, P, P, P, C]`: logits `[N, classes]`, and the moments of its norms if it has any. */
 export function runDiscriminator(
   weights: Weights<Discriminator>,
   x: Tensor,
   options: DiscriminatorOptions,
-): { readonly logits: Tensor; readonly norms: readonly NormMoments[] } {
+): DiscriminatorPass {
   const { dropout, mode, seed, pass = 0 } = options
   const norms: NormMoments[] = []
   let features = x
@@ -114,4 +90,10 @@ export function runDiscriminator(
   const rows = reshape(cast(features, 'f32'), [x.shape[0]!, elements(features.shape.slice(1))])
   const logits = add(matmul(rows, weights.fc.weight), weights.fc.bias)
   return { logits: options.legacySigmoid ? sigmoid(logits) : logits, norms }
+}
+
+/** It as an architecture. */
+export const dcgan3d: DiscriminatorArchitecture<Discriminator> = {
+  parameters: discriminator,
+  run: runDiscriminator,
 }
