@@ -290,7 +290,7 @@ function normalize(
   }
 }
 
-/** What each of the tensors has become after all rewrites. Equal tensors are one, before them and after them. */
+/** What each of the tensors has become after all rewrites. Equal tensors are one, before and after each of them. */
 function rewritten(
   roots: readonly Tensor[],
   rewrites: readonly PlanRewrite[],
@@ -298,7 +298,7 @@ function rewritten(
 ): ReadonlyMap<Tensor, Tensor> {
   const merge = (tensors: readonly Tensor[]) => mergeEqual(collect(tensors))
   let became = roots
-  for (const step of [merge, ...rewrites.map(({ apply }) => apply), merge]) {
+  for (const step of [merge, ...rewrites.flatMap(({ apply }) => [apply, merge])]) {
     const next = step(became, device)
     became = became.map((tensor) => next.get(tensor)!)
   }
