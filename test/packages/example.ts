@@ -20,5 +20,5 @@ export async function normalizeScan(gpu: GPU, modelFile: Uint8Array, scanFile: U
   const { normalized, labels } = await predictVolume(predictor, subject, { stride: patch / 2 })
   predictor.dispose()
   runtime.dispose()
-  return { image: [...normalized[0]!], labels: [...labels] }
+  return { image: [...normalized], labels: [...labels] }
 }

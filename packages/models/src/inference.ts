@@ -6,11 +6,20 @@ import {
   windowAggregator,
   windowCorners,
 } from '@voxnorm/data'
-import { compile, f32, input, type Plan, type Runtime, SlotPool, type Tensor } from '@voxnorm/tensor'
+import {
+  compile,
+  f32,
+  input,
+  largestBytes,
+  type Plan,
+  type Runtime,
+  SlotPool,
+  type Tensor,
+  tensorRoom,
+} from '@voxnorm/tensor'
 import type { SideRule } from './architecture.ts'
 import { ARCHITECTURES, type Architectures, sidesOf } from './architectures.ts'
 import type { ModelConfig } from './config.ts'
-import { largestBytes, tensorRoom } from './graph.ts'
 import type { StoredModel } from './model-file.ts'
 import {
   allocateNetworks,

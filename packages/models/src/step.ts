@@ -12,6 +12,7 @@ import {
   type DispatchTime,
   elements,
   type Feeds,
+  inputNames,
   mul,
   type Plan,
   type PlanOptions,
@@ -20,7 +21,6 @@ import {
   type Tensor,
   type Update,
 } from '@voxnorm/tensor'
-import { inputNames } from './graph.ts'
 
 /** A network and what moves its weights. */
 export interface TrainedNetwork {

@@ -4,15 +4,16 @@ import {
   type Arena,
   DeviceError,
   type DispatchTime,
+  largestBytes,
   type PlanSummary,
   type Runtime,
   SlotPool,
   type Tensor,
   type TunedKernels,
+  tensorRoom,
 } from '@voxnorm/tensor'
 import { discriminatorGraph, type StepSetup, systemGraph, warmupGraph } from './adversarial.ts'
 import type { Precision } from './config.ts'
-import { largestBytes, tensorRoom } from './graph.ts'
 import { followStatistics } from './layers.ts'
 import { NETWORK_NAMES, type NetworkName, type Networks } from './networks.ts'
 import { compileStep, type GradientStep, type StepDefinition, type TrainedNetwork } from './step.ts'

@@ -1,5 +1,5 @@
 import { convolutionWeight, fanInUniform, kaimingUniform, vector, type Weights } from '@voxnorm/autograd'
-import { concat, conv3d, maxPool, splitUpsampledConvolutions, type Tensor, upsample } from '@voxnorm/tensor'
+import { concat, conv3d, maxPool, type Tensor, upsample } from '@voxnorm/tensor'
 import type { ImageArchitecture, ImagePass, ImagePassOptions } from './architecture.ts'
 import { convolve, LEAKY_SLOPE, layerName, type NormMoments, normalize, normParameters } from './layers.ts'
 
@@ -45,24 +45,8 @@ export interface UNetPass extends ImagePass {
   readonly blocks: Readonly<Record<keyof UNet3d, Tensor>>
 }
 
-/**
- * Runs a U-Net on `x [N, D, H, W, C]`; D, H and W must be multiples of 8. Throws ShapeError otherwise. The decoder's
- * first convolutions are split here, before anybody takes a gradient of the pass (see `splitUpsampledConvolutions`).
- */
+/** Runs a U-Net on `x [N, D, H, W, C]`; D, H and W must be multiples of 8. Throws ShapeError otherwise. */
 export function runUNet3d(weights: Weights<UNet3d>, x: Tensor, options: ImagePassOptions): UNetPass {
-  const { output, blocks, norms } = uNet3dAsWritten(weights, x, options)
-  const moments = norms.map((norm) => norm.moments)
-  const split = splitUpsampledConvolutions([output, ...Object.values(blocks), ...moments])
-  const splitBlocks = Object.entries(blocks).map(([name, block]) => [name, split(block)])
-  return {
-    output: split(output),
-    blocks: Object.fromEntries(splitBlocks) as UNetPass['blocks'],
-    norms: norms.map((norm) => ({ ...norm, moments: split(norm.moments) })),
-  }
-}
-
-/** The pass as the paper draws it: the decoder's blocks see what was joined. */
-export function uNet3dAsWritten(weights: Weights<UNet3d>, x: Tensor, options: ImagePassOptions): UNetPass {
   const norms: NormMoments[] = []
   const block = (name: Exclude<keyof UNet3d, 'out'>, input: Tensor): Tensor => {
     const { conv0, norm0, conv1, norm1 } = weights[name]
