@@ -1,5 +1,5 @@
 import type { Feeds, Tensor } from '@voxnorm/tensor'
-import { inputNames } from '../../packages/models/src/graph.ts'
+import { inputNames } from '../../packages/models/src/gradient-step.ts'
 
 /** Those values that graphs have an input for: a plan takes no others. */
 export function feedsOf(graphs: readonly Tensor[], values: Feeds): Feeds {

@@ -10,7 +10,7 @@ import { compile, f32, input, type Plan, type Runtime, SlotPool, type Tensor } f
 import type { SideRule } from './architecture.ts'
 import { ARCHITECTURES, type Architectures, sidesOf } from './architectures.ts'
 import type { ModelConfig } from './config.ts'
-import { largestBytes, tensorRoom } from './graph.ts'
+import { largestBytes, tensorRoom } from './device-room.ts'
 import type { StoredModel } from './model-file.ts'
 import {
   allocateNetworks,

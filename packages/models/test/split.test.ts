@@ -14,7 +14,7 @@ import {
 import { fill } from '@voxnorm/tensor/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Padding } from '../src/config.ts'
-import { ancestors } from '../src/graph.ts'
+import { ancestors } from '../src/device-room.ts'
 import { runUNet3d, type UNet3d, uNet3d, uNet3dAsWritten } from '../src/unet3d.ts'
 import { openTestDevice } from './device.ts'
 

@@ -1,4 +1,4 @@
-import { byteLength, inputOp, type Runtime, type Tensor } from '@voxnorm/tensor'
+import { byteLength, type Runtime, type Tensor } from '@voxnorm/tensor'
 
 /** Everything that tensors are made from, themselves included. */
 export function ancestors(roots: readonly Tensor[]): ReadonlySet<Tensor> {
@@ -21,10 +21,4 @@ export function largestBytes(roots: readonly Tensor[]): number {
 export function tensorRoom({ capabilities }: Runtime): number {
   const { maxStorageBufferBindingSize, maxBufferSize } = capabilities.limits
   return Math.min(maxStorageBufferBindingSize, maxBufferSize)
-}
-
-/** Names of the inputs that a graph must be fed. */
-export function inputNames(roots: readonly Tensor[]): ReadonlySet<string> {
-  const inputs = [...ancestors(roots)].filter(({ op }) => (op as unknown) === inputOp)
-  return new Set(inputs.map(({ label }) => label!))
 }

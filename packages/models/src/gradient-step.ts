@@ -12,6 +12,7 @@ import {
   type DispatchTime,
   elements,
   type Feeds,
+  inputOp,
   mul,
   type Plan,
   type PlanOptions,
@@ -20,7 +21,7 @@ import {
   type Tensor,
   type Update,
 } from '@voxnorm/tensor'
-import { inputNames } from './graph.ts'
+import { ancestors } from './device-room.ts'
 
 /** A network and what moves its weights. */
 export interface TrainedNetwork {
@@ -132,6 +133,12 @@ function sumOf(plans: readonly Pick<Plan, 'summary'>[]): PlanSummary {
     flops: sum('flops'),
     bytes: sum('bytes'),
   }
+}
+
+/** Names of the inputs that a graph must be fed. */
+export function inputNames(roots: readonly Tensor[]): ReadonlySet<string> {
+  const inputs = [...ancestors(roots)].filter(({ op }) => (op as unknown) === inputOp)
+  return new Set(inputs.map(({ label }) => label!))
 }
 
 function partOf(
