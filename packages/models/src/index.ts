@@ -1,4 +1,11 @@
 export {
+  ADVERSARIAL_TERMS,
+  type AdversarialTerm,
+  type AdversarialTermName,
+  type AdversarialTerms,
+  adversarialTerm,
+} from './adversarial-terms.ts'
+export {
   classWeightList,
   type DiscriminatorGraph,
   discriminatorGraph,
@@ -7,14 +14,7 @@ export {
   systemGraph,
   type WarmupGraph,
   warmupGraph,
-} from './adversarial.ts'
-export {
-  ADVERSARIAL_TERMS,
-  type AdversarialTerm,
-  type AdversarialTermName,
-  type AdversarialTerms,
-  adversarialTerm,
-} from './adversarial-terms.ts'
+} from './algorithm1.ts'
 export type {
   DiscriminatorArchitecture,
   ImageArchitecture,
@@ -28,12 +28,7 @@ export {
   type ImageArchitectureName,
   sidesOf,
 } from './architectures.ts'
-export {
-  restoreCheckpoint,
-  type TrainingIdentity,
-  type TrainingProgress,
-  writeCheckpoint,
-} from './checkpoint.ts'
+export { restoreCheckpoint, type TrainingIdentity, writeCheckpoint } from './checkpoint.ts'
 export {
   ACTIVATIONS,
   type Activation,
@@ -88,7 +83,14 @@ export {
   type ProbeOptions,
   probePatches,
 } from './patch-probe.ts'
-export { type TrainingData, type TrainingEvent, type TrainOptions, train } from './train.ts'
+export type { MemoryRequirements, TrainingRequirements } from './requirements.ts'
+export {
+  type TrainingData,
+  type TrainingEvent,
+  type TrainingReady,
+  type TrainOptions,
+  train,
+} from './train.ts'
 export {
   createTrainer,
   type PatchBatch,
@@ -97,7 +99,6 @@ export {
   type TrainerOptions,
   type TuneKernels,
 } from './trainer.ts'
-export type { MemoryPlan, TrainingPlan } from './training-plan.ts'
 export { modelOfTraining } from './training-setup.ts'
 export { runUNet3d, type UNet3d, uNet3d } from './unet3d.ts'
 export { checkWindows } from './volume-check.ts'

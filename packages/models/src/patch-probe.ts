@@ -17,7 +17,7 @@ import {
   tensorRoom,
 } from '@voxnorm/tensor'
 import type { ModelConfig } from './config.ts'
-import { argmax, judgementOf } from './judgement.ts'
+import { argmax, judgementOf } from './discriminator-logits.ts'
 import type { StoredModel } from './model-file.ts'
 import { allocateNetworks, disposeNetworks, loadNetworks, makeNetworks, type Networks } from './networks.ts'
 import { inBatches } from './patch-batches.ts'

@@ -1,11 +1,9 @@
-import { type MultiStep, type Plateau, type Schedule, startSchedule, stepSchedule } from '@voxnorm/autograd'
 import { ConfigError, DataError, type PreparedSubject, SCALINGS } from '@voxnorm/data'
 import { type AdversarialTerms, adversarialTerm } from './adversarial-terms.ts'
 import type { SideRule } from './architecture.ts'
 import { assertSide, withoutUsualArchitectures } from './architectures.ts'
-import type { TrainingIdentity, TrainingProgress } from './checkpoint.ts'
-import type { ModelConfig, StepRate, TrainingConfig } from './config.ts'
-import { NETWORK_NAMES, type NetworkName } from './networks.ts'
+import type { ModelConfig, TrainingConfig } from './config.ts'
+import type { NetworkName } from './networks.ts'
 
 /** The model that a training makes, with the sites in alphabetical order. */
 export function modelOfTraining(
@@ -50,9 +48,10 @@ export function checkTraining(
   assertSide(sides, config.data.patch, { name: 'data.patch' })
   const channels = config.data.modalities.length
   const { scaling, standardScale } = config.data
-  if (SCALINGS[scaling].learning && standardScale?.length !== channels) {
-    throw new ConfigError(`data.scaling ${scaling} needs what it learns of each modality (standardScale).`, {
-      fix: 'learn it from the training subjects',
+  const { learning } = SCALINGS[scaling]
+  if (learning && standardScale?.length !== channels) {
+    throw new ConfigError(`data.scaling ${scaling} needs the ${learning.what} of each modality.`, {
+      fix: 'learn them from the training subjects',
     })
   }
   for (const subject of [...data.training, ...data.validation]) {
@@ -85,50 +84,3 @@ export function checkNormalization({ multipleOf }: SideRule, patch: number, micr
     fix: `use patches of ${2 * multipleOf} or more, or a larger batch and micro-batch`,
   })
 }
-
-/** What a resumed training must have in common with the one before. */
-export const identityOf = (
-  config: TrainingConfig,
-  training: readonly PreparedSubject[],
-): TrainingIdentity => ({
-  config,
-  subjects: training.map(({ site, id }) => `${site}/${id}`),
-})
-
-/** Plateaus as the authors have them: PyTorch's threshold, and no rate below this one. */
-const PLATEAU = { threshold: 1e-4, minimumRate: 1e-8 }
-
-/** The learning rates over the epochs. */
-export function schedulesOf({ optim }: TrainingConfig): Readonly<Record<NetworkName, Schedule>> {
-  const steps = ({ lr, milestones, gamma }: StepRate): MultiStep => ({
-    kind: 'multi-step',
-    rate: lr,
-    milestones,
-    gamma,
-  })
-  const { lr, plateau } = optim.discriminator
-  const discriminator: Plateau = { kind: 'plateau', rate: lr, ...plateau, ...PLATEAU }
-  return { generator: steps(optim.generator), segmenter: steps(optim.segmenter), discriminator }
-}
-
-/** Before the first iteration. */
-export const startOf = (schedules: Readonly<Record<NetworkName, Schedule>>): TrainingProgress => ({
-  epoch: 0,
-  iteration: 0,
-  losses: {},
-  elapsed: 0,
-  bestScore: null,
-  steps: { generator: 0, segmenter: 0, discriminator: 0 },
-  schedules: perNetwork((name) => startSchedule(schedules[name])),
-})
-
-/** All schedules after one more epoch; only that of D looks at its loss. */
-export const stepSchedules = (
-  schedules: Readonly<Record<NetworkName, Schedule>>,
-  states: TrainingProgress['schedules'],
-  discriminatorLoss: number,
-): TrainingProgress['schedules'] =>
-  perNetwork((name) => stepSchedule(schedules[name], states[name], discriminatorLoss))
-
-const perNetwork = <T>(make: (name: NetworkName) => T): Record<NetworkName, T> =>
-  Object.fromEntries(NETWORK_NAMES.map((name) => [name, make(name)])) as Record<NetworkName, T>

@@ -1,23 +1,7 @@
-import { type StoredTensor, writeSafetensors } from '@voxnorm/autograd'
+import { writeSafetensors } from '@voxnorm/autograd'
+import type { TrainingEvent } from '@voxnorm/models'
 import type { Log } from '../progress.ts'
 import type { MetricsLine, RunDirectory } from '../run-directory.ts'
-
-/** What a training tells about itself, in order. */
-export type TrainingEvent =
-  | {
-      readonly kind: 'step' | 'epoch' | 'validation'
-      readonly epoch: number
-      readonly iteration: number
-      readonly time: number
-      readonly values: Readonly<Record<string, number>>
-    }
-  | {
-      readonly kind: 'checkpoint'
-      readonly which: 'latest' | 'best'
-      readonly tensors: ReadonlyMap<string, StoredTensor>
-      readonly metadata: Readonly<Record<string, string>>
-    }
-  | { readonly kind: 'stopped'; readonly reason: string }
 
 /** How a training ended. */
 export interface Recorded {
@@ -56,8 +40,9 @@ export async function recordRun(
       saved = true
     } else if (event.kind === 'stopped') {
       reason = event.reason
-    } else {
-      const { kind, epoch, iteration, time, values } = event
+    } else if (event.kind !== 'ready') {
+      // A run counts its iterations over all epochs.
+      const { kind, epoch, done: iteration, time, values } = event
       last = { kind, epoch, iteration, time, ...values }
       directory.appendMetrics(last)
       if (kind === 'step') {

@@ -1,10 +1,14 @@
+import type { TrainingReady } from '@voxnorm/models'
 import type { Config } from '../config/schema.ts'
 import type { Log } from '../progress.ts'
-import type { PlanEvent } from './run-events.ts'
 
 /** Says what a training is about to do, how much work an iteration is and what it needs on the device. */
-export function sayPlan(plan: PlanEvent, { train }: Pick<Config, 'train'>, log: Pick<Log, 'info'>): void {
-  const { networks, iterationsPerEpoch, batch, microBatch, work, memory, resumedAt } = plan
+export function sayPlan(
+  ready: TrainingReady,
+  { train }: Pick<Config, 'train'>,
+  log: Pick<Log, 'info'>,
+): void {
+  const { networks, iterationsPerEpoch, batch, microBatch, work, memory, resumedAt } = ready
   const { epochs, timeLimit, precision } = train
   const pieces = batch === microBatch ? 'in one piece' : `in ${batch / microBatch} pieces of ${microBatch}`
   const say = (event: string, parts: readonly string[]) => log.info(event, parts.filter(Boolean).join(', '))

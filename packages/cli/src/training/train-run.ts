@@ -20,7 +20,6 @@ import { type ModelFacts, writeModelFolder } from './model-folder.ts'
 import { withPossiblePrecision } from './precision.ts'
 import { datasetRecord, type RunData, type RunPlan } from './prepare-run.ts'
 import { recordRun } from './record-run.ts'
-import { countIterations, isPlan } from './run-events.ts'
 import { sayPlan } from './say-plan.ts'
 import { warmUpNotice } from './warm-up.ts'
 import { writePreviews } from './write-previews.ts'
@@ -70,16 +69,17 @@ export async function trainRun(task: RunTask): Promise<TrainedRun> {
     { training: data.train, validation: data.validation },
     { signal: stop.signal, tune: tuner?.tune, ...(checkpoint === undefined ? {} : { resume: checkpoint }) },
   )
-  // All checks are over when the plan comes; only then is there a run folder.
+  // All checks are over when it is ready; only then is there a run folder.
   const first = await events.next()
-  if (first.done || !isPlan(first.value)) throw new Error('a training begins with its plan')
+  if (first.done || first.value.kind !== 'ready') throw new Error('a training begins with being ready')
+  const ready = first.value
   const directory = openRunDirectory(folder, { resume })
   log.copyTo((line) => directory.appendLog(line))
   try {
     const dataset = datasetRecord(config, plan)
     directory.writeConfig(written)
     directory.writeDataset(dataset)
-    const { batch, microBatch, work, memory } = first.value
+    const { batch, microBatch, work, memory } = ready
     const planned = { batch, microBatch, work, memory }
     const session = environment(device, config, words)
     const sessions = [...earlierSessions(folder, resume), session]
@@ -93,11 +93,11 @@ export async function trainRun(task: RunTask): Promise<TrainedRun> {
         `the run goes on with ${device.name}, and was with ${before}: it will not have the bits of an undisturbed run`,
       )
     }
-    sayPlan(first.value, config, log)
-    const { iterationsPerEpoch, resumedAt } = first.value
-    const done = resumedAt === undefined ? 0 : resumedAt.epoch * iterationsPerEpoch + resumedAt.iteration
+    sayPlan(ready, config, log)
+    const { iterationsPerEpoch, resumedAt } = ready
+    const done = resumedAt?.done ?? 0
     directory.truncateMetrics(done)
-    const recorded = await recordRun(countIterations(events, iterationsPerEpoch), directory, log, {
+    const recorded = await recordRun(events, directory, log, {
       iterations: config.train.epochs * iterationsPerEpoch,
       timeLimit: toTraining(config).train.timeLimit,
     })

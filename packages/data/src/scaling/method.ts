@@ -25,6 +25,8 @@ export interface ScalingMethod<Fitted = unknown> {
 
 /** What a scaling learns from training subjects that it scaled without having learnt. */
 export interface ScalingLearning {
+  /** What it learns, for messages. */
+  readonly what: string
   /** How many numbers it learns for each channel. */
   readonly length: number
   /** Only training subjects may be given; there must be at least one. The result has a list for each channel. */

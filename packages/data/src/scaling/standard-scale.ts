@@ -106,6 +106,7 @@ export const nyul: ScalingMethod<readonly number[]> = {
   apply: (landmarks, scale) =>
     scale === undefined ? lineBetweenEnds(landmarks) : standardiser(landmarks, scale),
   learning: {
+    what: 'landmarks',
     length: LANDMARK_PERCENTILES.length,
     learn: learnStandardScale,
     apply: applyStandardScale,

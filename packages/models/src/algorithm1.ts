@@ -3,7 +3,8 @@ import { add, f32, input, mean, mul, square, sub, type Tensor, u32 } from '@voxn
 import { type AdversarialTerms, adversarialTerm } from './adversarial-terms.ts'
 import type { ImagePass } from './architecture.ts'
 import type { ModelConfig, TrainingConfig } from './config.ts'
-import type { NormMoments, Storage } from './layers.ts'
+import type { StepDefinition, TrainedNetwork } from './gradient-step.ts'
+import { followStatistics, type NormMoments, type Storage } from './layers.ts'
 import {
   crossEntropy,
   crossEntropyOf,
@@ -22,6 +23,8 @@ export interface StepSetup {
   readonly terms?: AdversarialTerms
   /** Patches that go through the graph at once. */
   readonly batch: number
+  /** Keeps G's running statistics still in the steps of D. PyTorch's training mode moves them, and so does the default. */
+  readonly frozenStatistics?: boolean
   /** Whether G sees degraded patches (input `patches`) while D's real branch sees clean ones (input `clean`). */
   readonly augmented: boolean
 }
@@ -144,4 +147,30 @@ function patchInput(name: string, { config, batch }: Pick<StepSetup, 'config' | 
 
 function labelInput({ config: { patch }, batch }: StepSetup): Tensor {
   return input('labels', u32(batch, patch, patch, patch))
+}
+
+/** The step of S and G, with what comes back from it and the running statistics that follow its passes. */
+export function systemDefinition(setup: StepSetup, trained: readonly TrainedNetwork[]): StepDefinition {
+  const { total, segmentation, adversarial, norms } = systemGraph(setup)
+  const outputs = { segmentation, total, ...(adversarial && { adversarial }) }
+  return { name: 'system', loss: total, outputs, trained, statistics: followStatistics(norms) }
+}
+
+/** D's step, with what comes back from it and the running statistics that follow its passes. */
+export function discriminatorDefinition(
+  setup: StepSetup,
+  trained: readonly TrainedNetwork[],
+): StepDefinition {
+  const { loss, real, fake, realLogits, fakeLogits, generatorNorms, discriminatorNorms } =
+    discriminatorGraph(setup)
+  const norms = setup.frozenStatistics ? discriminatorNorms : [...generatorNorms, ...discriminatorNorms]
+  const outputs = { real, fake, realLogits, fakeLogits }
+  return { name: 'discriminator', loss, outputs, trained, statistics: followStatistics(norms) }
+}
+
+/** The step of the warm-up, with what comes back from it and the running statistics that follow its passes. */
+export function warmupDefinition(setup: StepSetup, trained: readonly TrainedNetwork[]): StepDefinition {
+  const { total, segmentation, identity, norms } = warmupGraph(setup)
+  const outputs = { segmentation, identity }
+  return { name: 'warm-up', loss: total, outputs, trained, statistics: followStatistics(norms) }
 }

@@ -1,19 +1,22 @@
 import { randomStream } from '@voxnorm/data'
-import type { TrainingProgress } from './checkpoint.ts'
 import type { ModelConfig, TrainingConfig } from './config.ts'
-import { argmax, mergeGenerated } from './judgement.ts'
+import { argmax, mergeGenerated } from './discriminator-logits.ts'
 import { NETWORK_NAMES, type NetworkName } from './networks.ts'
 import type { PatchBatches } from './patch-batches.ts'
+import type { TrainingProgress } from './progress.ts'
 import type { StepScalars, Trainer } from './trainer.ts'
 
+/** Flat numbers, named as in `metrics.jsonl`. */
+export type Measurements = Readonly<Record<string, number>>
+
 /** An iteration that the device works on. */
-export interface PendingStep {
+export interface PendingIteration {
   readonly epoch: number
   readonly iteration: number
   /** Optimizer steps after it. */
   readonly steps: Readonly<Record<NetworkName, number>>
-  /** Its losses, rates and D's accuracy, named as in `metrics.jsonl`. */
-  readonly values: Promise<Record<string, number>>
+  /** Its losses, rates and D's accuracy. */
+  readonly values: Promise<Measurements>
 }
 
 /** Submits one iteration of Algorithm 1: D's steps on fresh batches, then the step of G and S on another. */
@@ -23,7 +26,7 @@ export function submitIteration(task: {
   readonly config: TrainingConfig
   readonly model: ModelConfig
   readonly progress: TrainingProgress
-}): PendingStep {
+}): PendingIteration {
   const { trainer, batches, config, model, progress } = task
   const { epoch, iteration, schedules } = progress
   const steps = { ...progress.steps }

@@ -4,7 +4,7 @@ import { listNetworks, type NetworkName } from './networks.ts'
 import type { Trainer } from './trainer.ts'
 
 /** What a training will need, known before its first step. */
-export interface TrainingPlan {
+export interface TrainingRequirements {
   readonly model: ModelConfig
   readonly networks: readonly NetworkName[]
   readonly batch: number
@@ -13,11 +13,11 @@ export interface TrainingPlan {
   readonly iterationsPerEpoch: number
   /** Of one iteration after the warm-up. */
   readonly work: { readonly dispatches: number; readonly flops: number }
-  readonly memory: MemoryPlan
+  readonly memory: MemoryRequirements
 }
 
 /** Bytes on the device. Plans allocate before they run, so this is all that a training ever has there. */
-export interface MemoryPlan {
+export interface MemoryRequirements {
   /** The most at any moment: all that follows. Results on their way back are left out: losses, patches of a validation. */
   readonly peak: number
   /** With running statistics. */
@@ -37,7 +37,7 @@ export interface MemoryPlan {
 }
 
 /** Sums up a training that is ready to begin: everything that it will ever need is allocated. */
-export function planOf(
+export function requirementsOf(
   runtime: Runtime,
   trainer: Trainer,
   {
@@ -49,7 +49,7 @@ export function planOf(
     readonly config: TrainingConfig
     readonly iterationsPerEpoch: number
   },
-): TrainingPlan {
+): TrainingRequirements {
   const { microBatch, plans } = trainer
   const { batch, discriminatorSteps } = config.train
   const times: Readonly<Record<string, number>> = { discriminator: discriminatorSteps, system: 1 }
@@ -66,7 +66,7 @@ export function planOf(
   }
 }
 
-function memoryOf(runtime: Runtime, { networks, optimizers, pool, plans }: Trainer): MemoryPlan {
+function memoryOf(runtime: Runtime, { networks, optimizers, pool, plans }: Trainer): MemoryRequirements {
   const moving = Object.values(optimizers)
   const stored = listNetworks(networks).flatMap(({ parameterArena, statisticsArena }) => [
     parameterArena,
