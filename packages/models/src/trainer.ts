@@ -15,7 +15,6 @@ import {
 import { discriminatorDefinition, type StepSetup, systemDefinition, warmupDefinition } from './algorithm1.ts'
 import type { Precision } from './config.ts'
 import { compileStep, type GradientStep, type StepDefinition, type TrainedNetwork } from './gradient-step.ts'
-import { followStatistics } from './layers.ts'
 import { NETWORK_NAMES, type NetworkName, type Networks } from './networks.ts'
 
 /** What a trainer is made for. */
