@@ -1,7 +1,7 @@
 import { hostProcessorTime, kernelProcessorTime, nap, openGpu } from '@voxnorm/node'
+import { PRESETS } from '@voxnorm/pipeline'
 import { Runtime } from '@voxnorm/tensor'
 import { median } from '@voxnorm/tensor/testing'
-import { PRESETS } from '../packages/cli/src/config/presets.ts'
 import {
   openNetworks,
   randomBatch,

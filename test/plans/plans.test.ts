@@ -6,10 +6,10 @@ import {
   modelOfTraining,
   segment,
 } from '@voxnorm/models'
+import { type OpenDevice, PRESETS } from '@voxnorm/pipeline'
 import { compile, f32, input, type PlanSummary } from '@voxnorm/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { PRESETS } from '../../packages/cli/src/config/presets.ts'
-import { type OpenDevice, openDevice } from '../../packages/cli/src/device.ts'
+import { openDevice } from '../../packages/cli/src/device.ts'
 
 /** The networks of the paper for one modality and two sites. */
 const paper = modelOfTraining(PRESETS.paper, [{ site: 'iseg' }, { site: 'mrbrains' }])

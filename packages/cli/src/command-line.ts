@@ -1,5 +1,5 @@
 import { ConfigError } from '@voxnorm/data'
-import { nearest } from './nearest.ts'
+import { nearest } from '@voxnorm/pipeline'
 
 /** A flag of a command. */
 export interface Flag {

@@ -5,14 +5,18 @@ import path from 'node:path'
 import { readSafetensors, writeSafetensors } from '@voxnorm/autograd'
 import { ConfigError, fitIntensityReference } from '@voxnorm/data'
 import type { TrainingEvent } from '@voxnorm/models'
+import {
+  assertFitsSites,
+  assertResumable,
+  PRESETS,
+  readMetrics,
+  recordRun,
+  toTraining,
+  writeModelFolder,
+} from '@voxnorm/pipeline'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { PRESETS } from '../src/config/presets.ts'
-import { assertFitsSites, assertResumable, toTraining } from '../src/config/to-training.ts'
 import { openLog } from '../src/progress.ts'
-import { openRunDirectory, readMetrics } from '../src/run-directory.ts'
 import { listenForStop } from '../src/stop-request.ts'
-import { writeModelFolder } from '../src/training/model-folder.ts'
-import { recordRun } from '../src/training/record-run.ts'
 
 const log = openLog({ write: () => {}, terminal: false, format: 'text', quiet: true, now: Date.now })
 let folder: string

@@ -15,11 +15,9 @@ import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { InputOutputError, OutputError } from '@voxnorm/data'
 import { outputFailure, removeTemporaryFiles, writeFileAtomically } from '@voxnorm/data/node'
+import { type MetricsLine, PRESETS, parseConfig, readMetrics } from '@voxnorm/pipeline'
 import { build } from 'esbuild'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { PRESETS } from '../src/config/presets.ts'
-import { parseConfig } from '../src/config/read-config.ts'
-import { type MetricsLine, openRunDirectory, readMetrics } from '../src/run-directory.ts'
 
 let folder: string
 

@@ -1,7 +1,6 @@
 import type { TrainingReady } from '@voxnorm/models'
+import { PRESETS, sayPlan } from '@voxnorm/pipeline'
 import { expect, it } from 'vitest'
-import { PRESETS } from '../src/config/presets.ts'
-import { sayPlan } from '../src/training/say-plan.ts'
 
 const MIB = 2 ** 20
 const memory = {

@@ -7,21 +7,33 @@ import {
   sidesOf,
   type Windows,
 } from '@voxnorm/models'
+import {
+  type GridChoice,
+  labelsOfFlag,
+  type OpenDevice,
+  type PredictedInput,
+  predictAll,
+} from '@voxnorm/pipeline'
+import {
+  assertFreeForOutput,
+  assertLabelsStay,
+  assertNothingReplaced,
+  chooseSplit,
+  type FolderLock,
+  isPredictionFolder,
+  lockFolder,
+  openAssessor,
+  openDiskSink,
+  openDiskSource,
+  readInputs,
+  readModel,
+  SPLIT_CHOICES,
+  tellListing,
+} from '@voxnorm/pipeline/node'
 import type { Command } from '../command.ts'
 import { type Arguments, hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'
-import type { OpenDevice } from '../device.ts'
-import { EXIT } from '../exit-codes.ts'
-import { type FolderLock, lockFolder } from '../folder-lock.ts'
-import { labelsOfFlag } from '../label-conventions.ts'
-import { readModel } from '../model-file.ts'
-import { assertFreeForOutput, isPredictionFolder } from '../output-folder.ts'
-import { chooseSplit, SPLIT_CHOICES } from '../prediction/choose-split.ts'
-import { readInputs } from '../prediction/inputs.ts'
-import { type PredictedInput, predictAll } from '../prediction/predict-all.ts'
-import type { GridChoice } from '../prediction/predict-subject.ts'
-import { assertLabelsStay, assertNothingReplaced } from '../prediction/replaced-outputs.ts'
+import { EXIT, judge } from '../exit-codes.ts'
 import { listenForStop } from '../stop-request.ts'
-import { tellListing } from '../tell-listing.ts'
 import { textTable } from '../text-table.ts'
 import { version } from '../version.ts'
 
@@ -101,6 +113,7 @@ export const predict: Command = {
       })
     }
     const stop = listenForStop((signal) => log.warning('stop', `${signal}: stopping`))
+    const assessor = openAssessor(stop.signal)
     let lock: FolderLock | undefined
     let device: OpenDevice | undefined
     try {
@@ -111,8 +124,8 @@ export const predict: Command = {
       const inputs = chooseSplit(found.inputs, textFlag(parsed, 'split'), textFlag(parsed, 'model')!)
       assertFreeForOutput(out, { inputs: words, isOwn: isPredictionFolder })
       lock = lockFolder(out, 'predict')
-      assertNothingReplaced(out, inputs, { continued, overwritten })
-      assertLabelsStay(out, inputs, convention)
+      await assertNothingReplaced(out, inputs, { continued, overwritten })
+      await assertLabelsStay(out, inputs, convention)
       device = await openDevice(textFlag(parsed, 'device'))
       log.info('device', `predicting ${inputs.length} volumes on ${device.description}`)
       const network = await createPredictor(device.runtime, used)
@@ -120,7 +133,9 @@ export const predict: Command = {
         inputs,
         (prepared, onProgress) => predictVolume(network, prepared, { ...windows, onProgress }),
         {
-          out,
+          source: openDiskSource(),
+          sink: openDiskSink(out),
+          assessor,
           grid,
           model: file.config,
           convention,
@@ -129,6 +144,7 @@ export const predict: Command = {
           continued,
           ...(file.intensityReference && { intensityReference: file.intensityReference }),
           stop,
+          judge,
           provenance: {
             version: version(),
             modelFile: file.file,
@@ -151,6 +167,7 @@ export const predict: Command = {
         text: describe(results, kept.length),
       }
     } finally {
+      assessor.close()
       lock?.release()
       stop.release()
       device?.close()

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeFolder, writeFileAtomically } from '@voxnorm/data/node'
 import { cacheFolders } from '@voxnorm/node'
-import type { Log } from '../progress.ts'
+import type { Log } from '@voxnorm/pipeline'
 import { PACKAGE_FOLDER } from '../version.ts'
 import { formatTable, parseTable, type TuningTable } from './table.ts'
 

@@ -7,8 +7,7 @@ import {
   type Shape3,
 } from '@voxnorm/data'
 import type { PredictedVolume } from '@voxnorm/models'
-import type { PredictionOptions } from '../../src/prediction/predict-subject.ts'
-import { StoppedError, type StopRequest } from '../../src/stop-request.ts'
+import { type PredictionOptions, StoppedError, type StopRequest } from '@voxnorm/pipeline'
 
 /** The class of the largest probability of every voxel. */
 const likeliest = (probabilities: Float32Array): Uint8Array =>

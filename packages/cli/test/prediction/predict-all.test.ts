@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type Affine, labelConvention, makeVolume, parseTable, STRUCTURE_LIMIT } from '@voxnorm/data'
 import { readVolumeFile, writeVolumeFile } from '@voxnorm/data/node'
+import { type PredictPrepared, predictAll } from '@voxnorm/pipeline'
+import { readInputs } from '@voxnorm/pipeline/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readInputs } from '../../src/prediction/inputs.ts'
-import { type PredictPrepared, predictAll } from '../../src/prediction/predict-all.ts'
 import { openLog } from '../../src/progress.ts'
 import {
   faithfulNetwork,

@@ -8,8 +8,8 @@ import {
   type StoredModel,
   type Windows,
 } from '@voxnorm/models'
+import { readModel } from '@voxnorm/pipeline/node'
 import type { Runtime } from '@voxnorm/tensor'
-import { readModel } from '../../model-file.ts'
 
 /** A model of a run on a device. */
 export interface TrainedModel {
