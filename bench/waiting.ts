@@ -1,5 +1,5 @@
 import { hostProcessorTime, kernelProcessorTime, nap, openGpu } from '@voxnorm/node'
-import { PRESETS } from '@voxnorm/pipeline'
+import { PRESETS } from '@voxnorm/pipeline/training'
 import { Runtime } from '@voxnorm/tensor'
 import { median } from '@voxnorm/tensor/testing'
 import {

@@ -1,5 +1,5 @@
 import os from 'node:os'
-import type { Host } from '@voxnorm/pipeline'
+import type { Host } from '@voxnorm/pipeline/training'
 import { version } from './version.ts'
 
 /** What a run remembers of the program and the machine. */

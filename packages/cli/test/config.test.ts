@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { ConfigError, MissingInputError } from '@voxnorm/data'
-import { configSchema, type Overrides, PRESETS, parseConfig, parseDuration } from '@voxnorm/pipeline'
 import { readConfig } from '@voxnorm/pipeline/node'
+import { configSchema, type Overrides, PRESETS, parseConfig, parseDuration } from '@voxnorm/pipeline/training'
 import { describe, expect, it } from 'vitest'
 
 function messageOf(text: string, overrides: Overrides = {}): string {

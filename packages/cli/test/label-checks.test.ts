@@ -1,5 +1,5 @@
 import type { AssignedSubject, PreparedSubject } from '@voxnorm/data'
-import { assertTissuesOccur, conventionsOf, exchangeWarning } from '@voxnorm/pipeline'
+import { assertTissuesOccur, conventionsOf, exchangeWarning } from '@voxnorm/pipeline/training'
 import { describe, expect, it } from 'vitest'
 
 /** Eight voxels of two channels: the second is bright where the first is dark. */

@@ -1,4 +1,4 @@
-import { PRESETS, toTraining, withPossiblePrecision } from '@voxnorm/pipeline'
+import { PRESETS, toTraining, withPossiblePrecision } from '@voxnorm/pipeline/training'
 import type { Runtime } from '@voxnorm/tensor'
 import { describe, expect, it } from 'vitest'
 

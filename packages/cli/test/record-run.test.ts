@@ -5,15 +5,15 @@ import path from 'node:path'
 import { readSafetensors, writeSafetensors } from '@voxnorm/autograd'
 import { ConfigError, fitIntensityReference } from '@voxnorm/data'
 import type { TrainingEvent } from '@voxnorm/models'
+import { readMetrics } from '@voxnorm/pipeline'
 import {
   assertFitsSites,
   assertResumable,
   PRESETS,
-  readMetrics,
   recordRun,
   toTraining,
   writeModelFolder,
-} from '@voxnorm/pipeline'
+} from '@voxnorm/pipeline/training'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { openLog } from '../src/progress.ts'
 import { listenForStop } from '../src/stop-request.ts'

@@ -1,5 +1,5 @@
 import type { TrainingReady } from '@voxnorm/models'
-import { PRESETS, sayPlan } from '@voxnorm/pipeline'
+import { PRESETS, sayPlan } from '@voxnorm/pipeline/training'
 import { expect, it } from 'vitest'
 
 const MIB = 2 ** 20

@@ -3,7 +3,7 @@ import path from 'pathe'
 import { type Failure, readFailures } from './failures.ts'
 import type { Preview } from './prediction/preview.ts'
 import { readText, type Sink } from './storage.ts'
-import { type DatasetRecord, type MetricsLine, readMetrics } from './training/run-folder.ts'
+import { type DatasetRecord, type MetricsLine, readMetrics } from './training/run-records.ts'
 
 /** What a run folder tells of a training: all that its report is made of. */
 export interface RunRecords {

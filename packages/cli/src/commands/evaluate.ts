@@ -5,7 +5,6 @@ import {
   evaluateAll,
   HARMONIZATION_COLUMNS,
   type HarmonizationRow,
-  labelsOfFlag,
   type SegmentationRow,
   TISSUES,
   writeEvaluation,
@@ -21,6 +20,7 @@ import {
   openPredictedLabels,
   tellListing,
 } from '@voxnorm/pipeline/node'
+import { labelsOfFlag } from '@voxnorm/pipeline/training'
 import type { Command } from '../command.ts'
 import { textFlag } from '../command-line.ts'
 import { EXIT, judge } from '../exit-codes.ts'

@@ -7,13 +7,7 @@ import {
   sidesOf,
   type Windows,
 } from '@voxnorm/models'
-import {
-  type GridChoice,
-  labelsOfFlag,
-  type OpenDevice,
-  type PredictedInput,
-  predictAll,
-} from '@voxnorm/pipeline'
+import { type GridChoice, type OpenDevice, type PredictedInput, predictAll } from '@voxnorm/pipeline'
 import {
   assertFreeForOutput,
   assertLabelsStay,
@@ -30,6 +24,7 @@ import {
   SPLIT_CHOICES,
   tellListing,
 } from '@voxnorm/pipeline/node'
+import { labelsOfFlag } from '@voxnorm/pipeline/training'
 import type { Command } from '../command.ts'
 import { type Arguments, hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'
 import { EXIT, judge } from '../exit-codes.ts'

@@ -3,18 +3,15 @@ import path from 'node:path'
 import { ConfigError, type LabelSpecification, SITE_STYLES } from '@voxnorm/data'
 import { openSubjectLoader } from '@voxnorm/data/node'
 import {
-  type Config,
   duration,
   type Log,
-  labelsOfFlag,
   type OpenDevice,
   type PhantomPlan,
-  PRESETS,
-  parseConfig,
   type StopRequest,
   writePhantom,
 } from '@voxnorm/pipeline'
 import { type FolderLock, fillNewFolder, lockFolder } from '@voxnorm/pipeline/node'
+import { type Config, labelsOfFlag, PRESETS, parseConfig } from '@voxnorm/pipeline/training'
 import type { Command } from '../command.ts'
 import { listFlag, numberFlag, textFlag } from '../command-line.ts'
 import { EXIT } from '../exit-codes.ts'

@@ -1,16 +1,6 @@
 import path from 'node:path'
 import { openSubjectLoader } from '@voxnorm/data/node'
-import {
-  configHelp,
-  configKeys,
-  duration,
-  loadRun,
-  type MetricsLine,
-  type OpenDevice,
-  planRun,
-  readCheckpoint,
-  trainRun,
-} from '@voxnorm/pipeline'
+import { duration, type MetricsLine, type OpenDevice } from '@voxnorm/pipeline'
 import {
   assertFreeForRun,
   type FolderLock,
@@ -20,6 +10,14 @@ import {
   readConfig,
   tellListing,
 } from '@voxnorm/pipeline/node'
+import {
+  configHelp,
+  configKeys,
+  loadRun,
+  planRun,
+  readCheckpoint,
+  trainRun,
+} from '@voxnorm/pipeline/training'
 import { runReport } from '@voxnorm/report'
 import type { Command } from '../command.ts'
 import { hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'

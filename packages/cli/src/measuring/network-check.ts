@@ -6,7 +6,7 @@ import {
   segment,
   systemGraph,
 } from '@voxnorm/models'
-import type { Config } from '@voxnorm/pipeline'
+import type { Config } from '@voxnorm/pipeline/training'
 import {
   compile,
   execute,

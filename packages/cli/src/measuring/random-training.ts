@@ -13,7 +13,7 @@ import {
   type StepScalars,
   type Trainer,
 } from '@voxnorm/models'
-import type { Config } from '@voxnorm/pipeline'
+import type { Config } from '@voxnorm/pipeline/training'
 import type { Runtime } from '@voxnorm/tensor'
 import { uniform } from '@voxnorm/tensor/testing'
 

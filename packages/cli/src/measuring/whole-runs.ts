@@ -1,6 +1,6 @@
 import { createPredictor, predictVolume, readNetworks } from '@voxnorm/models'
 import { kernelProcessorTime } from '@voxnorm/node'
-import type { Config } from '@voxnorm/pipeline'
+import type { Config } from '@voxnorm/pipeline/training'
 import type { DispatchTime, Runtime } from '@voxnorm/tensor'
 import { uniform } from '@voxnorm/tensor/testing'
 import { checkPrediction, checkStep } from './network-check.ts'

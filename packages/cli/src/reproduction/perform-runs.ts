@@ -2,19 +2,15 @@ import { existsSync } from 'node:fs'
 import { type AssignedSubject, type PreparedSubject, type Split, sitesOf } from '@voxnorm/data'
 import type { SubjectLoader } from '@voxnorm/data/node'
 import {
-  type Config,
   harmonizationRows,
   type Log,
-  loadRun,
   type OpenDevice,
-  type RunPlan,
-  readCheckpoint,
   readMetrics,
   type StopRequest,
-  trainRun,
   warnOfFiles,
 } from '@voxnorm/pipeline'
 import { assertFreeForRun, openDiskSink } from '@voxnorm/pipeline/node'
+import { type Config, loadRun, type RunPlan, readCheckpoint, trainRun } from '@voxnorm/pipeline/training'
 import { runReport } from '@voxnorm/report'
 import { host } from '../host.ts'
 import { openTuner } from '../tuning/tuner.ts'

@@ -1,5 +1,5 @@
 import { ConfigError } from '@voxnorm/data'
-import { type Config, PRESETS, parseDuration } from '@voxnorm/pipeline'
+import { type Config, PRESETS, parseDuration } from '@voxnorm/pipeline/training'
 import type { Runtime } from '@voxnorm/tensor'
 import { openNetworks, randomBatch, scalarsOf, trainerOf } from '../measuring/random-training.ts'
 import { type Approach, configOfRun, type Run } from './experiments.ts'

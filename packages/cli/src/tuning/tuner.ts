@@ -1,5 +1,6 @@
 import path from 'node:path'
-import type { Config, Log, OpenDevice, StopRequest, Tuner } from '@voxnorm/pipeline'
+import type { Log, OpenDevice, StopRequest } from '@voxnorm/pipeline'
+import type { Config, Tuner } from '@voxnorm/pipeline/training'
 import { DeviceError, describeSpec, isTunable, problemOf, type Tensor } from '@voxnorm/tensor'
 import { tune } from '@voxnorm/tensor/testing'
 import {

@@ -1,5 +1,5 @@
 import { ConfigError } from '@voxnorm/data'
-import { configSchema, PRESETS } from '@voxnorm/pipeline'
+import { configSchema, PRESETS } from '@voxnorm/pipeline/training'
 import { describe, expect, it } from 'vitest'
 import {
   assertSettable,

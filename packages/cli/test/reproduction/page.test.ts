@@ -1,4 +1,4 @@
-import { PRESETS } from '@voxnorm/pipeline'
+import { PRESETS } from '@voxnorm/pipeline/training'
 import { describe, expect, it } from 'vitest'
 import { EXPERIMENTS, keyOf, type Run, runsOf } from '../../src/reproduction/experiments.ts'
 import { drawFigures } from '../../src/reproduction/page/draw-figures.ts'

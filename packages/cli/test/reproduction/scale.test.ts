@@ -1,5 +1,5 @@
 import { ConfigError } from '@voxnorm/data'
-import { PRESETS } from '@voxnorm/pipeline'
+import { PRESETS } from '@voxnorm/pipeline/training'
 import { describe, expect, it } from 'vitest'
 import { runsOf } from '../../src/reproduction/experiments.ts'
 import { type Budget, readBudget, settingsOfRun, withIterations } from '../../src/reproduction/scale.ts'

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { ConfigError, DataError, OutputError } from '@voxnorm/data'
-import { PRESETS } from '@voxnorm/pipeline'
+import { PRESETS } from '@voxnorm/pipeline/training'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { type Beginning, openWorkspace, type StoredPlan } from '../../src/reproduction/workspace.ts'
 

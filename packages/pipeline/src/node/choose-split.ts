@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { ConfigError, DataError, SPLITS } from '@voxnorm/data'
 import type { PredictionInput } from '../prediction/input.ts'
-import type { DatasetRecord } from '../training/run-folder.ts'
+import type { DatasetRecord } from '../training/run-records.ts'
 
 /** Values of the flag `--split`. */
 export const SPLIT_CHOICES = [...SPLITS, 'all'] as const

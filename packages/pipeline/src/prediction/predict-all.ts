@@ -26,6 +26,7 @@ import {
 } from './finished.ts'
 import type { PredictionInput } from './input.ts'
 import { insideBids } from './output-names.ts'
+import { type Course, type PredictPrepared, predictScan, type ScanOptions } from './predict-scan.ts'
 import { type GridChoice, predictSubject } from './predict-subject.ts'
 import { previewOfSubject } from './subject-preview.ts'
 import type { Trust } from './trust.ts'
@@ -33,19 +34,11 @@ import { trustWarnings } from './trust-outputs.ts'
 import { type Provenance, type VolumeRow, writeFolderFiles, writePrediction } from './write-outputs.ts'
 
 /** How {@link predictAll} works. */
-export interface PredictAllOptions {
-  /** Where the scans are. */
-  readonly source: Source
+export interface PredictAllOptions extends ScanOptions {
   /** The folder of the predictions. */
   readonly sink: Sink
-  readonly assessor: Assessor
-  readonly grid: GridChoice
-  readonly model: ModelConfig
   readonly convention: LabelConvention
   readonly probabilities: boolean
-  readonly provenance: Provenance
-  /** What the model remembers of its training scans. */
-  readonly intensityReference?: IntensityReference
   /** Whether an image whose structure was changed is refused instead of written with a warning. */
   readonly strict: boolean
   /** Whether subjects stay as they are that are finished with these settings. */
@@ -67,12 +60,6 @@ export interface PredictionOutcome extends Outcome<PredictedInput> {
   /** Inputs that were finished already. */
   readonly kept: readonly string[]
 }
-
-/** Runs the networks over a prepared subject; `onProgress` hears of the windows done so far. */
-export type PredictPrepared = (
-  prepared: PreparedSubject,
-  onProgress: (done: number, total: number) => void,
-) => Promise<PredictedVolume>
 
 /**
  * Predicts volumes one after the other and writes their outputs as soon as they are done. A kill at any moment leaves
@@ -169,13 +156,6 @@ async function settingsOf(options: PredictAllOptions): Promise<Settings> {
   }
 }
 
-/** How far a volume is, and whether it may go on. */
-interface Course {
-  /** Throws StoppedError after a stop signal. */
-  goOn(): void
-  onProgress(done: number, total: number): void
-}
-
 async function predictInput(
   input: PredictionInput,
   predict: PredictPrepared,
@@ -187,31 +167,11 @@ async function predictInput(
   const { source, sink } = options
   // Hashed before it is read: a file that changes in between is not taken for the one that was predicted.
   const inputs = await hashInputs(source, input).catch(() => [])
-  const { grid, model, provenance, intensityReference, strict } = options
-  const images: NamedVolume[] = []
-  for (const file of input.images) images.push(await readImage(source, file))
-  const mask = input.mask === undefined ? undefined : await readImage(source, input.mask)
-  // Told before anything can fail: what is odd in a header may be why.
-  warnOfFiles(log, headerWarnings({ images, ...(mask && { mask }) }))
-  const { scaling, standardScale, voxelSize } = model
-  const { maskFrom } = provenance
-  const choice = { grid, scaling, maskFrom, voxelSize, ...(standardScale && { standardScale }) }
-  const prediction = await predictSubject(input.id, images, mask, choice, (prepared) => {
-    warnOfFiles(log, prepared.warnings)
-    return predict(prepared, course.onProgress)
-  })
+  const { model, provenance, strict } = options
+  const { prediction, assessment } = await predictScan(input, predict, options, log, course)
   const { names, site, split } = input
   const { prepared, output } = prediction
-  const { modalities } = model
-  const { normalized, window, stride } = provenance
-  const assessment = await options.assessor.assess(prepared, output, {
-    modalities,
-    windows: { window, stride },
-    normalized,
-    ...(intensityReference && { intensityReference }),
-  })
-  course.goOn()
-  if (assessment === undefined) throw new Error('an assessment ends early for a stop signal alone')
+  const { normalized } = provenance
   if (strict) assertStructureKept(input, assessment.trust)
   const made = { settings: await settingsOf(options), inputs }
   await beginRecord(sink, input, made)

@@ -1,7 +1,8 @@
 import { readSafetensors, writeSafetensors } from '@voxnorm/autograd'
 import type { IntensityReference } from '@voxnorm/data'
 import { sha256 as hashOf } from '../storage.ts'
-import type { DatasetRecord, MetricsLine, RunFolder } from './run-folder.ts'
+import type { RunFolder } from './run-folder.ts'
+import type { DatasetRecord, MetricsLine } from './run-records.ts'
 
 const NETWORK = /^(generator|segmenter|discriminator)\./
 

@@ -17,7 +17,7 @@ import { warnOfFiles } from '../file-warnings.ts'
 import type { Log } from '../log.ts'
 import type { StopRequest } from '../stop.ts'
 import { assertTissuesOccur, exchangeWarning } from './label-checks.ts'
-import type { DatasetRecord } from './run-folder.ts'
+import type { DatasetRecord } from './run-records.ts'
 
 /** The subjects of a run before their images are read. */
 export interface RunPlan {

@@ -1,7 +1,8 @@
 import { writeSafetensors } from '@voxnorm/autograd'
 import type { TrainingEvent } from '@voxnorm/models'
 import type { Log } from '../log.ts'
-import type { MetricsLine, RunFolder } from './run-folder.ts'
+import type { RunFolder } from './run-folder.ts'
+import type { MetricsLine } from './run-records.ts'
 
 /** How a training ended. */
 export interface Recorded {

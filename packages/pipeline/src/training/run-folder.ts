@@ -1,34 +1,7 @@
-import type { LabelSpecification } from '@voxnorm/data'
 import { stringify } from 'yaml'
 import type { Config } from '../config/schema.ts'
-import { readText, type Sink } from '../storage.ts'
-
-/** One line of metrics.jsonl: what it is about, when, and flat numbers such as `loss.seg`. */
-export interface MetricsLine {
-  readonly kind: 'step' | 'epoch' | 'validation'
-  readonly epoch: number
-  readonly iteration: number
-  /** Seconds since the run began, pauses between resumes left out. */
-  readonly time: number
-  readonly [name: string]: string | number
-}
-
-/** dataset.json: which subjects a run used and for what. */
-export interface DatasetRecord {
-  /** Domain names; the position is the number of the domain. */
-  readonly sites: readonly string[]
-  readonly modalities: readonly string[]
-  readonly rows: readonly {
-    readonly participant_id: string
-    readonly site: string
-    readonly split: string
-    readonly images: Readonly<Record<string, string>>
-    readonly label?: string
-    /** Its label convention, where the settings or the data say one; else it was read as bids. */
-    readonly labels?: LabelSpecification
-    readonly mask?: string
-  }[]
-}
+import type { Sink } from '../storage.ts'
+import { type DatasetRecord, METRICS, type MetricsLine, metricsLines, readMetrics } from './run-records.ts'
 
 /** Which of the two checkpoints of a run. */
 export type CheckpointName = 'latest' | 'best'
@@ -62,8 +35,6 @@ export interface RunFolder {
 /** Folders inside a run folder. */
 export const RUN_FOLDERS = ['checkpoints', 'model', 'figures'] as const
 
-const METRICS = 'metrics.jsonl'
-
 /** Opens a run folder for a new run, or for one that was killed at any moment and is resumed. */
 export async function openRunFolder(sink: Sink): Promise<RunFolder> {
   await dropTornLine(sink)
@@ -92,17 +63,6 @@ export async function openRunFolder(sink: Sink): Promise<RunFolder> {
     writeFigure: (name, content) => sink.write(`figures/${name}`, content),
     writeReport: (html) => sink.write('report.html', html),
   }
-}
-
-/** Reads metrics.jsonl; a torn last line, left by a kill or still being written, is skipped. */
-export async function readMetrics(sink: Pick<Sink, 'read'>): Promise<MetricsLine[]> {
-  return (await metricsLines(sink)).map(({ line }) => line)
-}
-
-async function metricsLines(sink: Pick<Sink, 'read'>) {
-  const lines = ((await readText(sink, METRICS)) ?? '').split('\n')
-  lines.pop()
-  return lines.filter((line) => line !== '').map((text) => ({ text, line: JSON.parse(text) as MetricsLine }))
 }
 
 /** A kill in the middle of a write leaves a line without its end; whatever follows would be glued to it. */

@@ -1,4 +1,4 @@
-import type { MetricsLine } from './run-folder.ts'
+import type { MetricsLine } from './run-records.ts'
 
 const MEANING =
   'the generator has learnt to give back its input and the segmenter to work without it, so nothing is normalised'
