@@ -1,4 +1,4 @@
-import { VoxnormError } from '@voxnorm/data'
+import { VoxnormError } from '@voxnorm/data/errors'
 
 /** What a command ends with; numbers follow sysexits and the shell, and scripts rely on them. */
 export const EXIT = {

@@ -1,4 +1,4 @@
-import { ConfigError } from '@voxnorm/data'
+import { ConfigError } from '@voxnorm/data/errors'
 import {
   joinParent,
   mustRunApart,
