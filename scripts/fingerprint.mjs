@@ -22,12 +22,24 @@ model: { base: 2, discriminator: { base: 2 } }
 train: { epochs: 3, batch: 4, iterationsPerEpoch: 5, discriminatorSteps: 1, warmup: 2 }
 `
 
-const run = (...words) => execFileSync(process.execPath, [program, ...words], { cwd: folder, stdio: 'ignore' })
+const run = (...words) =>
+  execFileSync(process.execPath, [program, ...words], { cwd: folder, stdio: 'ignore' })
 try {
   writeFileSync(join(folder, 'config.yaml'), CONFIG)
   run('synth', 'data', '--subjects', '3', '--shape', '24,28,22', '--seed', '1')
   run('train', 'config.yaml', '-o', 'run', '--device', device)
-  run('predict', '-m', 'run', '-i', 'data/dataset.tsv', '-o', 'out', '--save-probabilities', '--device', device)
+  run(
+    'predict',
+    '-m',
+    'run',
+    '-i',
+    'data/dataset.tsv',
+    '-o',
+    'out',
+    '--save-probabilities',
+    '--device',
+    device,
+  )
   run('evaluate', '-i', 'out', '--reference', 'data/dataset.tsv', '-o', 'scores')
   for (const name of readdirSync(folder, { recursive: true }).map(String).sort()) {
     if (!/\.(tsv|nii\.gz|safetensors)$/.test(name)) continue

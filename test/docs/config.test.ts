@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { configHelp, configKeys, configPage } from '@voxnorm/pipeline'
+import { configHelp, configKeys, configPage } from '@voxnorm/pipeline/training'
 import { describe, expect, it } from 'vitest'
 
 const PAGE = join(import.meta.dirname, '../../docs/config.md')

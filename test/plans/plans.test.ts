@@ -6,7 +6,8 @@ import {
   modelOfTraining,
   segment,
 } from '@voxnorm/models'
-import { type OpenDevice, PRESETS } from '@voxnorm/pipeline'
+import type { OpenDevice } from '@voxnorm/pipeline'
+import { PRESETS } from '@voxnorm/pipeline/training'
 import { compile, f32, input, type PlanSummary } from '@voxnorm/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openDevice } from '../../packages/cli/src/device.ts'

@@ -1,5 +1,5 @@
-import { ConfigError } from '@voxnorm/data'
-import { nearest } from '@voxnorm/pipeline'
+import { ConfigError } from '@voxnorm/data/errors'
+import { nearest } from '@voxnorm/pipeline/words'
 
 /** A flag of a command. */
 export interface Flag {

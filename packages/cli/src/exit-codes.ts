@@ -1,4 +1,4 @@
-import { InputOutputError, VoxnormError } from '@voxnorm/data'
+import { InputOutputError, VoxnormError } from '@voxnorm/data/errors'
 import type { Judge } from '@voxnorm/pipeline'
 
 /** What a command ends with; numbers follow sysexits and the shell, and scripts rely on them. */

@@ -1,4 +1,5 @@
-import { duration, type Log, type Progress } from '@voxnorm/pipeline'
+import type { Log, Progress } from '@voxnorm/pipeline'
+import { duration } from '@voxnorm/pipeline/words'
 import type { Heartbeat } from './heartbeat.ts'
 
 /** How serious a log line is. */

@@ -1,5 +1,5 @@
 import { ConfigError, DataError, MissingInputError } from '@voxnorm/data'
-import { nearest } from '@voxnorm/pipeline'
+import { nearest } from '@voxnorm/pipeline/words'
 import { DeviceError } from '@voxnorm/tensor'
 import { describe, expect, it } from 'vitest'
 import {

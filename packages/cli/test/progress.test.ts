@@ -1,4 +1,4 @@
-import { duration } from '@voxnorm/pipeline'
+import { duration } from '@voxnorm/pipeline/words'
 import { describe, expect, it } from 'vitest'
 import { openLog, progressLine } from '../src/progress.ts'
 

@@ -24,13 +24,3 @@ export interface Log {
   /** Sends a copy of every later line to `write`, for example into a run folder's log.txt. */
   copyTo(write: ((line: string) => void) | undefined): void
 }
-
-/** A length of time in the two largest units that matter: `45 s`, `3 min 05 s`, `2 h 07 min`. */
-export function duration(seconds: number): string {
-  const whole = Math.round(seconds)
-  if (whole < 60) return `${whole} s`
-  const two = (value: number) => String(value).padStart(2, '0')
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`
-  const minutes = Math.round(whole / 60)
-  return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`
-}

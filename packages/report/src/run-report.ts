@@ -1,11 +1,11 @@
 import {
   type DatasetRecord,
-  duration,
   type MetricsLine,
   type Preview,
   type RunRecords,
   warmUpNotice,
 } from '@voxnorm/pipeline'
+import { duration } from '@voxnorm/pipeline/words'
 import { type Curve, curveChart, escapeHtml, legend, TISSUE_COLORS } from './charts.ts'
 import { collapseOf, collapseSentence } from './collapse.ts'
 import { confusionSection, judgementsOf } from './confusion-section.ts'

@@ -3,7 +3,6 @@ import path from 'node:path'
 import { ConfigError, type LabelSpecification, SITE_STYLES } from '@voxnorm/data'
 import { openSubjectLoader } from '@voxnorm/data/node'
 import {
-  duration,
   type Log,
   type OpenDevice,
   type PhantomPlan,
@@ -12,6 +11,7 @@ import {
 } from '@voxnorm/pipeline'
 import { type FolderLock, fillNewFolder, lockFolder } from '@voxnorm/pipeline/node'
 import { type Config, labelsOfFlag, PRESETS, parseConfig } from '@voxnorm/pipeline/training'
+import { duration } from '@voxnorm/pipeline/words'
 import type { Command } from '../command.ts'
 import { listFlag, numberFlag, textFlag } from '../command-line.ts'
 import { EXIT } from '../exit-codes.ts'

@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { openSubjectLoader } from '@voxnorm/data/node'
-import { duration, type MetricsLine, type OpenDevice } from '@voxnorm/pipeline'
+import type { MetricsLine, OpenDevice } from '@voxnorm/pipeline'
 import {
   assertFreeForRun,
   type FolderLock,
@@ -18,6 +18,7 @@ import {
   readCheckpoint,
   trainRun,
 } from '@voxnorm/pipeline/training'
+import { duration } from '@voxnorm/pipeline/words'
 import { runReport } from '@voxnorm/report'
 import type { Command } from '../command.ts'
 import { hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'

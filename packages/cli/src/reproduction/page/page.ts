@@ -1,4 +1,4 @@
-import { duration } from '@voxnorm/pipeline'
+import { duration } from '@voxnorm/pipeline/words'
 import { bulletList, escapeHtml, renderPage, type Section } from '@voxnorm/report'
 import type { Cast, Experiment } from '../experiments.ts'
 import type { Measurement } from '../measurement/records.ts'

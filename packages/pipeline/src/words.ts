@@ -44,3 +44,13 @@ function editDistance(a: string, b: string): number {
   }
   return table[a.length * width + b.length]!
 }
+
+/** A length of time in the two largest units that matter: `45 s`, `3 min 05 s`, `2 h 07 min`. */
+export function duration(seconds: number): string {
+  const whole = Math.round(seconds)
+  if (whole < 60) return `${whole} s`
+  const two = (value: number) => String(value).padStart(2, '0')
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`
+  const minutes = Math.round(whole / 60)
+  return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`
+}
