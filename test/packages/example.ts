@@ -1,24 +1,15 @@
-import { prepareSubject, readVolume } from '@voxnorm/data'
-import { createPredictor, predictVolume, readModel } from '@voxnorm/models'
+import { normalize } from '@voxnorm/pipeline'
 import { Runtime } from '@voxnorm/tensor'
 
-/** A normalised image and its labels on the networks' grid, `[D, H, W]`, as JSON can carry them. */
+/** The files of a normalised scan, as JSON can carry them. */
 export interface Result {
-  readonly image: readonly number[]
-  readonly labels: readonly number[]
+  readonly files: Readonly<Record<string, readonly number[]>>
 }
 
 /** What a page does with a scan: the same in a browser and in Node, where `gpu` comes from @voxnorm/node. */
-export async function normalizeScan(gpu: GPU, modelFile: Uint8Array, scanFile: Uint8Array): Promise<Result> {
-  const model = readModel(modelFile)
-  const { scaling, voxelSize, patch } = model.config
-  const volume = readVolume(scanFile, { name: 'scan.nii' })
-  const images = [{ file: 'scan.nii', volume }]
-  const subject = prepareSubject({ id: 'example', site: 'here' }, { images }, { scaling, voxelSize })
+export async function normalizeScan(gpu: GPU, model: Uint8Array, scan: Uint8Array): Promise<Result> {
   const runtime = await Runtime.open(gpu)
-  const predictor = await createPredictor(runtime, model)
-  const { normalized, labels } = await predictVolume(predictor, subject, { stride: patch / 2 })
-  predictor.dispose()
+  const { files } = await normalize(model, { name: 'scan.nii', bytes: scan }, { runtime })
   runtime.dispose()
-  return { image: [...normalized], labels: [...labels] }
+  return { files: Object.fromEntries([...files].map(([name, bytes]) => [name, [...bytes]])) }
 }
