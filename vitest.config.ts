@@ -11,8 +11,8 @@ const wgslAsText = {
 
 export default defineConfig({
   plugins: [wgslAsText],
-  resolve: { conditions: ['source'] },
-  ssr: { resolve: { conditions: ['source'], externalConditions: ['source'] } },
+  resolve: { conditions: ['@voxnorm/source'] },
+  ssr: { resolve: { conditions: ['@voxnorm/source'], externalConditions: ['@voxnorm/source'] } },
   test: {
     include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'],
     setupFiles: ['vitest.setup.ts'],

@@ -1,7 +1,7 @@
 import { bind, grad, initialArena } from '@voxnorm/autograd'
 import { runUNet3d, uNet3d } from '@voxnorm/models'
+import { kernelProcessorTime, openGpu } from '@voxnorm/node'
 import { compile, f32, input, mul, Runtime, sum } from '@voxnorm/tensor'
-import { kernelProcessorTime, openGpu } from '@voxnorm/tensor/node'
 import { fill, median, PLAN_REWRITES } from '@voxnorm/tensor/testing'
 import { keep, option } from './measure.ts'
 

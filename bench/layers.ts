@@ -1,4 +1,5 @@
 import { grad } from '@voxnorm/autograd'
+import { kernelProcessorTime, openGpu } from '@voxnorm/node'
 import {
   Arena,
   type ArenaVariable,
@@ -11,7 +12,6 @@ import {
   sliceOf,
   type Tensor,
 } from '@voxnorm/tensor'
-import { kernelProcessorTime, openGpu } from '@voxnorm/tensor/node'
 import { compare, fill, median } from '@voxnorm/tensor/testing'
 import { keep, option } from './measure.ts'
 

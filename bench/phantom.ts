@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import type { Config } from '../packages/cli/src/config/schema.ts'
+import { type PhantomPlan, writePhantom } from '@voxnorm/pipeline'
+import { openDiskSink, openTrainingData } from '@voxnorm/pipeline/node'
+import { type Config, planRun, type RunPlan } from '@voxnorm/pipeline/training'
 import { openLog } from '../packages/cli/src/progress.ts'
 import { listenForStop } from '../packages/cli/src/stop-request.ts'
-import { type PhantomPlan, writePhantom } from '../packages/cli/src/synthesis/write-phantom.ts'
-import { planRun, type RunPlan } from '../packages/cli/src/training/prepare-run.ts'
 import { SITE_STYLES } from '../packages/data/src/index.ts'
 
 /** Where a bench's own data lie, and how `voxnorm train` would see them. */
@@ -29,9 +29,9 @@ export async function withPhantom<T>(
     const styles = [SITE_STYLES.adult, SITE_STYLES['adult-bright']]
     const modalities = config.data.modalities as PhantomPlan['modalities']
     const data = path.join(folder, 'data')
-    await writePhantom(data, { styles, modalities, seed: config.seed, ...size }, log, stop)
+    await writePhantom(openDiskSink(data), { styles, modalities, seed: config.seed, ...size }, log, stop)
     const placed = { ...config, data: { ...config.data, table: path.join(data, 'dataset.tsv') } }
-    return await use({ config: placed, plan: await planRun(placed), log, stop })
+    return await use({ config: placed, plan: planRun(placed, await openTrainingData(placed)), log, stop })
   } finally {
     stop.release()
     rmSync(folder, { recursive: true })

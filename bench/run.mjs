@@ -12,8 +12,8 @@ if (!BENCHES.includes(name)) {
   )
   process.exit(64)
 }
-// The bundle lies in the tensor package, from where the embedded software renderer can be found.
-const folder = join(import.meta.dirname, '..', 'packages', 'tensor', 'node_modules', '.cache')
+// The bundle lies in the package of the adapters, from where the embedded software renderer can be found.
+const folder = join(import.meta.dirname, '..', 'packages', 'node', 'node_modules', '.cache')
 const file = join(folder, `bench-${name}.mjs`)
 mkdirSync(folder, { recursive: true })
 writeFileSync(file, await bundle(join(import.meta.dirname, `${name}.ts`), 'node'))

@@ -1,7 +1,7 @@
+import { hostProcessorTime, kernelProcessorTime, nap, openGpu } from '@voxnorm/node'
+import { PRESETS } from '@voxnorm/pipeline/training'
 import { Runtime } from '@voxnorm/tensor'
-import { hostProcessorTime, kernelProcessorTime, nap, openGpu } from '@voxnorm/tensor/node'
 import { median } from '@voxnorm/tensor/testing'
-import { PRESETS } from '../packages/cli/src/config/presets.ts'
 import {
   openNetworks,
   randomBatch,

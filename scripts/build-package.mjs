@@ -1,11 +1,12 @@
 // Builds the package in the current folder: every entry of `exports` becomes one ES module under dist/,
-// dependencies stay imports, kernels (.wgsl) are inlined as text. Types are made by `tsc -b` at the root.
+// dependencies stay imports, kernels (.wgsl) are inlined as text, and tsc puts the types into dist/types.
+import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
-const entryPoints = Object.values(manifest.exports).map((entry) => entry.source)
+const entryPoints = Object.values(manifest.exports).map((entry) => entry['@voxnorm/source'])
 
 // Old chunks would pile up; dist/types belongs to tsc, which keeps its own record of what is fresh.
 for (const name of existsSync('dist') ? readdirSync('dist') : []) {
@@ -22,11 +23,15 @@ try {
     platform: 'neutral',
     target: 'es2023',
     sourcemap: true,
+    // The sources are in the package.
+    sourcesContent: false,
     external: ['node:*'],
     packages: 'external',
     loader: { '.wgsl': 'text' },
     logLevel: 'warning',
   })
+  const tsc = join(import.meta.dirname, '../node_modules/typescript/bin/tsc')
+  process.exitCode = spawnSync(process.execPath, [tsc, '-b'], { stdio: 'inherit' }).status ?? 1
 } catch {
   // esbuild has printed what is wrong, with file and line.
   process.exitCode = 1

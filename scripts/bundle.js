@@ -21,7 +21,7 @@ export async function bundle(entry, platform) {
     format: 'esm',
     platform,
     target: 'es2023',
-    conditions: ['source'],
+    conditions: ['@voxnorm/source'],
     loader: { '.wgsl': 'text' },
     plugins: platform === 'node' ? [librariesStayOutside] : [],
     logLevel: 'silent',

@@ -15,13 +15,13 @@ export function setup() {
   return problem === undefined
 }
 
-/** Runs a tool of the root's devDependencies with this Node and returns its exit status. */
-export function runTool(name, args) {
+/** Runs a tool of the root's devDependencies with this Node, as `run` does, and returns its exit status. */
+export function runTool(name, args, options = {}) {
   const folder = join(root, 'node_modules', ...name.split('/'))
   const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
   const command = name.split('/').at(-1) === 'typescript' ? 'tsc' : name.split('/').at(-1)
   const script = typeof bin === 'string' ? bin : bin[command]
-  return run(process.execPath, [join(folder, script), ...args])
+  return run(process.execPath, [join(folder, script), ...args], options)
 }
 
 /** Runs a program at the root, its output shown, nobody at the keyboard; returns its exit status. */

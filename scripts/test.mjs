@@ -1,15 +1,19 @@
 // npm test: sets the checkout up, runs every test, and ends with the line "N passed, N failed".
-// With --checks (continuous integration) lint, types and unused code count as one test each.
+// With --checks (continuous integration) lint, types, unused code and the published packages count as one test each.
 // Other arguments go to vitest: `npm test -- packages/data`.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { runTool, setup } from './setup.mjs'
+import { root, run, runTool, setup } from './setup.mjs'
 
 const CHECKS = [
-  { name: 'lint and format', tool: '@biomejs/biome', args: ['check', '.'] },
-  { name: 'types', tool: 'typescript', args: ['-b'] },
-  { name: 'unused code and dependencies', tool: 'knip', args: [] },
+  { name: 'lint and format', check: () => runTool('@biomejs/biome', ['check', '.']) },
+  { name: 'types', check: () => runTool('typescript', ['-b']) },
+  { name: 'unused code and dependencies', check: () => runTool('knip', []) },
+  {
+    name: 'packages as they are published',
+    check: () => run(process.execPath, [join(root, 'scripts', 'lint-packages.mjs')]),
+  },
 ]
 
 const words = process.argv.slice(2)
@@ -18,9 +22,9 @@ const ready = setup()
 const counts = ready
   ? runTests(words.filter((word) => word !== '--checks'))
   : { passed: 0, failed: 1, skipped: 0 }
-for (const { name, tool, args } of ready && withChecks ? CHECKS : []) {
+for (const { name, check } of ready && withChecks ? CHECKS : []) {
   console.log(`\n${name}`)
-  const passed = runTool(tool, args) === 0
+  const passed = check() === 0
   console.log(`${name}: ${passed ? 'passed' : 'FAILED'}`)
   counts[passed ? 'passed' : 'failed']++
 }

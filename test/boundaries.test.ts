@@ -1,6 +1,16 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { arrowsOfPicture, PICTURE } from '../scripts/draw-imports.mjs'
+import {
+  importsOf,
+  packageArrows,
+  packageFolders,
+  packageSources,
+  type Source,
+  siblingOf,
+  withoutComments,
+} from '../scripts/imports.mjs'
 
 /** Which sibling packages a package may import. `models` needs the types of `data` only, but of all of it. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
@@ -8,74 +18,16 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   tensor: [],
   autograd: ['tensor'],
   models: ['tensor', 'autograd', 'data'],
-  cli: ['tensor', 'autograd', 'data', 'models'],
+  node: ['tensor'],
+  cli: ['tensor', 'autograd', 'data', 'models', 'node'],
 }
-const NODE_ONLY = /\/src\/node\//
-const OPS = /^packages\/tensor\/src\/ops\//
+/** What may use Node: two packages, and folders of the others. */
+const NODE_ONLY = /^packages\/(node|cli)\/|\/src\/node\//
+const ADJOINTS = /^packages\/tensor\/src\/ops\/(broadcast|pointwise|reduce)\//
 const GPU = /\bGPU[A-Z]\w*|\bnavigator\.gpu\b|\.wgsl\b/
 
-interface Source {
-  /** Path from the repository's root, with forward slashes. */
-  readonly path: string
-  readonly package: string
-  /** The text without comments, so that prose may mention anything. */
-  readonly code: string
-  readonly imports: readonly Import[]
-}
-
-interface Import {
-  readonly from: string
-  readonly typeOnly: boolean
-}
-
-const root = join(import.meta.dirname, '..')
-
-function filesUnder(folder: string, extension: RegExp): string[] {
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    const path = join(folder, entry.name)
-    if (entry.isDirectory()) {
-      return /^(node_modules|dist|\..*)$/.test(entry.name) ? [] : filesUnder(path, extension)
-    }
-    return extension.test(entry.name) ? [path] : []
-  })
-}
-
-function withoutComments(text: string): string {
-  // Strings are matched first and kept, so that a `//` inside one is no comment.
-  return text.replace(
-    /('(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`)|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g,
-    (_whole, literal: string | undefined) => literal ?? '',
-  )
-}
-
-function importsOf(code: string): Import[] {
-  const statement = /\b(?:import|export)\s+(type\s+)?(?:[\w*{][^'"`;=()]*?\bfrom\s*)?['"]([^'"]+)['"]/g
-  const call = /\bimport\s*\(\s*['"]([^'"]+)['"]/g
-  return [
-    ...[...code.matchAll(statement)].map(([, type, from]) => ({
-      from: from!,
-      typeOnly: type !== undefined,
-    })),
-    ...[...code.matchAll(call)].map(([, from]) => ({ from: from!, typeOnly: false })),
-  ]
-}
-
-function read(path: string): Source {
-  const code = withoutComments(readFileSync(path, 'utf8'))
-  const name = relative(root, path).replaceAll('\\', '/')
-  return { path: name, package: name.split('/')[1] ?? '', code, imports: importsOf(code) }
-}
-
 const packages = Object.keys(ALLOWED)
-const sources = packages.flatMap((name) =>
-  filesUnder(join(root, 'packages', name, 'src'), /\.ts$/).map((path) => read(path)),
-)
-
-/** `@voxnorm/data/node` → `data`; the command line's package is called plain `voxnorm`. */
-function siblingOf(from: string): string | undefined {
-  if (from === 'voxnorm' || from.startsWith('voxnorm/')) return 'cli'
-  return /^@voxnorm\/([\w-]+)/.exec(from)?.[1]
-}
+const sources = packageSources()
 
 function complaints(of: (source: Source) => readonly string[]): string[] {
   return sources.flatMap((source) => of(source).map((what) => `${source.path}: ${what}`))
@@ -98,8 +50,7 @@ function cycles(graph: ReadonlyMap<string, readonly string[]>): string[][] {
 
 describe('boundaries between packages', () => {
   test('every package under packages/ has a rule', () => {
-    const present = readdirSync(join(root, 'packages')).filter((name) => !name.startsWith('.'))
-    expect(present.sort()).toEqual([...packages].sort())
+    expect(packageFolders().sort()).toEqual([...packages].sort())
   })
 
   test('packages import only those below them', () => {
@@ -114,6 +65,10 @@ describe('boundaries between packages', () => {
     expect(wrong).toEqual([])
   })
 
+  test('docs/images/imports.svg shows the imports of today: node scripts/draw-imports.mjs draws it anew', () => {
+    expect(arrowsOfPicture(readFileSync(PICTURE, 'utf8'))).toEqual(packageArrows(sources))
+  })
+
   test('a package reaches another one by its name, never by a path into it', () => {
     const wrong = complaints(({ path, package: name, imports }) =>
       imports
@@ -124,27 +79,27 @@ describe('boundaries between packages', () => {
     expect(wrong).toEqual([])
   })
 
-  test('only tensor speaks of GPU objects and kernels', () => {
+  test('only tensor, and node that opens adapters for it, speak of GPU objects and kernels', () => {
     const wrong = complaints(({ package: name, code }) =>
-      name === 'tensor' ? [] : [...new Set(code.match(new RegExp(GPU, 'g')) ?? [])],
+      name === 'tensor' || name === 'node' ? [] : [...new Set(code.match(new RegExp(GPU, 'g')) ?? [])],
     )
     expect(wrong).toEqual([])
   })
 
-  test('only src/node folders and the command line use Node', () => {
-    const wrong = complaints(({ path, package: name, imports, code }) => {
-      if (name === 'cli' || NODE_ONLY.test(path)) return []
+  test('only src/node folders, the package node and the command line use Node', () => {
+    const wrong = complaints(({ path, imports, code }) => {
+      if (NODE_ONLY.test(path)) return []
       const modules = imports.filter(({ from }) => from.startsWith('node:')).map(({ from }) => from)
       return [...modules, ...(code.match(/\bprocess\.\w+|\bBuffer\.\w+|\brequire\(/g) ?? [])]
     })
     expect(wrong).toEqual([])
   })
 
-  test('what runs in a browser does not import a src/node folder of its own package', () => {
-    const wrong = complaints(({ path, package: name, imports }) => {
-      if (name === 'cli' || NODE_ONLY.test(path)) return []
+  test('what runs in a browser imports nothing that needs Node', () => {
+    const wrong = complaints(({ path, imports }) => {
+      if (NODE_ONLY.test(path)) return []
       return imports
-        .filter(({ from }) => /^\.{1,2}\/.*\bnode\//.test(from) || /^@voxnorm\/\w+\/node$/.test(from))
+        .filter(({ from }) => /^\.{1,2}\/.*\bnode\/|^@voxnorm\/(\w+\/)?node$/.test(from))
         .map(({ from }) => `imports ${from}`)
     })
     expect(wrong).toEqual([])
@@ -170,7 +125,7 @@ describe('boundaries between packages', () => {
       ]),
     )
     // The gradient of a sum is a broadcast and the other way round: ops name each other inside their gradient rules.
-    const beyondOps = cycles(graph).filter((cycle) => !cycle.every((path) => OPS.test(path)))
+    const beyondOps = cycles(graph).filter((cycle) => !cycle.every((path) => ADJOINTS.test(path)))
     expect(beyondOps.map((cycle) => cycle.join(' → '))).toEqual([])
   })
 })

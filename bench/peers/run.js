@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url'
 import { bundle } from '../../scripts/bundle.js'
 
 // The bundles lie in the tensor package, from where the embedded software renderer can be found.
-const folder = join(import.meta.dirname, '..', '..', 'packages', 'tensor', 'node_modules', '.cache')
+const folder = join(import.meta.dirname, '..', '..', 'packages', 'node', 'node_modules', '.cache')
 mkdirSync(folder, { recursive: true })
 
 /** The path of a program, put in place whole: another run may be reading it. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { kernelProcessorTime, openGpu } from '@voxnorm/tensor/node'
+import { kernelProcessorTime, openGpu } from '@voxnorm/node'
 import { readTensors, writeTensors } from './exchange.ts'
 import { ANSWER, type Peer, type Prepared, type Request } from './peer.ts'
 

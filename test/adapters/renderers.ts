@@ -1,5 +1,5 @@
+import { openGpu } from '@voxnorm/node'
 import { DeviceError } from '@voxnorm/tensor'
-import { openGpu } from '@voxnorm/tensor/node'
 
 /**
  * The software renderers that can be opened, as `openGpu` takes their names: the best of the machine, and SwiftShader

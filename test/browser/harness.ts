@@ -18,14 +18,14 @@ export class BrowserPage {
   private readonly browser: Browser
   private readonly page: Page
   private readonly server: Server
-  private readonly scripts: Map<string, string>
+  private readonly files: Map<string, string | Uint8Array>
   private readonly complaints: string[] = []
 
-  private constructor(browser: Browser, page: Page, server: Server, scripts: Map<string, string>) {
+  private constructor(browser: Browser, page: Page, server: Server, files: Map<string, string | Uint8Array>) {
     this.browser = browser
     this.page = page
     this.server = server
-    this.scripts = scripts
+    this.files = files
     page.on('console', (message) => {
       if (message.type() === 'error' || message.type() === 'warning') this.complaints.push(message.text())
     })
@@ -34,11 +34,11 @@ export class BrowserPage {
   /** Starts the server and the browser; `close` ends both. */
   static async open(): Promise<BrowserPage> {
     const { executable, environment } = await unpackChromium()
-    const scripts = new Map<string, string>()
+    const files = new Map<string, string | Uint8Array>()
     const server = createServer((request, response) => {
-      const script = scripts.get(request.url ?? '')
-      const type = script === undefined ? 'text/html' : 'text/javascript'
-      response.writeHead(200, { 'content-type': `${type}; charset=utf-8` }).end(script ?? BLANK_PAGE)
+      const content = files.get(request.url ?? '')
+      const type = content === undefined ? 'text/html' : 'text/javascript'
+      response.writeHead(200, { 'content-type': `${type}; charset=utf-8` }).end(content ?? BLANK_PAGE)
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const browser = await chromium.launch({
@@ -49,7 +49,12 @@ export class BrowserPage {
     })
     const page = await browser.newPage()
     await page.goto(`http://localhost:${(server.address() as AddressInfo).port}/`, { timeout: PATIENCE })
-    return new BrowserPage(browser, page, server, scripts)
+    return new BrowserPage(browser, page, server, files)
+  }
+
+  /** Lets the page fetch bytes under a path such as `/scan.nii`. */
+  serve(path: string, bytes: Uint8Array): void {
+    this.files.set(path, bytes)
   }
 
   /**
@@ -57,9 +62,13 @@ export class BrowserPage {
    * what that promises (JSON). Throws the page's error with what the console said.
    */
   async run<Result>(entry: string): Promise<Result> {
-    const script = await bundle(join(import.meta.dirname, entry), 'browser')
-    const url = `/${this.scripts.size}-${entry.replace(/\.ts$/, '.js')}`
-    this.scripts.set(url, script)
+    return this.runModule(entry, await bundle(join(import.meta.dirname, entry), 'browser'))
+  }
+
+  /** As `run`, for the text of a module; errors call it `name`. */
+  async runModule<Result>(name: string, text: string): Promise<Result> {
+    const url = `/${this.files.size}-${name.replace(/\.ts$/, '.js')}`
+    this.files.set(url, text)
     this.complaints.length = 0
     try {
       return (await this.page.evaluate(
@@ -67,7 +76,7 @@ export class BrowserPage {
       )) as Result
     } catch (error) {
       const said = this.complaints.map((line) => `\n  console: ${line}`).join('')
-      throw new Error(`${entry} failed in the page: ${error instanceof Error ? error.message : error}${said}`)
+      throw new Error(`${name} failed in the page: ${error instanceof Error ? error.message : error}${said}`)
     }
   }
 

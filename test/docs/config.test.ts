@@ -1,6 +1,6 @@
 import { join } from 'node:path'
+import { configHelp, configKeys, configPage } from '@voxnorm/pipeline/training'
 import { describe, expect, it } from 'vitest'
-import { configHelp, configKeys, configPage } from '../../packages/cli/src/config/reference.ts'
 
 const PAGE = join(import.meta.dirname, '../../docs/config.md')
 

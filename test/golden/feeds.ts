@@ -1,5 +1,4 @@
-import type { Feeds, Tensor } from '@voxnorm/tensor'
-import { inputNames } from '../../packages/models/src/graph.ts'
+import { type Feeds, inputNames, type Tensor } from '@voxnorm/tensor'
 
 /** Those values that graphs have an input for: a plan takes no others. */
 export function feedsOf(graphs: readonly Tensor[], values: Feeds): Feeds {

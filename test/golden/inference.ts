@@ -57,11 +57,25 @@ async function runInference(item: InferenceCase, { folder, runtime }: CaseContex
   predictor.dispose()
   return [
     ...compareGeometry(item, images[0]!.volume, prepared),
-    ...compareImages('norm', got.normalized, readImages(folder, expected.norm), item.tol_abs.norm),
-    ...compareImages('probseg', got.probabilities, readImages(folder, expected.probseg), item.tol_abs.prob),
+    ...compareImages(
+      'norm',
+      apart(got.normalized, prepared.channels),
+      readImages(folder, expected.norm),
+      item.tol_abs.norm,
+    ),
+    ...compareImages(
+      'probseg',
+      apart(got.probabilities, 4),
+      readImages(folder, expected.probseg),
+      item.tol_abs.prob,
+    ),
     ...compareLabels(item, folder, prepared, got),
   ]
 }
+
+/** The images of interleaved values. */
+const apart = (values: Float32Array, images: number): Float32Array[] =>
+  Array.from({ length: images }, (_, image) => values.filter((_, index) => index % images === image))
 
 const readImage = (folder: GoldenFolder, name: string): NamedVolume => ({
   file: name,
@@ -109,14 +123,14 @@ function compareImages(
 function compareLabels(
   item: InferenceCase,
   folder: GoldenFolder,
-  { mask }: PreparedSubject,
+  { mask, channels }: PreparedSubject,
   { labels, normalized }: PredictedVolume,
 ): Comparison[] {
   const expected = readImage(folder, item.expected.dseg).volume.data
   const brain = countOnes(mask)
   const flipped = expected.reduce((sum, label, voxel) => sum + (label === labels[voxel] ? 0 : 1), 0)
-  const total = normalized.reduce((sum, image) => sum + image.reduce((own, value) => own + value, 0), 0)
-  const mean = total / brain / normalized.length
+  const total = normalized.reduce((sum, value) => sum + value, 0)
+  const mean = total / brain / channels
   return [
     { name: 'share of flipped labels', error: flipped / brain, tolerance: item.tol_flip_rate },
     ...compareValue('mean of norm', mean, item.norm_mean_in_mask, item.tol_abs.norm),

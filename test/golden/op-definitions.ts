@@ -1,4 +1,4 @@
-import { adversarialLoss, crossEntropy, dicePerClass, weightedDice } from '@voxnorm/models'
+import { adversarialTerm, crossEntropy, dicePerClass, weightedDice } from '@voxnorm/models'
 import {
   add,
   affine,
@@ -163,7 +163,7 @@ export const opDefinitions: Readonly<Record<string, OpDefinition>> = {
         { shape: [logits!.shape[0]!], dtype: 'u32' },
         new Array(logits!.shape[0]!).fill(0),
       )
-      return adversarialLoss(adversarialKind(kind), logits!, sites)
+      return adversarialTerm(adversarialKind(kind)).loss(logits!, sites)
     },
   },
   weighted_dice: {

@@ -6,10 +6,11 @@ import {
   modelOfTraining,
   segment,
 } from '@voxnorm/models'
+import type { OpenDevice } from '@voxnorm/pipeline'
+import { PRESETS } from '@voxnorm/pipeline/training'
 import { compile, f32, input, type PlanSummary } from '@voxnorm/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { PRESETS } from '../../packages/cli/src/config/presets.ts'
-import { type OpenDevice, openDevice } from '../../packages/cli/src/device.ts'
+import { openDevice } from '../../packages/cli/src/device.ts'
 
 /** The networks of the paper for one modality and two sites. */
 const paper = modelOfTraining(PRESETS.paper, [{ site: 'iseg' }, { site: 'mrbrains' }])

@@ -1,4 +1,14 @@
-import { add, constant, describeSpec, f32, ShapeError, sameShape, type Tensor } from '@voxnorm/tensor'
+import {
+  add,
+  collect,
+  constant,
+  describeSpec,
+  f32,
+  ShapeError,
+  sameShape,
+  splitUpsampledConvolutions,
+  type Tensor,
+} from '@voxnorm/tensor'
 
 /** A derivative that does not exist: an op without a gradient rule, or a target that the loss does not depend on. */
 export class GradientError extends Error {
@@ -19,8 +29,9 @@ export interface GradOptions {
 }
 
 /**
- * Gradients of a loss with respect to the targets, in their order, as further nodes of the same graph (reverse mode).
- * Being nodes, they can be differentiated again.
+ * Gradients of a loss with respect to the targets, in their order, as further nodes of a graph (reverse mode). Being nodes,
+ * they can be differentiated again. It is the graph of the loss with its convolutions of upsampled tensors split, as
+ * `compile` splits them too, so that the cheap form is what is differentiated.
  *
  * Only nodes on a way from a target to the loss are visited, so the gradient of a discriminator's loss with respect
  * to its own parameters never touches the generator in front of it.
@@ -28,7 +39,17 @@ export interface GradOptions {
  * depend on and for an op on the way that has no gradient rule.
  */
 export function grad(loss: Tensor, targets: readonly Tensor[], { ct }: GradOptions = {}): Tensor[] {
-  const cotangents = new Map<Tensor, Tensor>([[loss, startingCotangent(loss, ct)]])
+  const cotangent = startingCotangent(loss, ct)
+  const became = splitUpsampledConvolutions.apply([loss, ...targets])
+  return differentiate(
+    became.get(loss)!,
+    targets.map((target) => became.get(target)!),
+    cotangent,
+  )
+}
+
+function differentiate(loss: Tensor, targets: readonly Tensor[], ct: Tensor): Tensor[] {
+  const cotangents = new Map<Tensor, Tensor>([[loss, ct]])
   const path = pathTo(targets, loss)
   const onPath = new Set(path)
 
@@ -87,20 +108,10 @@ function startingCotangent(loss: Tensor, ct: Tensor | undefined): Tensor {
 /** The nodes that `loss` depends on and that depend on a target, both ends included, in a topological order. */
 function pathTo(targets: readonly Tensor[], loss: Tensor): Tensor[] {
   const leadsToTarget = new Set<Tensor>(targets)
-  return dependencies(loss).filter((node) => {
+  return collect([loss]).filter((node) => {
     if (node.inputs.some((input) => leadsToTarget.has(input))) leadsToTarget.add(node)
     return leadsToTarget.has(node)
   })
-}
-
-/** Everything that a tensor is made from, itself included. Identities grow with creation, so they order the graph. */
-function dependencies(root: Tensor): Tensor[] {
-  const found = new Set([root])
-  // A set may grow while it is iterated; the loop then visits what was added.
-  for (const node of found) {
-    for (const input of node.inputs) found.add(input)
-  }
-  return [...found].sort((a, b) => a.id - b.id)
 }
 
 const describe = (tensor: Tensor): string => `${describeSpec(tensor.spec)}  ${tensor.label ?? tensor.op.name}`

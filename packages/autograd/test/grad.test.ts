@@ -13,6 +13,7 @@ import {
   batchNorm,
   channelDropout,
   classSums,
+  collect,
   concat,
   constant,
   conv3d,
@@ -328,5 +329,40 @@ describe.skipIf(!hasGolden)('gradients agree with PyTorch (needs ../shared)', ()
     if (item.grads.x) check(toFile(results[1]!, xLayout), item.grads.x)
     check(toFile(results[2]!, weightLayout), item.grads.weight)
     if (bias) check(results[3]!, item.grads.bias)
+  })
+})
+
+describe('the decoder of a network that calls for no rewrite', () => {
+  const operands = () => {
+    const skip = input('skip', f32(1, 2, 4, 2, 2))
+    const low = input('low', f32(1, 1, 2, 1, 3))
+    const w = input('w', f32(3, 3, 3, 5, 2))
+    const joined = concat([skip, upsample(low)])
+    const y = conv3d(joined, w, null, { stride: 1, padding: 1, mode: 'replicate' })
+    return { joined, y, targets: [skip, low, w] }
+  }
+
+  it('is differentiated from low resolution', () => {
+    const { joined, y, targets } = operands()
+    const gradients = grad(sum(square(y)), targets)
+    expect(opNames(collect(gradients))).toContain('upsampledConv3dWeight')
+    expect(opNames(collect(gradients))).not.toContain('upsample')
+    // The gradient of what was joined needs the composition as it was written. Both have the same values.
+    const written = grad(sum(square(y)), [...targets, joined]).slice(0, targets.length)
+    expect(opNames(collect(written))).toContain('upsample')
+    const inputs = Object.fromEntries(
+      targets.map(({ spec, label }, index) => [label!, randomPoint(spec, index).values]),
+    )
+    const [got, expected] = [gradients, written].map((tensors) => execute(tensors, { inputs }))
+    got!.forEach((values, index) => {
+      for (const [at, value] of values.entries()) expect(value).toBeCloseTo(expected![index]![at]!, 10)
+    })
+  })
+
+  it('has second derivatives, also with respect to its own result', () => {
+    const { y } = operands()
+    const loss = sum(square(square(y)))
+    const first = grad(loss, [y])
+    expect(grad(sum(square(first[0]!)), [y])).toHaveLength(1)
   })
 })

@@ -11,6 +11,7 @@ import {
   sgd,
   vector,
 } from '@voxnorm/autograd'
+import { nap, type OpenedGpu, openGpu } from '@voxnorm/node'
 import {
   Arena,
   type ArenaVariable,
@@ -24,7 +25,6 @@ import {
   square,
   type Variable,
 } from '@voxnorm/tensor'
-import { nap, type OpenedGpu, openGpu } from '@voxnorm/tensor/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { expectGolden, goldenCases, goldenTensor, hasGolden } from './golden.ts'
 

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { Worker } from 'node:worker_threads'
@@ -46,7 +45,9 @@ const isJson = (words: readonly string[]): boolean =>
  * signals are passed on, and a signal that ends the one process ends the other. What native code wrote to stderr is shown
  * only when the process crashes.
  */
-export function runApart(words: readonly string[]): Promise<number> {
+export async function runApart(words: readonly string[]): Promise<number> {
+  // Loaded here, so that help starts at once.
+  const { spawn } = await import('node:child_process')
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...words], {
     // In a group of its own, so that Ctrl-C reaches it once: by way of this process.
     detached: true,

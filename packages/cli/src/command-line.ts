@@ -1,5 +1,6 @@
-import { ConfigError } from '@voxnorm/data'
-import { nearest } from './nearest.ts'
+import { parseArgs } from 'node:util'
+import { ConfigError } from '@voxnorm/data/errors'
+import { nearest } from '@voxnorm/pipeline/words'
 
 /** A flag of a command. */
 export interface Flag {
@@ -71,7 +72,7 @@ export const COMMON_FLAGS: readonly Flag[] = [
 ]
 
 /**
- * Reads the words after the command's name.
+ * Reads the words after the command's name. `parseArgs` takes them apart; the table of flags says what they mean.
  *
  * Throws ConfigError (usage, exit 64) for an unknown flag, naming the nearest known one, a missing or unwanted value,
  * and a wrong number of positionals. With a flag that stands alone, such as `--help`, nothing is required.
@@ -80,37 +81,73 @@ export function parseArguments(syntax: CommandSyntax, words: readonly string[]):
   const flags = [...syntax.flags, ...COMMON_FLAGS]
   const values = new Map<string, string[]>()
   const positionals: string[] = []
-  let at = 0
-  while (at < words.length) {
-    const word = words[at++]!
-    if (word === '--') {
-      positionals.push(...words.slice(at))
-      break
-    }
-    if (!looksLikeFlag(word)) {
-      positionals.push(word)
-      continue
-    }
-    const equals = word.indexOf('=')
-    const written = equals < 0 ? word : word.slice(0, equals)
-    const flag = findFlag(syntax, flags, written)
-    const given: string[] = equals < 0 ? [] : [word.slice(equals + 1)]
-    if (flag.kind === 'switch') {
-      if (given.length > 0) throw usageError(syntax, `${written} takes no value.`)
+  /** The list that words without a flag go to: every list but `--set` takes them until the next flag. */
+  let open: { readonly flag: Flag; readonly written: string } | undefined
+  for (const token of tokensOf(flags, words)) {
+    if (token.kind === 'option-terminator') {
+      open = undefined
+    } else if (token.kind === 'positional') {
+      if (open !== undefined) checkValue(syntax, open.flag, open.written, token.value)
+      const list = open === undefined ? positionals : values.get(open.flag.name)!
+      list.push(token.value)
     } else {
-      const many = flag.kind === 'list' && flag.name !== 'set'
-      while (at < words.length && (given.length === 0 || many) && !looksLikeFlag(words[at]!)) {
-        given.push(words[at++]!)
-      }
-      if (given.length === 0) throw usageError(syntax, `${written} needs a value (${flag.value ?? 'VALUE'}).`)
+      const written = words[token.index]!.split('=', 1)[0]!
+      const flag = findFlag(syntax, flags, written)
+      const given = valuesOf(syntax, flag, written, token)
+      const earlier = flag.kind === 'list' ? (values.get(flag.name) ?? []) : []
+      values.set(flag.name, [...earlier, ...given])
+      open = flag.kind === 'list' && flag.name !== 'set' ? { flag, written } : undefined
     }
-    for (const value of given) checkValue(syntax, flag, written, value)
-    const earlier = values.get(flag.name) ?? []
-    values.set(flag.name, flag.kind === 'list' ? [...earlier, ...given] : given)
   }
   const parsed = { positionals, values }
   if (!flags.some(({ name, alone }) => alone && values.has(name))) checkPresence(syntax, parsed)
   return parsed
+}
+
+type Token = Required<ReturnType<typeof parseArgs>>['tokens'][number]
+type OptionToken = Extract<Token, { kind: 'option' }>
+
+/** What the words are, one token each but for the value of a flag; flags are known to `parseArgs` by their long names. */
+function tokensOf(flags: readonly Flag[], words: readonly string[]): Token[] {
+  const end = words.indexOf('--')
+  const isFlag = (word: string, index: number) => looksLikeFlag(word) && (end < 0 || index < end)
+  const { tokens } = parseArgs({
+    args: words.map((word, index) => (isFlag(word, index) ? longForm(flags, word) : word)),
+    options: Object.fromEntries(
+      flags.map(({ name, kind }) => [name, { type: kind === 'switch' ? 'boolean' : 'string' } as const]),
+    ),
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  })
+  return tokens
+    .filter(({ index }, at) => index !== tokens[at - 1]?.index)
+    .map((token) => {
+      // A negative number on its own falls apart into letters of flags.
+      const word = words[token.index]!
+      const isNumber = token.kind === 'option' && !looksLikeFlag(word)
+      return isNumber ? { kind: 'positional', index: token.index, value: word } : token
+    })
+}
+
+/** `-o`, `-output`, an alias and underscores as the flag's own name behind two dashes; the rest of the word stays. */
+function longForm(flags: readonly Flag[], word: string): string {
+  const [written] = word.split('=', 1) as [string]
+  return `--${flagOf(flags, written)?.name ?? nameOf(written)}${word.slice(written.length)}`
+}
+
+/** The value that came with a flag, as a list of one; none for a switch. */
+function valuesOf(syntax: CommandSyntax, flag: Flag, written: string, token: OptionToken): string[] {
+  const { value, inlineValue } = token
+  if (flag.kind === 'switch') {
+    if (value !== undefined) throw usageError(syntax, `${written} takes no value.`)
+    return []
+  }
+  if (value === undefined || (!inlineValue && looksLikeFlag(value))) {
+    throw usageError(syntax, `${written} needs a value (${flag.value ?? 'VALUE'}).`)
+  }
+  checkValue(syntax, flag, written, value)
+  return [value]
 }
 
 /** Whether a switch, or any other flag, was given. */
@@ -167,22 +204,30 @@ function looksLikeFlag(word: string): boolean {
 }
 
 function findFlag(syntax: CommandSyntax, flags: readonly Flag[], written: string): Flag {
-  const name = written.replace(/^--?/, '').replaceAll('_', '-')
-  const single = !written.startsWith('--') && name.length === 1
-  const found = flags.find((flag) =>
-    single ? flag.short === name : flag.name === name || flag.aliases?.includes(name),
-  )
+  const found = flagOf(flags, written)
   if (found !== undefined) return found
-  const close = single
-    ? undefined
-    : nearest(
-        name,
-        flags.flatMap((flag) => [flag.name, ...(flag.aliases ?? [])]),
-      )
+  const names = flags.flatMap((flag) => [flag.name, ...(flag.aliases ?? [])])
+  const close = isLetter(written) ? undefined : nearest(nameOf(written), names)
   throw usageError(
     syntax,
     `unknown flag ${written}${close === undefined ? '.' : `; did you mean --${close}?`}`,
   )
+}
+
+function flagOf(flags: readonly Flag[], written: string): Flag | undefined {
+  const name = nameOf(written)
+  return flags.find((flag) =>
+    isLetter(written) ? flag.short === name : flag.name === name || flag.aliases?.includes(name),
+  )
+}
+
+function nameOf(written: string): string {
+  return written.replace(/^--?/, '').replaceAll('_', '-')
+}
+
+/** Whether a flag is written as one dash and one letter. */
+function isLetter(written: string): boolean {
+  return written.length === 2 && written !== '--'
 }
 
 function checkValue(syntax: CommandSyntax, flag: Flag, written: string, value: string): void {

@@ -1,7 +1,6 @@
+import type { Log, OpenDevice } from '@voxnorm/pipeline'
 import type { Arguments, CommandSyntax } from './command-line.ts'
-import type { OpenDevice } from './device.ts'
 import type { ExitCode } from './exit-codes.ts'
-import type { Log } from './progress.ts'
 
 /** What a command is run with. */
 export interface CommandInput {

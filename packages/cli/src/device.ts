@@ -1,15 +1,6 @@
+import { nap, openGpu } from '@voxnorm/node'
+import type { OpenDevice } from '@voxnorm/pipeline'
 import { Runtime } from '@voxnorm/tensor'
-import { nap, openGpu } from '@voxnorm/tensor/node'
-
-/** An open device and how to let go of it. */
-export interface OpenDevice {
-  readonly runtime: Runtime
-  readonly name: string
-  /** One line for people: which adapter this is, and what that means. */
-  readonly description: string
-  readonly software: boolean
-  close(): void
-}
 
 /**
  * Opens the device that `--device` names: `auto`, `software`, or a part of an adapter's name.

@@ -1,4 +1,5 @@
-import { VoxnormError } from '@voxnorm/data'
+import { InputOutputError, VoxnormError } from '@voxnorm/data/errors'
+import type { Judge } from '@voxnorm/pipeline'
 
 /** What a command ends with; numbers follow sysexits and the shell, and scripts rely on them. */
 export const EXIT = {
@@ -118,4 +119,25 @@ function sentenceOf(error: unknown): string {
 function reason(error: SystemError): string {
   const words = /^[A-Z0-9]+: ([^,]+)/.exec(error.message)?.[1] ?? error.message
   return `${words} (${error.code}).`
+}
+
+/** What an error means for a list of inputs; a fault of the program with one input does not keep the others from being done. */
+export const judge: Judge = (error) => {
+  const message = errorBlock(error)
+    .trim()
+    .replace(/^error: /, '')
+    .replaceAll(/\s*\n\s*/g, ' ')
+  return { code: exitCodeOf(error), message, endsAll: endsBatch(error) }
+}
+
+function endsBatch(error: unknown): boolean {
+  const ending: readonly number[] = [EXIT.cannotCreate, EXIT.inputOutput, EXIT.stoppedEarly, EXIT.interrupted]
+  if (error instanceof InputOutputError && error.cause instanceof Error && 'syscall' in error.cause) {
+    // A file that cannot be read to its end is bad for its subject alone.
+    return error.cause.syscall !== 'read'
+  }
+  if (error instanceof Error && error.name === 'DeviceError') {
+    return (error as { kind?: unknown }).kind !== 'out-of-memory'
+  }
+  return ending.includes(exitCodeOf(error))
 }

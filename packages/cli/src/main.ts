@@ -1,4 +1,5 @@
-import { ConfigError } from '@voxnorm/data'
+import { ConfigError } from '@voxnorm/data/errors'
+import { nearest } from '@voxnorm/pipeline/words'
 import {
   joinParent,
   mustRunApart,
@@ -11,7 +12,6 @@ import type { Command, CommandInput, CommandResult } from './command.ts'
 import { commonFlagLines, hasFlag, helpPage, parseArguments, textFlag } from './command-line.ts'
 import { EXIT, type ExitCode, errorBlock, exitCodeOf } from './exit-codes.ts'
 import { openHeartbeat } from './heartbeat.ts'
-import { nearest } from './nearest.ts'
 import { openLog } from './progress.ts'
 import { version } from './version.ts'
 

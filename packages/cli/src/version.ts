@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
@@ -15,6 +14,8 @@ export function version(): string {
 
 /** The checkout's commit, with a mark when the tree differs from it; `unknown` where the program is no checkout. */
 export function commit(): string {
+  // Loaded here, because nothing else at the start of the program needs it, and it takes as long as all the rest.
+  const { execFileSync } = process.getBuiltinModule('node:child_process')
   const cwd = fileURLToPath(new URL('.', import.meta.url))
   const git = (...words: string[]) =>
     execFileSync('git', words, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()

@@ -1,4 +1,5 @@
 import { ConfigError, DataError, MissingInputError } from '@voxnorm/data'
+import { nearest } from '@voxnorm/pipeline/words'
 import { DeviceError } from '@voxnorm/tensor'
 import { describe, expect, it } from 'vitest'
 import {
@@ -11,7 +12,6 @@ import {
   textFlag,
 } from '../src/command-line.ts'
 import { errorBlock, exitCodeOf } from '../src/exit-codes.ts'
-import { nearest } from '../src/nearest.ts'
 
 const syntax: CommandSyntax = {
   name: 'predict',

@@ -1,10 +1,8 @@
 import path from 'node:path'
 import { ConfigError, MissingInputError } from '@voxnorm/data'
+import { readConfig } from '@voxnorm/pipeline/node'
+import { configSchema, type Overrides, PRESETS, parseConfig, parseDuration } from '@voxnorm/pipeline/training'
 import { describe, expect, it } from 'vitest'
-import { parseDuration } from '../src/config/duration.ts'
-import { PRESETS } from '../src/config/presets.ts'
-import { type Overrides, parseConfig, readConfig } from '../src/config/read-config.ts'
-import { configSchema } from '../src/config/schema.ts'
 
 function messageOf(text: string, overrides: Overrides = {}): string {
   try {

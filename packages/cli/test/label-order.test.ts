@@ -1,6 +1,6 @@
 import { confusionMatrix } from '@voxnorm/data'
+import { checkLabelOrder } from '@voxnorm/pipeline'
 import { describe, expect, it } from 'vitest'
-import { checkLabelOrder } from '../src/evaluation/label-order.ts'
 import { openLog } from '../src/progress.ts'
 
 const lines: string[] = []

@@ -2,10 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { labelConvention } from '@voxnorm/data'
+import { writeFolderFiles } from '@voxnorm/pipeline'
+import { assertFreeForOutput, assertFreeForScores, isPredictionFolder } from '@voxnorm/pipeline/node'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { assertFreeForScores } from '../src/evaluation/output-place.ts'
-import { assertFreeForOutput, isPredictionFolder } from '../src/output-folder.ts'
-import { writeFolderFiles } from '../src/prediction/write-outputs.ts'
 import { assertFreeForReproduction } from '../src/reproduction/workspace.ts'
 import { provenance } from './prediction/examples.ts'
 

@@ -3,10 +3,9 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { makeLabelVolume, makeVolume, type Shape3 } from '@voxnorm/data'
 import { loadSubject, writeVolumeFile } from '@voxnorm/data/node'
+import { datasetRecord, loadRun, parseConfig, planRun } from '@voxnorm/pipeline/training'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { parseConfig } from '../src/config/read-config.ts'
 import { openLog } from '../src/progress.ts'
-import { datasetRecord, loadRun, planRun } from '../src/training/prepare-run.ts'
 import { stopWhen } from './prediction/examples.ts'
 
 const log = openLog({ write: () => {}, terminal: false, format: 'text', quiet: true, now: Date.now })

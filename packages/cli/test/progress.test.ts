@@ -1,5 +1,6 @@
+import { duration } from '@voxnorm/pipeline/words'
 import { describe, expect, it } from 'vitest'
-import { duration, openLog, progressLine } from '../src/progress.ts'
+import { openLog, progressLine } from '../src/progress.ts'
 
 function collect(options: { terminal?: boolean; format?: 'text' | 'json'; quiet?: boolean } = {}) {
   let text = ''

@@ -4,14 +4,19 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { readSafetensors, writeSafetensors } from '@voxnorm/autograd'
 import { ConfigError, fitIntensityReference } from '@voxnorm/data'
+import type { TrainingEvent } from '@voxnorm/models'
+import { readMetrics } from '@voxnorm/pipeline'
+import {
+  assertFitsSites,
+  assertResumable,
+  PRESETS,
+  recordRun,
+  toTraining,
+  writeModelFolder,
+} from '@voxnorm/pipeline/training'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { PRESETS } from '../src/config/presets.ts'
-import { assertFitsSites, assertResumable, toTraining } from '../src/config/to-training.ts'
 import { openLog } from '../src/progress.ts'
-import { openRunDirectory, readMetrics } from '../src/run-directory.ts'
 import { listenForStop } from '../src/stop-request.ts'
-import { writeModelFolder } from '../src/training/model-folder.ts'
-import { recordRun, type TrainingEvent } from '../src/training/record-run.ts'
 
 const log = openLog({ write: () => {}, terminal: false, format: 'text', quiet: true, now: Date.now })
 let folder: string
@@ -21,21 +26,22 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 const tensor = (value: number) => ({ shape: [1], values: Float32Array.of(value) })
+/** Two iterations an epoch; `done` counts them over the run. */
+const at = (done: number) => ({ epoch: 1, iteration: done - 1, done, time: done })
 const checkpoint = (which: 'latest' | 'best', value: number): TrainingEvent => ({
   kind: 'checkpoint',
   which,
+  ...at(value),
   tensors: new Map([
     ['generator.out.bias', tensor(value)],
     ['optimizer.generator.exp_avg.out.bias', tensor(9)],
   ]),
   metadata: { format: 'voxnorm', version: '1', config: '{"base":4}', iteration: String(value) },
 })
-const step = (iteration: number): TrainingEvent => ({
+const step = (done: number): TrainingEvent => ({
   kind: 'step',
-  epoch: 1,
-  iteration,
-  time: iteration,
-  values: { 'loss.seg': 1 / iteration },
+  ...at(done),
+  values: { 'loss.seg': 1 / done },
 })
 
 describe('recordRun', () => {
@@ -43,10 +49,10 @@ describe('recordRun', () => {
     async function* events(): AsyncGenerator<TrainingEvent> {
       yield step(1)
       yield step(2)
-      yield { kind: 'validation', epoch: 1, iteration: 2, time: 2, values: { 'dice.mean': 0.5 } }
+      yield { kind: 'validation', ...at(2), values: { 'dice.mean': 0.5 } }
       yield checkpoint('best', 2)
       yield checkpoint('latest', 2)
-      yield { kind: 'stopped', reason: 'time limit' }
+      yield { kind: 'stopped', ...at(2), reason: 'time-limit' }
     }
     const directory = openRunDirectory(folder, { resume: false })
     const { reason, last, saved } = await recordRun(events(), directory, log, {
@@ -55,7 +61,7 @@ describe('recordRun', () => {
     })
     directory.close()
     expect({ reason, saved, dice: last!['dice.mean'] }).toEqual({
-      reason: 'time limit',
+      reason: 'time-limit',
       saved: true,
       dice: 0.5,
     })

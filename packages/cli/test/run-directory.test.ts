@@ -15,11 +15,10 @@ import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { InputOutputError, OutputError } from '@voxnorm/data'
 import { outputFailure, removeTemporaryFiles, writeFileAtomically } from '@voxnorm/data/node'
+import { type MetricsLine, readMetrics } from '@voxnorm/pipeline'
+import { PRESETS, parseConfig } from '@voxnorm/pipeline/training'
 import { build } from 'esbuild'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { PRESETS } from '../src/config/presets.ts'
-import { parseConfig } from '../src/config/read-config.ts'
-import { type MetricsLine, openRunDirectory, readMetrics } from '../src/run-directory.ts'
 
 let folder: string
 
@@ -192,7 +191,7 @@ describe('openRunDirectory', () => {
       bundle: true,
       format: 'esm',
       platform: 'node',
-      conditions: ['source'],
+      conditions: ['@voxnorm/source'],
       logLevel: 'error',
     })
     const script = `

@@ -1,7 +1,6 @@
+import type { TrainingReady } from '@voxnorm/models'
+import { PRESETS, sayPlan } from '@voxnorm/pipeline/training'
 import { expect, it } from 'vitest'
-import { PRESETS } from '../src/config/presets.ts'
-import type { PlanEvent } from '../src/training/run-events.ts'
-import { sayPlan } from '../src/training/say-plan.ts'
 
 const MIB = 2 ** 20
 const memory = {
@@ -16,7 +15,7 @@ const memory = {
   bindingLimit: 128 * MIB,
 }
 const plan = {
-  kind: 'plan',
+  kind: 'ready',
   networks: ['generator', 'segmenter'],
   batch: 72,
   microBatch: 8,
@@ -24,9 +23,9 @@ const plan = {
   work: { dispatches: 4321, flops: 30.125e12 },
   memory,
   resumedAt: undefined,
-} as unknown as PlanEvent
+} as unknown as TrainingReady
 
-function said(event: PlanEvent, train = PRESETS.paper.train) {
+function said(event: TrainingReady, train = PRESETS.paper.train) {
   const lines: string[] = []
   sayPlan(event, { train }, { info: (name, message) => lines.push(`${name} | ${message}`) })
   return lines
@@ -43,7 +42,7 @@ it('says what a training does and needs before it starts', () => {
 it('says what is not as usual: one piece, small work, mixed precision, an end, a beginning', () => {
   const small = { ...plan, microBatch: 72, work: { dispatches: 5, flops: 1.25e7 } }
   const train = { ...PRESETS.paper.train, precision: 'mixed', timeLimit: '10m' } as const
-  const lines = said({ ...small, resumedAt: { epoch: 2, iteration: 30 } }, train)
+  const lines = said({ ...small, resumedAt: { epoch: 2, iteration: 30, done: 2252 } }, train)
   expect(lines[0]).toBe(
     'plan | generator, segmenter: 120 epochs of 1111 iterations, mixed precision, at most 10m, resumed at epoch 2 iteration 30',
   )

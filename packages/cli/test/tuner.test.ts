@@ -1,15 +1,11 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import type { Log, OpenDevice } from '@voxnorm/pipeline'
+import { PRESETS, toTraining } from '@voxnorm/pipeline/training'
 import { type Capabilities, DeviceError, input, KernelError, problemOf, type Tensor } from '@voxnorm/tensor'
 import { conv3dCase, type Tuned } from '@voxnorm/tensor/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { PRESETS } from '../src/config/presets.ts'
-import { toTraining } from '../src/config/to-training.ts'
-import type { OpenDevice } from '../src/device.ts'
-import type { Log } from '../src/progress.ts'
-import { formatTable, parseTable, rowFor } from '../src/tuning/table.ts'
-import { openTuner } from '../src/tuning/tuner.ts'
 
 let folder: string
 beforeEach(() => {

@@ -1,6 +1,5 @@
+import { type MetricsLine, warmUpNotice } from '@voxnorm/pipeline'
 import { describe, expect, it } from 'vitest'
-import type { MetricsLine } from '../src/run-directory.ts'
-import { warmUpNotice } from '../src/training/warm-up.ts'
 
 /** Steps of which the first `warm` learn the identity. */
 function steps(count: number, warm: number): MetricsLine[] {

@@ -17,7 +17,7 @@ import { moveToZero, type ZeroedImage } from './intensity-zero.ts'
 import { type LabelConvention, type LabelSpecification, labelConvention, toInternal } from './labels.ts'
 import { toRas } from './orientation.ts'
 import { gridWithVoxelSize, resampleLinear } from './resample.ts'
-import { type Scaling, scaleIntensities } from './scaling.ts'
+import { SCALINGS, type Scaling, type Scalings, scaleIntensities } from './scaling.ts'
 
 /** A volume with the name of its file, for messages. */
 export interface NamedVolume {
@@ -35,7 +35,7 @@ export interface SubjectVolumes {
 /** How {@link prepareSubject} makes a subject ready for the networks. */
 export interface PrepareOptions {
   readonly scaling: Scaling
-  /** Landmarks of each channel for the scaling `nyul`; see `learnStandardScale`. */
+  /** What a scaling that learns, such as `nyul`, learnt of each channel from the training subjects. */
   readonly standardScale?: readonly (readonly number[])[]
   /** How to find the brain of subjects without a mask file; `auto` by default. */
   readonly maskFrom?: MaskFrom
@@ -69,7 +69,7 @@ export interface PreparedSubject {
 
 /**
  * Takes a subject's volumes to the networks' grid: axes to the nearest RAS, voxels of `voxelSize` (images linear,
- * labels by the largest of the linearly resampled classes), skull strip by the mask, scale, crop.
+ * labels by the largest of the linearly resampled classes), skull strip by the mask, scale by one of `scalings`, crop.
  *
  * Where the brain is says {@link findBrain}, by the mask file or else the first image. Throws DataError that names the
  * file when the grids differ, labels are outside the convention, or an image cannot be used or is not skull-stripped.
@@ -78,6 +78,7 @@ export function prepareSubject(
   subject: Pick<Subject, 'id' | 'site' | 'labels'>,
   volumes: SubjectVolumes,
   options: PrepareOptions,
+  scalings: Scalings = SCALINGS,
 ): PreparedSubject {
   const reference = volumes.images[0]
   if (reference === undefined) throw new DataError(`The participant ${subject.id} has no image.`)
@@ -88,17 +89,16 @@ export function prepareSubject(
 
   const brain = findBrain(reference, volumes.mask, options.maskFrom ?? 'auto')
   const mask = place.classes(brain.mask)
+  const { fromZero } = scalings[options.scaling]!
   const zeroed = volumes.images.map(
-    ({ volume }): ZeroedImage => (options.scaling === 'max' ? moveToZero(volume, brain.mask) : volume),
+    ({ volume }): ZeroedImage => (fromZero ? moveToZero(volume, brain.mask) : volume),
   )
   const scaled = volumes.images.map(({ file }, channel) =>
-    scaleIntensities(
-      place.image(zeroed[channel]!.data),
-      mask,
-      options.scaling,
+    scaleIntensities(place.image(zeroed[channel]!.data), mask, options.scaling, {
       file,
-      options.standardScale?.[channel],
-    ),
+      learnt: options.standardScale?.[channel],
+      scalings,
+    }),
   )
   const label = volumes.label && labelWithin(mask, place, volumes.label, convention)
   const box = options.margin === undefined ? wholeBox(grid) : brainBox(mask, grid, options.margin)

@@ -22,9 +22,13 @@ describe('scaleIntensities', () => {
   })
 
   it('names an image that cannot be scaled', () => {
-    expect(() => scaleIntensities(IMAGE, new Uint8Array(5), 'max', 'a.nii')).toThrow(DataError)
-    expect(() => scaleIntensities(IMAGE, new Uint8Array(5), 'max', 'a.nii')).toThrow('a.nii: The brain mask')
-    expect(() => scaleIntensities(new Float32Array(5), MASK, 'max', 'a.nii')).toThrow('no intensities')
+    expect(() => scaleIntensities(IMAGE, new Uint8Array(5), 'max', { file: 'a.nii' })).toThrow(DataError)
+    expect(() => scaleIntensities(IMAGE, new Uint8Array(5), 'max', { file: 'a.nii' })).toThrow(
+      'a.nii: The brain mask',
+    )
+    expect(() => scaleIntensities(new Float32Array(5), MASK, 'max', { file: 'a.nii' })).toThrow(
+      'no intensities',
+    )
     expect(() => scaleIntensities(new Float32Array(5).fill(7), MASK, 'zscore')).toThrow('no intensities')
   })
 })

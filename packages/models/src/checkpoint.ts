@@ -1,33 +1,12 @@
-import {
-  arenaToTensors,
-  SafetensorsError,
-  type SafetensorsFile,
-  type ScheduleState,
-  tensorsToArena,
-} from '@voxnorm/autograd'
-import { ConfigError, DataError } from '@voxnorm/data'
+import { arenaToTensors, SafetensorsError, type SafetensorsFile, tensorsToArena } from '@voxnorm/autograd'
+import { ConfigError, DataError, type PreparedSubject } from '@voxnorm/data'
 import { type ArenaVariable, sliceOf } from '@voxnorm/tensor'
+import { ARCHITECTURES, type Architectures, withoutUsualArchitectures } from './architectures.ts'
 import type { ModelConfig, TrainingConfig } from './config.ts'
-import type { EpochLosses } from './epoch-losses.ts'
 import { modelMetadata, modelOf, OPTIMIZER_PREFIX } from './model-file.ts'
-import { loadNetworks, NETWORK_NAMES, type NetworkName, readNetworks } from './networks.ts'
+import { loadNetworks, NETWORK_NAMES, readNetworks } from './networks.ts'
+import type { TrainingProgress } from './progress.ts'
 import type { Trainer } from './trainer.ts'
-
-/** Where a training stands, besides weights and moments. Plain data. */
-export interface TrainingProgress {
-  /** The epoch and the iteration in it that come next, counted from 0; after the last one, the validation comes. */
-  readonly epoch: number
-  readonly iteration: number
-  /** What the epoch's steps gave so far. */
-  readonly losses: EpochLosses
-  /** Seconds of training so far, over all resumptions. */
-  readonly elapsed: number
-  /** Highest mean validation Dice so far, `null` before the first. */
-  readonly bestScore: number | null
-  /** Steps that each network's optimizer has taken. */
-  readonly steps: Readonly<Record<NetworkName, number>>
-  readonly schedules: Readonly<Record<NetworkName, ScheduleState>>
-}
 
 /** What a resumed training must have in common with the one that it goes on with. */
 export interface TrainingIdentity {
@@ -35,6 +14,15 @@ export interface TrainingIdentity {
   /** `site/id` of the training subjects. */
   readonly subjects: readonly string[]
 }
+
+/** The identity of a training with these subjects. */
+export const identityOf = (
+  config: TrainingConfig,
+  training: readonly PreparedSubject[],
+): TrainingIdentity => ({
+  config,
+  subjects: training.map(({ site, id }) => `${site}/${id}`),
+})
 
 /**
  * The full state of a training: a model file with more in it, enough for a resumption that is equal to the bit. Throws
@@ -83,6 +71,7 @@ export function restoreCheckpoint(
   file: SafetensorsFile,
   trainer: Trainer,
   identity: TrainingIdentity,
+  architectures: Architectures = ARCHITECTURES,
 ): TrainingProgress {
   const { progress, training } = file.metadata
   if (progress === undefined || training === undefined) {
@@ -96,7 +85,7 @@ export function restoreCheckpoint(
       fix: 'use the settings that it began with, or begin a new run',
     })
   }
-  const { tensors } = modelOf(file)
+  const { tensors } = modelOf(file, undefined, architectures)
   const moments = momentsOf(trainer).flatMap(([name, state]) =>
     Object.entries(state).map(([purpose, arena]) => {
       const prefix = `${OPTIMIZER_PREFIX}${purpose}.`
@@ -129,7 +118,16 @@ function plain({ config, subjects }: TrainingIdentity): unknown {
   // Labels are told for the model file alone: they were translated before the training, and old checkpoints lack them.
   const { trainingLabels: _labels, ...images } = data
   return JSON.parse(
-    JSON.stringify({ seed, data: images, model, loss, optim, augment, train: kept, subjects }),
+    JSON.stringify({
+      seed,
+      data: images,
+      model: withoutUsualArchitectures(model),
+      loss,
+      optim,
+      augment,
+      train: kept,
+      subjects,
+    }),
   )
 }
 

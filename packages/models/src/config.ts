@@ -1,4 +1,6 @@
 import type { BiasFieldOptions, LabelSpecification, Scaling } from '@voxnorm/data'
+import type { AdversarialTermName } from './adversarial-terms.ts'
+import type { DiscriminatorArchitectureName, ImageArchitectureName } from './architectures.ts'
 
 /** What voxels outside a patch count as when a convolution reaches over the border. */
 export type Padding = (typeof PADDINGS)[number]
@@ -18,8 +20,16 @@ export type GeneratorOutput = (typeof GENERATOR_OUTPUTS)[number]
 /** All names of {@link GeneratorOutput}. */
 export const GENERATOR_OUTPUTS = ['sigmoid', 'relu', 'none'] as const
 
+/** The choices about G or S alone. */
+export interface ImageNetworkConfig {
+  /** The U-Net of the paper unless given. */
+  readonly architecture?: ImageArchitectureName
+}
+
 /** The choices about D (docs/method.md#discriminator). */
 export interface DiscriminatorConfig {
+  /** The DCGAN in 3D of the paper unless given. */
+  readonly architecture?: DiscriminatorArchitectureName
   /** Channels of the first block; each further block has twice as many. */
   readonly base: number
   /** Probability with which a whole channel is dropped in training. */
@@ -47,7 +57,7 @@ export interface ModelConfig {
   readonly activation: Activation
   readonly generatorOutput: GeneratorOutput
   readonly scaling: Scaling
-  /** For the scaling `nyul`: the learnt landmarks of each modality. */
+  /** For a scaling that learns, such as `nyul`: what it learnt of each modality. */
   readonly standardScale?: readonly (readonly number[])[]
   /** Side of the training patches in voxels. */
   readonly patch: number
@@ -55,6 +65,8 @@ export interface ModelConfig {
   readonly voxelSize: number
   /** Conventions of the label files that it was trained on: one, or all that occurred. */
   readonly labels?: LabelSpecification | readonly LabelSpecification[]
+  readonly generator?: ImageNetworkConfig
+  readonly segmenter?: ImageNetworkConfig
   readonly discriminator: DiscriminatorConfig
 }
 
@@ -62,10 +74,16 @@ export interface ModelConfig {
  * What is trained: `adversarial` G, S and D; `preprocessor` G and S (λ = 0); `standardization` and `baseline` S alone,
  * the former on z-scored images.
  */
-export type Method = 'adversarial' | 'preprocessor' | 'standardization' | 'baseline'
+export type Method = (typeof METHODS)[number]
 
-/** What the generator is rewarded for besides the segmentation (docs/method.md#adversarial-terms). */
-export type AdversarialLoss = 'minimax' | 'non-saturating' | 'others' | 'isbi' | 'confusion'
+/** All names of {@link Method}. */
+export const METHODS = ['adversarial', 'preprocessor', 'standardization', 'baseline'] as const
+
+/** The segmentation loss: eq. (1) of the paper, or the loss of the authors' code. */
+export type DiceLoss = (typeof DICE_LOSSES)[number]
+
+/** All names of {@link DiceLoss}. */
+export const DICE_LOSSES = ['global', 'per-class-code'] as const
 
 /** Weight of each tissue class in the Dice loss. */
 export interface ClassWeights {
@@ -83,7 +101,10 @@ export interface StepRate {
 }
 
 /** What a training computes with: f32 alone, or f16 where nothing is summed up (docs/decisions/0011). */
-export type Precision = 'f32' | 'mixed'
+export type Precision = (typeof PRECISIONS)[number]
+
+/** All names of {@link Precision}. */
+export const PRECISIONS = ['f32', 'mixed'] as const
 
 /** All that a training depends on besides its data; the names are those of the configuration file. */
 export interface TrainingConfig {
@@ -91,7 +112,7 @@ export interface TrainingConfig {
   readonly data: {
     readonly modalities: readonly string[]
     readonly scaling: Scaling
-    /** For the scaling `nyul`: what `learnStandardScale` learnt from the training subjects. */
+    /** For a scaling that learns, such as `nyul`: what it learnt of each modality from the training subjects. */
     readonly standardScale?: readonly (readonly number[])[]
     readonly patch: number
     /** Conventions of the training labels, for the model file; they are no part of the training. */
@@ -105,6 +126,8 @@ export interface TrainingConfig {
     readonly padding: Padding
     readonly activation: Activation
     readonly generatorOutput: GeneratorOutput
+    readonly generator?: ImageNetworkConfig
+    readonly segmenter?: ImageNetworkConfig
     /** Its classes follow from the adversarial term. */
     readonly discriminator: Omit<DiscriminatorConfig, 'generatedSites'>
   }
@@ -112,9 +135,9 @@ export interface TrainingConfig {
     /** Weight of the adversarial term; 0 trains without discriminator. */
     readonly lambda: number
     readonly classWeights: ClassWeights
-    readonly adversarial: AdversarialLoss
-    /** Eq. (1) of the paper, or the loss of the authors' code; `global` by default. */
-    readonly dice?: 'global' | 'per-class-code'
+    readonly adversarial: AdversarialTermName
+    /** `global` by default. */
+    readonly dice?: DiceLoss
   }
   readonly optim: {
     readonly generator: StepRate

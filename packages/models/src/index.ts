@@ -1,4 +1,11 @@
 export {
+  ADVERSARIAL_TERMS,
+  type AdversarialTerm,
+  type AdversarialTermName,
+  type AdversarialTerms,
+  adversarialTerm,
+} from './adversarial-terms.ts'
+export {
   classWeightList,
   type DiscriminatorGraph,
   discriminatorGraph,
@@ -7,35 +14,39 @@ export {
   systemGraph,
   type WarmupGraph,
   warmupGraph,
-} from './adversarial.ts'
+} from './algorithm1.ts'
+export type {
+  DiscriminatorArchitecture,
+  ImageArchitecture,
+  SideRule,
+} from './architecture.ts'
 export {
-  restoreCheckpoint,
-  type TrainingIdentity,
-  type TrainingProgress,
-  writeCheckpoint,
-} from './checkpoint.ts'
+  ARCHITECTURES,
+  type Architectures,
+  assertSide,
+  type DiscriminatorArchitectureName,
+  type ImageArchitectureName,
+  sidesOf,
+} from './architectures.ts'
+export { restoreCheckpoint, type TrainingIdentity, writeCheckpoint } from './checkpoint.ts'
 export {
   ACTIVATIONS,
   type Activation,
-  type AdversarialLoss,
   type ClassWeights,
+  DICE_LOSSES,
   type DiscriminatorConfig,
   GENERATOR_OUTPUTS,
   type GeneratorOutput,
+  METHODS,
   type Method,
   type ModelConfig,
   PADDINGS,
   type Padding,
+  PRECISIONS,
   type StepRate,
   type TrainingConfig,
 } from './config.ts'
-export {
-  type Discriminator,
-  type DiscriminatorOptions,
-  type DiscriminatorShape,
-  discriminator,
-  runDiscriminator,
-} from './discriminator.ts'
+export { type Discriminator, discriminator, runDiscriminator } from './dcgan3d.ts'
 export {
   createPredictor,
   type PredictableVolume,
@@ -45,8 +56,10 @@ export {
   type Predictor,
   predictPlanes,
   predictVolume,
+  type Windows,
 } from './inference.ts'
-export { adversarialLoss, crossEntropy, crossEntropyOf, dicePerClass, weightedDice } from './losses.ts'
+export { followStatistics, type Mode } from './layers.ts'
+export { crossEntropy, crossEntropyOf, dicePerClass, weightedDice } from './losses.ts'
 export { modelMetadata, modelOf, readModel, type StoredModel, writeModel } from './model-file.ts'
 export {
   allocateNetworks,
@@ -70,7 +83,14 @@ export {
   type ProbeOptions,
   probePatches,
 } from './patch-probe.ts'
-export { type TrainingData, type TrainingEvent, type TrainOptions, train } from './train.ts'
+export type { MemoryRequirements, TrainingRequirements } from './requirements.ts'
+export {
+  type TrainingData,
+  type TrainingEvent,
+  type TrainingReady,
+  type TrainOptions,
+  train,
+} from './train.ts'
 export {
   createTrainer,
   type PatchBatch,
@@ -79,15 +99,6 @@ export {
   type TrainerOptions,
   type TuneKernels,
 } from './trainer.ts'
-export type { MemoryPlan, TrainingPlan } from './training-plan.ts'
 export { modelOfTraining } from './training-setup.ts'
-export {
-  followStatistics,
-  type Mode,
-  type NormMoments,
-  runUNet3d,
-  type UNet3d,
-  type UNetOptions,
-  type UNetPass,
-  uNet3d,
-} from './unet3d.ts'
+export { runUNet3d, type UNet3d, uNet3d } from './unet3d.ts'
+export { checkWindows } from './volume-check.ts'

@@ -6,9 +6,20 @@ import {
   windowAggregator,
   windowCorners,
 } from '@voxnorm/data'
-import { compile, f32, input, type Plan, type Runtime, SlotPool, type Tensor } from '@voxnorm/tensor'
+import {
+  compile,
+  f32,
+  input,
+  largestBytes,
+  type Plan,
+  type Runtime,
+  SlotPool,
+  type Tensor,
+  tensorRoom,
+} from '@voxnorm/tensor'
+import type { SideRule } from './architecture.ts'
+import { ARCHITECTURES, type Architectures, sidesOf } from './architectures.ts'
 import type { ModelConfig } from './config.ts'
-import { largestBytes, tensorRoom } from './graph.ts'
 import type { StoredModel } from './model-file.ts'
 import {
   allocateNetworks,
@@ -19,23 +30,29 @@ import {
   type Networks,
   segment,
 } from './networks.ts'
-import { checkWindows } from './volume-check.ts'
+import { checkChannels, checkWindows } from './volume-check.ts'
 
 /** A model on a device, ready for volumes. Plans are compiled once per size of window. */
 export interface Predictor {
   readonly config: ModelConfig
   readonly runtime: Runtime
+  /** For the windows. */
+  readonly sides: SideRule
   /** The plan for batches of windows of this side, and the size of the batches. */
   planFor(window: number, batch: number | undefined): Promise<{ readonly plan: Plan; readonly batch: number }>
   dispose(): void
 }
 
 /** How a volume is cut into windows. */
-export interface PredictOptions {
-  /** Side of the windows in voxels, a multiple of 8; by default that of the training patches. */
-  readonly window?: number
+export interface Windows {
+  /** Their side in voxels, as `Predictor.sides` has it. */
+  readonly window: number
   /** Voxels from one window to the next. */
   readonly stride: number
+}
+
+/** How a volume is predicted; the side of the windows is by default that of the training patches. */
+export interface PredictOptions extends Pick<Windows, 'stride'>, Partial<Pick<Windows, 'window'>> {
   /** Windows at once; by default as many as suit the device, 8 at most. */
   readonly batch?: number
   /** Called after every batch. */
@@ -56,13 +73,14 @@ export interface PredictedPlane {
   readonly labels: Uint8Array
 }
 
-/** A whole predicted volume, each image `[D, H, W]` in an array of its own. */
+/** A whole predicted volume. Outside the mask it is as {@link PredictedPlane} says. */
 export interface PredictedVolume {
-  /** One image per channel. */
-  readonly normalized: readonly Float32Array<ArrayBuffer>[]
-  /** One image per class. */
-  readonly probabilities: readonly Float32Array<ArrayBuffer>[]
-  readonly labels: Uint8Array<ArrayBuffer>
+  /** `[D, H, W, C]`: the generator's output, or the input itself. */
+  readonly normalized: Float32Array
+  /** `[D, H, W, 4]`: probabilities of the classes. */
+  readonly probabilities: Float32Array
+  /** `[D, H, W]`: the most probable class. */
+  readonly labels: Uint8Array
 }
 
 /** More windows at once gain nothing and cost memory. */
@@ -74,11 +92,15 @@ const LARGEST_BATCH = 8
  */
 const SOFTWARE_BATCH_BYTES = 2 ** 21
 
-/** Puts generator and segmenter of a model on a device. */
-export async function createPredictor(runtime: Runtime, model: StoredModel): Promise<Predictor> {
+/** Puts generator and segmenter of a model on a device; `architectures` are those that it may name. */
+export async function createPredictor(
+  runtime: Runtime,
+  model: StoredModel,
+  architectures: Architectures = ARCHITECTURES,
+): Promise<Predictor> {
   const { config } = model
   const names = model.names.filter((name) => name !== 'discriminator')
-  const networks = makeNetworks(config, names)
+  const networks = makeNetworks(config, names, architectures)
   await allocateNetworks(runtime, networks)
   loadNetworks(networks, model.tensors)
   const pool = new SlotPool(runtime)
@@ -86,6 +108,7 @@ export async function createPredictor(runtime: Runtime, model: StoredModel): Pro
   return {
     config,
     runtime,
+    sides: sidesOf(config, { generator: networks.generator !== undefined }, architectures),
     async planFor(window, wanted) {
       const batch = wanted ?? batchFor(runtime, networks, config, window)
       const key = `${window}x${batch}`
@@ -151,7 +174,8 @@ export async function* predictPlanes(
   const { config } = predictor
   const { shape, channels, image, mask } = volume
   const { window = config.patch, stride, onProgress } = options
-  checkWindows(config, volume, window, stride)
+  checkChannels(config, volume)
+  checkWindows(predictor.sides, { window, stride })
   const corners = windowCorners(shape, window, stride, mask)
   const { plan, batch } = await predictor.planFor(window, options.batch)
   const size = window ** 3
@@ -206,27 +230,17 @@ export async function predictVolume(
   options: PredictOptions,
 ): Promise<PredictedVolume> {
   const [depth, height, width] = volume.shape
-  const voxels = depth * height * width
-  const images = (count: number) => Array.from({ length: count }, () => new Float32Array(voxels))
-  const normalized = images(volume.channels)
-  const probabilities = images(predictor.config.classes.length)
-  const labels = new Uint8Array(voxels)
-  for await (const plane of predictPlanes(predictor, volume, options)) {
-    const first = plane.z * height * width
-    labels.set(plane.labels, first)
-    spread(plane.normalized, normalized, first)
-    spread(plane.probabilities, probabilities, first)
+  const plane = height * width
+  const classes = predictor.config.classes.length
+  const normalized = new Float32Array(depth * plane * volume.channels)
+  const probabilities = new Float32Array(depth * plane * classes)
+  const labels = new Uint8Array(depth * plane)
+  for await (const done of predictPlanes(predictor, volume, options)) {
+    normalized.set(done.normalized, done.z * plane * volume.channels)
+    probabilities.set(done.probabilities, done.z * plane * classes)
+    labels.set(done.labels, done.z * plane)
   }
   return { normalized, probabilities, labels }
-}
-
-/** Takes interleaved values apart. */
-function spread(values: Float32Array, images: readonly Float32Array[], first: number): void {
-  for (const [channel, image] of images.entries()) {
-    for (let voxel = 0; voxel * images.length < values.length; voxel++) {
-      image[first + voxel] = values[voxel * images.length + channel]!
-    }
-  }
 }
 
 function withinMask(

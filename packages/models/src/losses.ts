@@ -12,12 +12,11 @@ import {
   oneHot,
   reshape,
   sliceChannels,
-  softmax,
   sub,
   sum,
   type Tensor,
 } from '@voxnorm/tensor'
-import type { AdversarialLoss, TrainingConfig } from './config.ts'
+import type { DiceLoss } from './config.ts'
 
 /** Added to both sides of the Dice ratio. */
 const EPSILON = 1e-5
@@ -54,7 +53,7 @@ export function dicePerClass(probabilities: Tensor, labels: Tensor, weights: rea
  */
 export function diceLossOfSums(
   patches: readonly (readonly { readonly overlap: number; readonly size: number }[])[],
-  kind: TrainingConfig['loss']['dice'],
+  kind: DiceLoss | undefined,
   weights: readonly number[],
 ): number {
   const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0)
@@ -108,73 +107,18 @@ export function crossEntropyOfGenerated(logits: Tensor, sites: Tensor): Tensor {
   return negate(mean(sub(logSumExp(own), logSumExp(logits))))
 }
 
-/**
- * What the generator minimizes besides the segmentation loss, before it is multiplied by λ
- * (docs/method.md#adversarial-terms). `logits [N, K+1]` are the discriminator's for generated patches; class K, the
- * last, means "generated". `sites [N]` (u32) are the domains of the patches, looked at by `others` only. With K = 2,
- * `others` is the authors' swap loss. For `confusion`, `logits [N, 2K]` have a last class for each site.
- */
-export function adversarialLoss(kind: AdversarialLoss, logits: Tensor, sites: Tensor): Tensor {
-  const generated = logits.shape[1]! - 1
-  switch (kind) {
-    case 'minimax':
-      return negate(crossEntropyOf(logits, generated))
-    case 'non-saturating':
-      return negate(
-        mean(
-          logProbability(
-            logits,
-            maskOf(logits, (index) => index !== generated),
-          ),
-        ),
-      )
-    case 'others': {
-      const others = add(
-        maskOf(logits, (index) => index !== generated),
-        affine(oneHot(sites, generated + 1), -EXCLUDED, 0),
-      )
-      return negate(mean(logProbability(logits, others)))
-    }
-    case 'isbi':
-      return crossEntropyOf(affine(softmax(logits), -1, 1), generated)
-    case 'confusion':
-      return confusionLoss(logits)
-  }
-}
-
-/**
- * Asks for patches that look real and do not tell which site they were generated from. The terms of the paper ask for
- * the first alone, which the identity fulfils already: D never learns where a generated patch comes from
- * (docs/method.md#the-optimum-of-the-game). Here it does, in classes K + z, and with q its posterior over these classes
- * the term is
- *
- *   −log Σ_{z<K} p_z  +  KL(u ‖ q),  u uniform over the sites,  KL(u ‖ q) = −(1/K) Σ_z log q_z − ln K.
- *
- * For the best D, q_z is the share of site z among the generated patches that look like this one. With equal quotas of
- * the sites the second part is therefore 0, its least value, exactly when the generated patches of all sites have one
- * distribution. The first part is the non-saturating one: where D is certain of a generated patch, minimax would leave
- * G with the second part alone, which any image without content satisfies; and both parts are bounded below by 0.
- */
-function confusionLoss(logits: Tensor): Tensor {
-  const sites = logits.shape[1]! / 2
-  const real = sliceChannels(logits, 0, sites)
-  const generated = sliceChannels(logits, sites, sites)
-  const unreal = sub(logSumExp(logits), logSumExp(real))
-  const divergence = affine(sub(logSumExp(generated), mean(generated, [1])), 1, -Math.log(sites))
-  return mean(add(unreal, divergence))
-}
-
 /** Enough to make any logit's exponential zero, and far from the largest float. */
-const EXCLUDED = 1e30
+export const EXCLUDED = 1e30
 
 /** `[N]`: log of the summed probability of the classes whose mask is 0; the others' is −EXCLUDED. */
-const logProbability = (logits: Tensor, mask: Tensor): Tensor =>
+export const logProbability = (logits: Tensor, mask: Tensor): Tensor =>
   sub(logSumExp(add(logits, mask)), logSumExp(logits))
 
 const maskAllBut = (targets: Tensor, classes: number): Tensor =>
   affine(oneHot(targets, classes), EXCLUDED, -EXCLUDED)
 
-function maskOf(logits: Tensor, included: (index: number) => boolean): Tensor {
+/** A mask of the classes: 0 for those that are included. */
+export function maskOf(logits: Tensor, included: (index: number) => boolean): Tensor {
   const classes = logits.shape[1]!
   const values = Array.from({ length: classes }, (_, index) => (included(index) ? 0 : -EXCLUDED))
   return constant(f32(classes), values)

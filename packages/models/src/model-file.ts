@@ -3,11 +3,12 @@ import {
   CLASSES,
   DataError,
   type IntensityReference,
-  LANDMARK_PERCENTILES,
   parseIntensityReference,
   SCALINGS,
+  type Scaling,
 } from '@voxnorm/data'
 import { elements, sameShape } from '@voxnorm/tensor'
+import { ARCHITECTURES, type Architectures } from './architectures.ts'
 import {
   ACTIVATIONS,
   type DiscriminatorConfig,
@@ -48,15 +49,24 @@ export const writeModel = ({
  * Reads a model file or a checkpoint, and checks its config, and that every tensor that its networks need is there, has its
  * shape and holds finite numbers, and that there is no other. Throws DataError that names the key or tensor and `file`.
  */
-export function readModel(bytes: Uint8Array, file?: string): StoredModel {
+export function readModel(
+  bytes: Uint8Array,
+  file?: string,
+  architectures: Architectures = ARCHITECTURES,
+): StoredModel {
   return modelOf(
     attempt(() => readSafetensors(bytes), file),
     file,
+    architectures,
   )
 }
 
 /** As `readModel`, for a file that was taken apart already. */
-export function modelOf({ metadata, tensors }: SafetensorsFile, file?: string): StoredModel {
+export function modelOf(
+  { metadata, tensors }: SafetensorsFile,
+  file?: string,
+  architectures: Architectures = ARCHITECTURES,
+): StoredModel {
   const details = file === undefined ? {} : { file }
   if (metadata['format'] !== 'voxnorm' || metadata['config'] === undefined) {
     throw new DataError('The file has tensors but is no voxnorm model.', {
@@ -70,10 +80,10 @@ export function modelOf({ metadata, tensors }: SafetensorsFile, file?: string): 
       details,
     )
   }
-  const config = readConfig(metadata['config'], tensors, file)
+  const config = readConfig(metadata['config'], { tensors, file, architectures })
   const names = NETWORK_NAMES.filter((name) => [...tensors.keys()].some((key) => key.startsWith(`${name}.`)))
   const wanted = names.includes('segmenter') ? names : [...names, 'segmenter' as const]
-  checkTensors(makeNetworks(config, wanted), tensors, file)
+  checkTensors(makeNetworks(config, wanted, architectures), tensors, file)
   const own = [...tensors].filter(([name]) => !name.startsWith(OPTIMIZER_PREFIX))
   const reference = metadata['intensityReference']
   return {
@@ -125,13 +135,20 @@ const CHOICES = {
   padding: PADDINGS,
   activation: ACTIVATIONS,
   generatorOutput: GENERATOR_OUTPUTS,
-  scaling: SCALINGS,
+  scaling: Object.keys(SCALINGS),
 } as const
 
 function readConfig(
   text: string,
-  tensors: SafetensorsFile['tensors'],
-  file: string | undefined,
+  {
+    tensors,
+    file,
+    architectures,
+  }: {
+    readonly tensors: SafetensorsFile['tensors']
+    readonly file: string | undefined
+    readonly architectures: Architectures
+  },
 ): ModelConfig {
   const details = file === undefined ? {} : { file }
   const wrong = (key: string, expected: string) =>
@@ -154,8 +171,15 @@ function readConfig(
   for (const [key, choices] of Object.entries<readonly string[]>(CHOICES)) {
     if (!choices.includes(config[key] as string)) throw wrong(key, `one of ${choices.join(', ')}`)
   }
-  if (config['scaling'] === 'nyul' && !isStandardScale(config['standardScale'], config['modalities'])) {
-    throw wrong('standardScale', `a list of ${LANDMARK_PERCENTILES.length} numbers for each modality`)
+  const networks = { generator: 'image', segmenter: 'image', discriminator: 'discriminator' } as const
+  for (const [network, kind] of Object.entries(networks)) {
+    const { architecture } = (config[network] ?? {}) as { readonly architecture?: string }
+    if (architecture === undefined || Object.hasOwn(architectures[kind], architecture)) continue
+    throw wrong(`${network}.architecture`, `one of ${Object.keys(architectures[kind]).join(', ')}`)
+  }
+  const { learning } = SCALINGS[config['scaling'] as Scaling]
+  if (learning && !isLearntScale(config['standardScale'], config['modalities'], learning.length)) {
+    throw wrong('standardScale', `a list of ${learning.length} numbers for each modality`)
   }
   // Files of other programs need not speak of it; 1 mm is what the paper's networks see.
   const { voxelSize = 1 } = config
@@ -169,10 +193,10 @@ function readConfig(
   return { ...config, voxelSize, discriminator: complete } as ModelConfig
 }
 
-function isStandardScale(value: unknown, modalities: unknown): boolean {
-  const isLandmarks = (list: unknown) =>
-    Array.isArray(list) && list.length === LANDMARK_PERCENTILES.length && list.every(Number.isFinite)
-  return Array.isArray(value) && value.length === (modalities as unknown[]).length && value.every(isLandmarks)
+function isLearntScale(value: unknown, modalities: unknown, length: number): boolean {
+  const isOne = (list: unknown) =>
+    Array.isArray(list) && list.length === length && list.every(Number.isFinite)
+  return Array.isArray(value) && value.length === (modalities as unknown[]).length && value.every(isOne)
 }
 
 function isDiscriminator(value: unknown): value is Pick<DiscriminatorConfig, 'base'> {

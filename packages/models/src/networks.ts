@@ -8,23 +8,35 @@ import {
   tensorsToArena,
 } from '@voxnorm/autograd'
 import { type Arena, type Runtime, relu, sigmoid, softmax, type Tensor } from '@voxnorm/tensor'
+import type {
+  DiscriminatorArchitecture,
+  DiscriminatorOptions,
+  DiscriminatorPass,
+  DiscriminatorShape,
+  ImageArchitecture,
+  ImageNetworkShape,
+  ImagePass,
+  ImagePassOptions,
+} from './architecture.ts'
+import { ARCHITECTURES, type Architectures, chosenArchitectures } from './architectures.ts'
 import type { Method, ModelConfig } from './config.ts'
-import { type Discriminator, discriminator, runDiscriminator } from './discriminator.ts'
-import {
-  type Mode,
-  type NormMoments,
-  runUNet3d,
-  type Storage,
-  type UNet3d,
-  type UNetPass,
-  uNet3d,
-} from './unet3d.ts'
+import type { Mode, Storage } from './layers.ts'
+
+/** A generator or a segmenter: parameters that are bound to memory, and what they do. */
+export interface ImageNetwork extends Network<object> {
+  readonly run: (x: Tensor, options: ImagePassOptions) => ImagePass
+}
+
+/** A discriminator likewise. */
+export interface DiscriminatorNetwork extends Network<object> {
+  readonly run: (x: Tensor, options: DiscriminatorOptions) => DiscriminatorPass
+}
 
 /** The networks of one model. All have a segmenter; which others there are depends on the method. */
 export interface Networks {
-  readonly generator?: Network<UNet3d>
-  readonly segmenter: Network<UNet3d>
-  readonly discriminator?: Network<Discriminator>
+  readonly generator?: ImageNetwork
+  readonly segmenter: ImageNetwork
+  readonly discriminator?: DiscriminatorNetwork
 }
 
 /** Names of the networks; tensors in files begin with them. */
@@ -38,21 +50,48 @@ export function networksOfMethod(method: Method, lambda: number): NetworkName[] 
   return ['generator', 'segmenter', 'discriminator']
 }
 
-/** The modules of a model's networks, bound to arenas that have no memory yet. */
-export function makeNetworks(config: ModelConfig, names: readonly NetworkName[]): Networks {
-  const channels = config.modalities.length
+/**
+ * The networks of a model, bound to arenas that have no memory yet. Throws ConfigError for an architecture that `from`
+ * does not have.
+ */
+export function makeNetworks(
+  config: ModelConfig,
+  names: readonly NetworkName[],
+  from: Architectures = ARCHITECTURES,
+): Networks {
+  const chosen = chosenArchitectures(config, from)
+  const inputs = config.modalities.length
   const { base, patch, sites } = config
   const classes = sites.length + (config.discriminator.generatedSites ? sites.length : 1)
+  const generator = { base, inputs, outputs: inputs }
+  const segmenter = { base, inputs, outputs: config.classes.length }
+  const discriminator = { ...config.discriminator, patch, inputs, classes }
   return {
-    ...(names.includes('generator') && { generator: bind('generator', uNet3d(base, channels, channels)) }),
-    segmenter: bind('segmenter', uNet3d(base, channels, config.classes.length)),
+    ...(names.includes('generator') && {
+      generator: imageNetwork('generator', chosen.generator, generator),
+    }),
+    segmenter: imageNetwork('segmenter', chosen.segmenter, segmenter),
     ...(names.includes('discriminator') && {
-      discriminator: bind(
-        'discriminator',
-        discriminator({ ...config.discriminator, patch, inputs: channels, classes }),
-      ),
+      discriminator: discriminatorNetwork(chosen.discriminator, discriminator),
     }),
   }
+}
+
+function imageNetwork(
+  name: NetworkName,
+  architecture: ImageArchitecture,
+  shape: ImageNetworkShape,
+): ImageNetwork {
+  const network = bind(name, architecture.parameters(shape))
+  return { ...network, run: (x, options) => architecture.run(network.weights, x, options) }
+}
+
+function discriminatorNetwork(
+  architecture: DiscriminatorArchitecture,
+  shape: DiscriminatorShape,
+): DiscriminatorNetwork {
+  const network = bind('discriminator', architecture.parameters(shape))
+  return { ...network, run: (x, options) => architecture.run(network.weights, x, options) }
 }
 
 /** The networks that there are, in the order of `NETWORK_NAMES`. */
@@ -112,8 +151,8 @@ export function generate(
   config: ModelConfig & Storage,
   x: Tensor,
   mode: Mode,
-): UNetPass & { readonly image: Tensor } {
-  const pass = runUNet3d(networks.generator!.weights, x, { ...config, mode })
+): ImagePass & { readonly image: Tensor } {
+  const pass = networks.generator!.run(x, { ...config, mode })
   const last = { sigmoid, relu, none: (y: Tensor) => y }[config.generatorOutput]
   return { ...pass, image: last(pass.output) }
 }
@@ -124,8 +163,8 @@ export function segment(
   config: ModelConfig & Storage,
   x: Tensor,
   mode: Mode,
-): UNetPass & { readonly probabilities: Tensor } {
-  const pass = runUNet3d(networks.segmenter.weights, x, { ...config, mode })
+): ImagePass & { readonly probabilities: Tensor } {
+  const pass = networks.segmenter.run(x, { ...config, mode })
   return { ...pass, probabilities: softmax(pass.output) }
 }
 
@@ -135,9 +174,9 @@ export function discriminate(
   config: ModelConfig & Storage,
   x: Tensor,
   options: { readonly mode: Mode; readonly seed?: Tensor; readonly pass?: number },
-): { readonly logits: Tensor; readonly norms: readonly NormMoments[] } {
+): DiscriminatorPass {
   const padding = config.discriminator.padding ?? config.padding
-  return runDiscriminator(networks.discriminator!.weights, x, {
+  return networks.discriminator!.run(x, {
     ...config.discriminator,
     activations: config.activations,
     padding,

@@ -6,10 +6,18 @@ import {
   type PreparedSubject,
   patchSampler,
 } from '@voxnorm/data'
-import { compile, f32, input, type Plan, type Runtime, SlotPool } from '@voxnorm/tensor'
+import {
+  compile,
+  f32,
+  input,
+  largestBytes,
+  type Plan,
+  type Runtime,
+  SlotPool,
+  tensorRoom,
+} from '@voxnorm/tensor'
 import type { ModelConfig } from './config.ts'
-import { largestBytes, tensorRoom } from './graph.ts'
-import { argmax, judgementOf } from './judgement.ts'
+import { argmax, judgementOf } from './discriminator-logits.ts'
 import type { StoredModel } from './model-file.ts'
 import { allocateNetworks, disposeNetworks, loadNetworks, makeNetworks, type Networks } from './networks.ts'
 import { inBatches } from './patch-batches.ts'

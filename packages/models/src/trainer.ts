@@ -4,18 +4,18 @@ import {
   type Arena,
   DeviceError,
   type DispatchTime,
+  largestBytes,
   type PlanSummary,
   type Runtime,
   SlotPool,
   type Tensor,
   type TunedKernels,
+  tensorRoom,
 } from '@voxnorm/tensor'
-import { discriminatorGraph, type StepSetup, systemGraph, warmupGraph } from './adversarial.ts'
+import { discriminatorDefinition, type StepSetup, systemDefinition, warmupDefinition } from './algorithm1.ts'
 import type { Precision } from './config.ts'
-import { largestBytes, tensorRoom } from './graph.ts'
+import { compileStep, type GradientStep, type StepDefinition, type TrainedNetwork } from './gradient-step.ts'
 import { NETWORK_NAMES, type NetworkName, type Networks } from './networks.ts'
-import { compileStep, type GradientStep, type StepDefinition, type TrainedNetwork } from './step.ts'
-import { followStatistics } from './unet3d.ts'
 
 /** What a trainer is made for. */
 export interface TrainerOptions extends StepSetup {
@@ -26,8 +26,6 @@ export interface TrainerOptions extends StepSetup {
   readonly weightDecay: number
   /** Adds the warm-up step. */
   readonly warmup: boolean
-  /** Keeps G's running statistics still in the steps of D. PyTorch's training mode moves them, and so does the default. */
-  readonly frozenStatistics?: boolean
   /** Chooses kernels for the tensors of the steps by measurement; without it their rules do. */
   readonly tune?: TuneKernels | undefined
 }
@@ -275,24 +273,4 @@ function defineSteps(
     ...(setup.warmup &&
       setup.networks.generator && { warmup: { ...warmupDefinition(setup, moving(SYSTEM)), scale: system } }),
   }
-}
-
-function systemDefinition(setup: TrainerOptions, trained: readonly TrainedNetwork[]): StepDefinition {
-  const { total, segmentation, adversarial, norms } = systemGraph(setup)
-  const outputs = { segmentation, total, ...(adversarial && { adversarial }) }
-  return { name: 'system', loss: total, outputs, trained, statistics: followStatistics(norms) }
-}
-
-function discriminatorDefinition(setup: TrainerOptions, trained: readonly TrainedNetwork[]): StepDefinition {
-  const { loss, real, fake, realLogits, fakeLogits, generatorNorms, discriminatorNorms } =
-    discriminatorGraph(setup)
-  const norms = setup.frozenStatistics ? discriminatorNorms : [...generatorNorms, ...discriminatorNorms]
-  const outputs = { real, fake, realLogits, fakeLogits }
-  return { name: 'discriminator', loss, outputs, trained, statistics: followStatistics(norms) }
-}
-
-function warmupDefinition(setup: TrainerOptions, trained: readonly TrainedNetwork[]): StepDefinition {
-  const { total, segmentation, identity, norms } = warmupGraph(setup)
-  const outputs = { segmentation, identity }
-  return { name: 'warm-up', loss: total, outputs, trained, statistics: followStatistics(norms) }
 }

@@ -1,45 +1,7 @@
-import {
-  convolutionWeight,
-  fanInUniform,
-  filledWith,
-  kaimingUniform,
-  statistic,
-  vector,
-  type Weights,
-} from '@voxnorm/autograd'
-import {
-  batchNorm,
-  cast,
-  channelMoments,
-  concat,
-  conv3d,
-  elements,
-  fixedMoments,
-  maxPool,
-  runningStatisticsUpdate,
-  splitUpsampledConvolutions,
-  type Tensor,
-  type Update,
-  upsample,
-} from '@voxnorm/tensor'
-import type { Activation, Padding } from './config.ts'
-
-/** Whether batch norm uses the batch's own moments or the running statistics; dropout works in training only. */
-export type Mode = 'training' | 'evaluation'
-
-const EPSILON = 1e-5
-/** Share of a batch's moments in the running statistics. */
-const MOMENTUM = 0.1
-/** Slope of the leaky activations below zero. */
-export const LEAKY_SLOPE = 0.2
-
-/** Parameters of a batch norm. */
-export const normParameters = (channels: number) => ({
-  weight: vector(channels, filledWith(1)),
-  bias: vector(channels, filledWith(0)),
-  running_mean: statistic(channels, 0),
-  running_var: statistic(channels, 1),
-})
+import { convolutionWeight, fanInUniform, kaimingUniform, vector, type Weights } from '@voxnorm/autograd'
+import { concat, conv3d, maxPool, type Tensor, upsample } from '@voxnorm/tensor'
+import type { ImageArchitecture, ImagePass, ImagePassOptions } from './architecture.ts'
+import { convolve, LEAKY_SLOPE, layerName, type NormMoments, normalize, normParameters } from './layers.ts'
 
 const convolutionParameters = (inputs: number, outputs: number) => ({
   weight: convolutionWeight(3, inputs, outputs, kaimingUniform(27 * outputs)),
@@ -77,59 +39,14 @@ export const uNet3d = (base: number, inputs: number, outputs: number) => ({
 /** A U-Net as a module of parameters. */
 export type UNet3d = ReturnType<typeof uNet3d>
 
-/**
- * How activations between the first and the last convolution of a network are stored: `f16` is half the memory, and what
- * matrix units want. The weights in between are rounded to it for each pass. f32 by default.
- */
-export interface Storage {
-  readonly activations?: 'f32' | 'f16'
-}
-
-/** How a U-Net is run. */
-export interface UNetOptions extends Storage {
-  readonly padding: Padding
-  readonly activation: Activation
-  readonly mode: Mode
-}
-
-/** The moments that a batch norm used in training, and the running statistics that should follow them. */
-export interface NormMoments {
-  readonly mean: Tensor
-  readonly variance: Tensor
-  /** `[2, C]`: mean and biased variance of the batch. */
-  readonly moments: Tensor
-  /** Values per channel that they were taken over. */
-  readonly count: number
-}
-
 /** What a forward pass leaves behind. */
-export interface UNetPass {
-  /** `[N, D, H, W, outputs]`, before any last activation. */
-  readonly output: Tensor
+export interface UNetPass extends ImagePass {
   /** Output of every block by its name, `out` included. */
   readonly blocks: Readonly<Record<keyof UNet3d, Tensor>>
-  /** Empty in evaluation mode. */
-  readonly norms: readonly NormMoments[]
 }
 
-/**
- * Runs a U-Net on `x [N, D, H, W, C]`; D, H and W must be multiples of 8. Throws ShapeError otherwise. The decoder's
- * first convolutions are split here, before anybody takes a gradient of the pass (see `splitUpsampledConvolutions`).
- */
-export function runUNet3d(weights: Weights<UNet3d>, x: Tensor, options: UNetOptions): UNetPass {
-  const { output, blocks, norms } = uNet3dAsWritten(weights, x, options)
-  const moments = norms.map((norm) => norm.moments)
-  const split = splitUpsampledConvolutions([output, ...Object.values(blocks), ...moments])
-  const splitBlocks = Object.entries(blocks).map(([name, block]) => [name, split(block)])
-  return {
-    output: split(output),
-    blocks: Object.fromEntries(splitBlocks) as UNetPass['blocks'],
-    norms: norms.map((norm) => ({ ...norm, moments: split(norm.moments) })),
-  }
-}
-
-/** The pass as the paper draws it: the decoder's blocks see what was joined. */
-export function uNet3dAsWritten(weights: Weights<UNet3d>, x: Tensor, options: UNetOptions): UNetPass {
+/** Runs a U-Net on `x [N, D, H, W, C]`; D, H and W must be multiples of 8. Throws ShapeError otherwise. */
+export function runUNet3d(weights: Weights<UNet3d>, x: Tensor, options: ImagePassOptions): UNetPass {
   const norms: NormMoments[] = []
   const block = (name: Exclude<keyof UNet3d, 'out'>, input: Tensor): Tensor => {
     const { conv0, norm0, conv1, norm1 } = weights[name]
@@ -152,38 +69,9 @@ export function uNet3dAsWritten(weights: Weights<UNet3d>, x: Tensor, options: UN
   return { output: out, blocks: { enc1, enc2, enc3, enc4, dec3, dec2, dec1, out }, norms }
 }
 
-/** A 3³ convolution that keeps the size, or halves it with stride 2. It multiplies in the type that x is stored in. */
-export function convolve(
-  x: Tensor,
-  { weight, bias }: { readonly weight: Tensor; readonly bias: Tensor },
-  { padding, activations = 'f32' }: Storage & { readonly padding: Padding },
-  stride = 1,
-): Tensor {
-  const params = { stride, padding: 1, mode: padding, result: activations } as const
-  return conv3d(x, cast(weight, x.spec.dtype), bias, params, layerName(weight))
+/** The U-Net as an architecture. */
+export const unet3d: ImageArchitecture<UNet3d> = {
+  sides: { multipleOf: 8, because: 'three poolings halve it three times' },
+  parameters: ({ base, inputs, outputs }) => uNet3d(base, inputs, outputs),
+  run: runUNet3d,
 }
-
-/** Batch norm with the activation behind it; in training it notes in `norms` what it used. */
-export function normalize(
-  x: Tensor,
-  norm: Weights<ReturnType<typeof normParameters>>,
-  slope: number,
-  mode: Mode,
-  norms: NormMoments[],
-): Tensor {
-  const { weight, bias, running_mean: mean, running_var: variance } = norm
-  if (mode === 'evaluation') {
-    return batchNorm(x, weight, bias, { epsilon: EPSILON, slope, moments: fixedMoments(mean, variance) })
-  }
-  norms.push({ mean, variance, moments: channelMoments(x), count: elements(x.shape) / x.shape.at(-1)! })
-  return batchNorm(x, weight, bias, { epsilon: EPSILON, slope })
-}
-
-/** The updates that let running statistics follow a training pass, for the end of its plan. */
-export const followStatistics = (norms: readonly NormMoments[]): Update[] =>
-  norms.map(({ mean, variance, moments, count }) =>
-    runningStatisticsUpdate(mean, variance, moments, { momentum: MOMENTUM, count }),
-  )
-
-/** `generator.enc1.conv0` for its weight: what a profile calls the layer. */
-const layerName = (weight: Tensor): string | undefined => weight.label?.replace(/\.weight$/, '')

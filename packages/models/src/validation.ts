@@ -21,21 +21,19 @@ import {
   type TunedKernels,
   u32,
 } from '@voxnorm/tensor'
-import { classWeightList } from './adversarial.ts'
+import { classWeightList } from './algorithm1.ts'
 import type { ModelConfig, TrainingConfig } from './config.ts'
-import { argmax, logProbability, mergeGenerated } from './judgement.ts'
+import { argmax, logProbability, mergeGenerated } from './discriminator-logits.ts'
+import type { Measurements } from './iteration.ts'
 import { diceLossOfSums } from './losses.ts'
 import { type Networks, segment } from './networks.ts'
 import { validationBatches } from './patch-batches.ts'
 import { type CutBatch, firstChannel, forEachBatch, passPatches } from './patch-passes.ts'
 
-/** Flat numbers of a validation, named as in `metrics.jsonl`. */
-export type ValidationValues = Readonly<Record<string, number>>
-
 /** Measures the networks in evaluation mode. */
 export interface Validator {
   /** Resolves with no values when there are no subjects, and with undefined when the signal came first. */
-  run(options?: ValidationOptions): Promise<ValidationValues | undefined>
+  run(options?: ValidationOptions): Promise<Measurements | undefined>
   dispose(): void
 }
 
@@ -114,7 +112,7 @@ async function validate(
   plan: Plan,
   options: ValidatorOptions,
   { patchesPerSite = options.config.data.validationPatchesPerSite, signal }: ValidationOptions,
-): Promise<ValidationValues | undefined> {
+): Promise<Measurements | undefined> {
   const { model, config, subjects, batch } = options
   const { sites, draws } = validationBatches(config, subjects, model.sites, { batch, patchesPerSite })
   const count = model.sites.length
@@ -189,11 +187,7 @@ function addCounts(total: Float64Array, values: Float32Array, mask: ArrayLike<nu
   for (let bin = 0; bin < BINS; bin++) total[bin]! += counts[bin]!
 }
 
-function valuesOf(
-  sums: Sums,
-  sites: readonly string[],
-  { networks, model }: ValidatorOptions,
-): ValidationValues {
+function valuesOf(sums: Sums, sites: readonly string[], { networks, model }: ValidatorOptions): Measurements {
   const values: Record<string, number> = { 'loss.val': sums.loss / sums.patches }
   const present = sites.map((site) => model.sites.indexOf(site))
   const dice = present.map((site) =>

@@ -1,5 +1,8 @@
 import { ConfigError, DataError, type PreparedSubject } from '@voxnorm/data'
+import type { SideRule } from './architecture.ts'
+import { assertSide } from './architectures.ts'
 import type { ModelConfig } from './config.ts'
+import type { Windows } from './inference.ts'
 
 /** Throws DataError for a volume that has not one image for each modality of a model. */
 export function checkChannels(
@@ -12,19 +15,9 @@ export function checkChannels(
   })
 }
 
-/** Throws DataError for such a volume, ConfigError for a window or stride that the networks cannot use. */
-export function checkWindows(
-  config: ModelConfig,
-  volume: Pick<PreparedSubject, 'channels'>,
-  window: number,
-  stride: number,
-): void {
-  checkChannels(config, volume)
-  if (!(Number.isInteger(window) && window > 0 && window % 8 === 0)) {
-    throw new ConfigError(`The window is ${window}, but the networks halve it three times.`, {
-      fix: 'use a multiple of 8',
-    })
-  }
+/** Throws ConfigError for a window or a stride, in voxels, that the networks cannot use. */
+export function checkWindows(sides: SideRule, { window, stride }: Windows): void {
+  assertSide(sides, window, { name: 'The window' })
   if (!(Number.isInteger(stride) && stride > 0 && stride <= window)) {
     throw new ConfigError(
       `The stride is ${stride}; it must be a whole number from 1 to the window, ${window}.`,

@@ -1,5 +1,5 @@
+import { nap, openGpu } from '@voxnorm/node'
 import { Runtime } from '@voxnorm/tensor'
-import { nap, openGpu } from '@voxnorm/tensor/node'
 
 /** The best software device of this machine. */
 export async function openTestDevice(): Promise<{ runtime: Runtime; close: () => void }> {

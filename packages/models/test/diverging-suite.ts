@@ -30,7 +30,7 @@ export function testDiverging(open: () => Runtime): void {
       const { kinds, error } = await failureOf(diverging(1e38, 4))
       expect(error).toBeInstanceOf(ConfigError)
       expect((error as Error).message).toMatch(/^loss\.\w+ became (NaN|-?Infinity) in iteration 1 of epoch 0/)
-      expect(kinds).toEqual(['plan', 'step'])
+      expect(kinds).toEqual(['ready', 'step'])
     })
 
     it('stops before a checkpoint when its last step broke the weights, whose loss nobody sees', async () => {

@@ -1,8 +1,19 @@
 import { bind, grad, initialArena, type Network } from '@voxnorm/autograd'
-import { compile, f32, input, mul, type Plan, type Runtime, sum, type Tensor } from '@voxnorm/tensor'
+import {
+  compile,
+  f32,
+  input,
+  mul,
+  type Plan,
+  type Runtime,
+  splitUpsampledConvolutions,
+  sum,
+  type Tensor,
+} from '@voxnorm/tensor'
 import { fill, PLAN_REWRITES, type PlanRewrite } from '@voxnorm/tensor/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Mode, runUNet3d, type UNet3d, uNet3d } from '../src/unet3d.ts'
+import type { Mode } from '../src/layers.ts'
+import { runUNet3d, type UNet3d, uNet3d } from '../src/unet3d.ts'
 import { openTestDevice } from './device.ts'
 
 let runtime: Runtime
@@ -73,7 +84,7 @@ describe.each(['training', 'evaluation'] as const)('a U-Net in %s', (mode) => {
 describe('the plan of a training pass', () => {
   it('has hardly a pass left that only normalises, and none that only takes moments', async () => {
     const net = await network()
-    const plain = await planOf(net, 'training', [])
+    const plain = await planOf(net, 'training', [splitUpsampledConvolutions])
     const fused = await planOf(net, 'training', PLAN_REWRITES)
     const [before, after] = [dispatches(plain), dispatches(fused)]
     plain.dispose()

@@ -51,10 +51,11 @@ describe('predictVolume', () => {
       stride: 8,
     })
     volume.mask.forEach((inside, voxel) => {
-      const sum = probabilities.reduce((total, image) => total + image[voxel]!, 0)
+      const row = probabilities.subarray(4 * voxel, 4 * voxel + 4)
+      const sum = row.reduce((total, value) => total + value, 0)
       expect(sum).toBeCloseTo(1, 5)
       if (inside > 0) return
-      expect([normalized[0]![voxel], labels[voxel], probabilities[0]![voxel]]).toEqual([0, 0, 1])
+      expect([normalized[voxel], labels[voxel], row[0]]).toEqual([0, 0, 1])
     })
     predictor.dispose()
   })
@@ -62,11 +63,11 @@ describe('predictVolume', () => {
   it('normalizes nothing without a generator, and skips empty volumes', async () => {
     const predictor = await createPredictor(runtime, randomModel(['segmenter']))
     const { normalized } = await predictVolume(predictor, volume, { window: 8, stride: 8 })
-    expect(worst(normalized[0]!, volume.image)).toBeLessThan(1e-6)
+    expect(worst(normalized, volume.image)).toBeLessThan(1e-6)
     const nothing = { ...volume, mask: new Uint8Array(volume.mask.length) }
     const { labels, probabilities } = await predictVolume(predictor, nothing, { window: 8, stride: 8 })
     expect(labels.every((label) => label === 0)).toBe(true)
-    expect(probabilities[0]!.every((value) => value === 1)).toBe(true)
+    expect(probabilities.every((value, index) => value === (index % 4 === 0 ? 1 : 0))).toBe(true)
     predictor.dispose()
   })
 

@@ -1,7 +1,7 @@
 import { grad } from '@voxnorm/autograd'
 import {
-  type AdversarialLoss,
-  adversarialLoss,
+  type AdversarialTermName,
+  adversarialTerm,
   crossEntropy,
   dicePerClass,
   weightedDice,
@@ -77,8 +77,8 @@ describe('the adversarial terms', () => {
   const logits = [0.3, -1.2, 0.9, 2, 0.1, -0.5]
   const x = input('logits', f32(2, 3))
   const sites = input('sites', u32(2))
-  const gradient = (kind: Parameters<typeof adversarialLoss>[0]) => {
-    const [derivative] = grad(adversarialLoss(kind, x, sites), [x])
+  const gradient = (kind: AdversarialTermName) => {
+    const [derivative] = grad(adversarialTerm(kind).loss(x, sites), [x])
     return [...execute([derivative!], { inputs: { logits, sites: [0, 1] } })[0]!]
   }
   const p = [logits.slice(0, 3), logits.slice(3)].map((row) => {
@@ -108,7 +108,7 @@ describe('the adversarial terms', () => {
 
   it('stay finite where the discriminator is certain', () => {
     for (const kind of ['minimax', 'non-saturating', 'others', 'isbi'] as const) {
-      const loss = adversarialLoss(kind, x, sites)
+      const loss = adversarialTerm(kind).loss(x, sites)
       const values = execute([loss, ...grad(loss, [x])], {
         inputs: { logits: [-60, -50, 60, 80, -90, -80], sites: [0, 1] },
       })
@@ -132,7 +132,7 @@ describe('the term against what betrays the site', () => {
     probabilities.reduce((sum, p) => sum + of(p) / probabilities.length, 0)
 
   it('is the surprise at real, and the divergence of the generated classes from uniform', () => {
-    const [[value]] = values([adversarialLoss('confusion', twoSites, sites)]) as [[number]]
+    const [[value]] = values([adversarialTerm('confusion').loss(twoSites, sites)]) as [[number]]
     const expected = mean(([a, b, c, d]) => {
       const q = [c! / (c! + d!), d! / (c! + d!)]
       return -Math.log(a! + b!) - 0.5 * Math.log(q[0]!) - 0.5 * Math.log(q[1]!) - Math.log(2)
@@ -141,7 +141,7 @@ describe('the term against what betrays the site', () => {
   })
 
   it('has the closed form where D is sure of nothing or of one thing', () => {
-    const confusion = [adversarialLoss('confusion', input('logits', f32(1, 6)), input('sites', u32(1)))]
+    const confusion = [adversarialTerm('confusion').loss(input('logits', f32(1, 6)), input('sites', u32(1)))]
     const at = (row: number[]) => execute(confusion, { inputs: { logits: row, sites: [0] } })[0]![0]!
     expect(at([0, 0, 0, 0, 0, 0])).toBeCloseTo(Math.log(2), 12)
     // Real for sure, and as generated of no site: nothing is left to ask for.
@@ -152,7 +152,7 @@ describe('the term against what betrays the site', () => {
   })
 
   it('has the gradient that its parts have, in the logits', () => {
-    const loss = adversarialLoss('confusion', twoSites, sites)
+    const loss = adversarialTerm('confusion').loss(twoSites, sites)
     const [gradient] = values([grad(loss, [twoSites])[0]!]) as [number[]]
     const expected = probabilities.flatMap(([a, b, c, d]) => {
       const generated = c! + d!
@@ -192,13 +192,13 @@ describe('the term against what betrays the site', () => {
   const mixture = (all: Distributions) =>
     all[0]!.map((_, x) => all.reduce((sum, row) => sum + row[x]! / all.length, 0))
   /** What a generator that gives `generated[z]` for site z pays for the best D. */
-  const paid = (kind: AdversarialLoss, real: Distributions, generated: Distributions) => {
+  const paid = (kind: AdversarialTermName, real: Distributions, generated: Distributions) => {
     const byImage = real[0]!.map((_, x) => {
       const fake =
         kind === 'confusion' ? generated.map((row) => row[x]!) : [mixture(generated)[x]! * real.length]
       return [...real.map((row) => row[x]!), ...fake].map(Math.log)
     })
-    const term = adversarialLoss(kind, input('l', f32(1, byImage[0]!.length)), input('s', u32(1)))
+    const term = adversarialTerm(kind).loss(input('l', f32(1, byImage[0]!.length)), input('s', u32(1)))
     return byImage.reduce((sum, row, x) => {
       const [value] = execute([term], { inputs: { l: row, s: [0] } })[0]!
       return sum + mixture(generated)[x]! * value!
@@ -223,7 +223,7 @@ describe('the term against what betrays the site', () => {
   })
 
   it('stays finite where the discriminator is certain', () => {
-    const loss = adversarialLoss('confusion', twoSites, sites)
+    const loss = adversarialTerm('confusion').loss(twoSites, sites)
     const extreme = [-60, -50, 60, 80, 90, -80, -90, -80, 0, 0, 90, -90]
     const found = values([loss, ...grad(loss, [twoSites])], extreme).flat()
     expect(found.every(Number.isFinite)).toBe(true)

@@ -12,7 +12,7 @@ import {
 import { type TrainingConfig, type TrainingEvent, type TrainOptions, train } from '@voxnorm/models'
 import { f32, input, matmul, mean, SlotPool, square, sub } from '@voxnorm/tensor'
 import { afterAll, describe, expect, it } from 'vitest'
-import { compileStep } from '../src/step.ts'
+import { compileStep } from '../src/gradient-step.ts'
 import { openTestDevice } from './device.ts'
 import { tinyTraining, twoSites } from './subjects.ts'
 

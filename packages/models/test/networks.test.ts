@@ -1,6 +1,6 @@
 import { type CheckedInput, collectParameters, countTrained, gradcheck, randomPoint } from '@voxnorm/autograd'
 import {
-  adversarialLoss,
+  adversarialTerm,
   crossEntropy,
   crossEntropyOf,
   discriminator,
@@ -47,7 +47,8 @@ describe('the networks of the paper', () => {
   it('give D a class for what is generated from each site where it shall tell', () => {
     const logitsOf = (discriminator: ModelConfig['discriminator'], sites: string[]) => {
       const config = paperModel({ base: 1, patch: 8, sites, discriminator })
-      return makeNetworks(config, ['discriminator']).discriminator!.weights.fc.bias.shape
+      const { trained } = makeNetworks(config, ['discriminator']).discriminator!
+      return trained.find(({ name }) => name === 'discriminator.fc.bias')!.spec.shape
     }
     const settings = { base: 1, dropout: 0 }
     expect(logitsOf(settings, ['a', 'b', 'c'])).toEqual([4])
@@ -152,7 +153,7 @@ describe('gradients of the whole model', () => {
     for (const kind of ['minimax', 'non-saturating', 'others', 'isbi'] as const) {
       gradcheck(
         (image, targets, ...parameters) =>
-          adversarialLoss(kind, logitsOf(image!, parameters, true), targets!),
+          adversarialTerm(kind).loss(logitsOf(image!, parameters, true), targets!),
         [x, sites, ...at],
         { tolerance: 1e-5 },
       )
@@ -171,7 +172,8 @@ describe('gradients of the whole model', () => {
       { tolerance: 1e-5 },
     )
     gradcheck(
-      (image, targets, ...parameters) => adversarialLoss('confusion', logitsOf(image!, parameters), targets!),
+      (image, targets, ...parameters) =>
+        adversarialTerm('confusion').loss(logitsOf(image!, parameters), targets!),
       [x, sites, ...at],
       { tolerance: 1e-5 },
     )

@@ -14,7 +14,7 @@ import {
 import { execute, f32, input, type Runtime, sliceOf, type Variable } from '@voxnorm/tensor'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { argmax, judgementOf, logProbability } from '../src/judgement.ts'
+import { argmax, judgementOf, logProbability } from '../src/discriminator-logits.ts'
 import { openTestDevice } from './device.ts'
 import { randomModel } from './examples.ts'
 import { ball } from './subjects.ts'

@@ -1,7 +1,7 @@
 import { adam, bind, fanInUniform, initialArena, linearWeight } from '@voxnorm/autograd'
 import { f32, input, matmul, mean, type Runtime, SlotPool, square, sub } from '@voxnorm/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { compileStep } from '../src/step.ts'
+import { compileStep } from '../src/gradient-step.ts'
 import { openTestDevice } from './device.ts'
 
 let runtime: Runtime

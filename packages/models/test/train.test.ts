@@ -59,7 +59,7 @@ describe('train', () => {
 
   it('tells its plan first and its end last, and what happens between', () => {
     expect(whole[0]).toMatchObject({
-      kind: 'plan',
+      kind: 'ready',
       networks: ['generator', 'segmenter', 'discriminator'],
       batch: 4,
       microBatch: 4,
@@ -181,7 +181,7 @@ describe('train', () => {
     let told = 0
     // Three submissions an iteration: two steps of D, one of G and S.
     for await (const { kind } of train(runtime, config, twoSites())) {
-      if (kind === 'plan') submitted.mockClear()
+      if (kind === 'ready') submitted.mockClear()
       if (kind === 'step') ahead.push(submitted.mock.calls.length / 3 - told++)
     }
     submitted.mockRestore()
@@ -200,7 +200,7 @@ describe('train', () => {
         most = Math.max(most, bytes)
       },
     })
-    const [plan] = ofKind(await events(tinyTraining({ microBatch: 2 })), 'plan')
+    const [plan] = ofKind(await events(tinyTraining({ microBatch: 2 })), 'ready')
     Object.defineProperty(runtime, 'allocatedBytes', { value: now, writable: true })
     const { peak, largestBinding, bindingLimit, ...parts } = plan!.memory
     expect(Object.values(parts).reduce((a, b) => a + b)).toBe(peak)
@@ -210,7 +210,7 @@ describe('train', () => {
     expect(most).toBeGreaterThanOrEqual(peak)
     expect(most - peak).toBeLessThan(2 * 2 * 8 ** 3 * 4 + 2048)
     expect(largestBinding).toBeLessThan(bindingLimit)
-    const [whole] = ofKind(await events(tinyTraining({ epochs: 1, iterationsPerEpoch: 1 })), 'plan')
+    const [whole] = ofKind(await events(tinyTraining({ epochs: 1, iterationsPerEpoch: 1 })), 'ready')
     expect(plan!.work.flops).toBeCloseTo(whole!.work.flops, -3)
     expect(plan!.work.dispatches).toBeGreaterThan(1.5 * whole!.work.dispatches)
   })

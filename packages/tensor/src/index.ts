@@ -12,6 +12,7 @@ export {
 } from './graph/spec.ts'
 export {
   apply,
+  collect,
   constant,
   input,
   inputOp,
@@ -51,8 +52,10 @@ export {
 export { upsample } from './ops/upsample/op.ts'
 export { Arena, type ArenaVariable, sliceOf } from './plan/arena.ts'
 export { kernelOf, type TunedKernels } from './plan/choose.ts'
-export { compile, type PlanDefinition, type PlanOptions } from './plan/compile.ts'
+export { compile, type PlanOptions } from './plan/compile.ts'
 export { SlotPool } from './plan/memory.ts'
+export { inputNames, largestBytes, tensorRoom } from './plan/needs.ts'
+export type { PlanDefinition } from './plan/normalize.ts'
 export type { DispatchTime, Feeds, OutputValues, Plan, PlanSummary } from './plan/plan.ts'
 export { type Clock, clockOf, repetitionsFor } from './plan/stopwatch.ts'
 export { execute } from './reference/execute.ts'

@@ -21,6 +21,13 @@ export interface Op<P = unknown> {
    */
   vjp?(ct: Tensor, inputs: readonly Tensor[], output: Tensor, params: P): readonly ((() => Tensor) | null)[]
   /**
+   * Whether kernels of the op can normalise the first input as they load it, so that batch norm needs no pass of its own
+   * in front of it: see `Fusion`.
+   */
+  readonly normalizesOnLoad?: true
+  /** Whether kernels of the op can leave the moments of their result aside: see `Fusion`. */
+  readonly leavesMoments?: true
+  /**
    * The result is a by-product of the node that is the first input: that node's program leaves it in the slot `aside`.
    * Such an op has no kernels.
    */

@@ -1,3 +1,4 @@
+import { nap, openGpu } from '@voxnorm/node'
 import { afterAll, expect, it } from 'vitest'
 import {
   Arena,
@@ -12,7 +13,6 @@ import {
   sum,
   type Tensor,
 } from '../src/index.ts'
-import { nap, openGpu } from '../src/node/index.ts'
 
 const opened = await openGpu({ device: 'software' })
 const runtime = await Runtime.open(opened.gpu, { software: opened.software, pause: nap })

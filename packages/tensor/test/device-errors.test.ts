@@ -1,5 +1,5 @@
+import { openGpu } from '@voxnorm/node'
 import { expect, it } from 'vitest'
-import { openGpu } from '../src/node/index.ts'
 import { Runtime } from '../src/runtime/runtime.ts'
 
 /** A runtime of its own, because a device that failed once is not used again. */

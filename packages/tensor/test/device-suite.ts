@@ -1,5 +1,5 @@
+import { nap, openGpu } from '@voxnorm/node'
 import { afterAll } from 'vitest'
-import { nap, openGpu } from '../src/node/index.ts'
 import { Runtime } from '../src/runtime/runtime.ts'
 import { testNonFinite } from './non-finite-suite.ts'
 import { testOps } from './op-suite.ts'

@@ -1,8 +1,8 @@
+import { nap, openGpu } from '@voxnorm/node'
 import { afterAll, describe, expect, it } from 'vitest'
 import { create } from 'webgpu'
 import { f32 } from '../src/graph/spec.ts'
 import { collect, input, type Tensor } from '../src/graph/tensor.ts'
-import { nap, openGpu } from '../src/node/index.ts'
 import type { Kernel } from '../src/op.ts'
 import { fusedStage } from '../src/ops/batchnorm/fusion.ts'
 import {

@@ -1,6 +1,6 @@
+import { nap, openGpu } from '@voxnorm/node'
 import { afterAll, describe, expect, it } from 'vitest'
 import { create } from 'webgpu'
-import { nap, openGpu } from '../src/node/index.ts'
 import type { Kernel, Slot } from '../src/op.ts'
 import { fusedStage, ownInputs } from '../src/ops/batchnorm/fusion.ts'
 import { type Conv3dParams, geometry } from '../src/ops/conv3d/geometry.ts'

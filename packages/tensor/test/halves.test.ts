@@ -1,7 +1,7 @@
+import { nap, openGpu } from '@voxnorm/node'
 import { afterAll, describe, expect, it } from 'vitest'
 import { halfStep, packHalves, roundToHalf, unpackHalves } from '../src/graph/halves.ts'
 import { Arena, type Capabilities, cast, compile, conv3d, f16, f32, input, Runtime } from '../src/index.ts'
-import { nap, openGpu } from '../src/node/index.ts'
 import { specialize } from '../src/runtime/specialize.ts'
 
 describe('halves on the host', () => {

@@ -1,6 +1,6 @@
+import { nap, openGpu } from '@voxnorm/node'
 import { afterAll, describe, expect, it } from 'vitest'
 import { create } from 'webgpu'
-import { nap, openGpu } from '../src/node/index.ts'
 import type { Kernel } from '../src/op.ts'
 import { chooseKernel } from '../src/plan/choose.ts'
 import type { Capabilities } from '../src/runtime/capabilities.ts'

@@ -1,6 +1,6 @@
+import { openGpu } from '@voxnorm/node'
 import { afterAll, describe, expect, it } from 'vitest'
 import { create } from 'webgpu'
-import { openGpu } from '../src/node/index.ts'
 import { compile } from '../src/plan/compile.ts'
 import { clockOf } from '../src/plan/stopwatch.ts'
 import { Runtime } from '../src/runtime/runtime.ts'

@@ -1,7 +1,7 @@
+import { nap, openGpu } from '@voxnorm/node'
 import { afterAll, describe, expect, it } from 'vitest'
 import { f32 } from '../src/graph/spec.ts'
 import { apply, input } from '../src/graph/tensor.ts'
-import { nap, openGpu } from '../src/node/index.ts'
 import type { Program, Stage } from '../src/op.ts'
 import { sumOp } from '../src/ops/reduce/op.ts'
 import { upsampledConv3dWeightOp } from '../src/ops/upconv3d/op.ts'

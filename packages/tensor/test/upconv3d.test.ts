@@ -1,16 +1,18 @@
+import { nap, openGpu } from '@voxnorm/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   apply,
   compile,
   concat,
   conv3d,
+  execute,
   f16,
   f32,
   input,
   Runtime,
   splitUpsampledConvolutions,
+  type Tensor,
 } from '../src/index.ts'
-import { nap, openGpu } from '../src/node/index.ts'
 import { conv3dInputOp, conv3dWeightOp } from '../src/ops/conv3d/op.ts'
 import { upsampledConv3dInputOp, upsampledConv3dWeightOp } from '../src/ops/upconv3d/op.ts'
 import { sumPoolOp, upsample } from '../src/ops/upsample/op.ts'
@@ -78,7 +80,28 @@ it('a convolution is split where its result has the type of what it reads', () =
   const params = { stride: 1, padding: 1, mode: 'zero' } as const
   const same = conv3d(joined, input('w', f32(3, 3, 3, 5, 4)), null, params)
   const other = conv3d(joined, input('w', f32(3, 3, 3, 5, 4)), null, { ...params, result: 'f32' })
-  const split = splitUpsampledConvolutions([same, other])
-  expect(split(same)).toMatchObject({ op: { name: 'upsampledConv3d' }, spec: same.spec })
-  expect(split(other)).toBe(other)
+  const became = splitUpsampledConvolutions.apply([same, other])
+  expect(became.get(same)).toMatchObject({ op: { name: 'upsampledConv3d' }, spec: same.spec })
+  expect(became.get(other)).toBe(other)
+})
+
+it('a plan splits a decoder that calls for nothing of the kind', async () => {
+  const specs = { skip: f32(1, 4, 4, 4, 3), low: f32(1, 2, 2, 2, 2), w: f32(3, 3, 3, 5, 4) }
+  const [skip, low, w] = Object.entries(specs).map(([name, spec]) => input(name, spec))
+  const joined = concat([skip!, upsample(low!)])
+  const y = conv3d(joined, w!, null, { stride: 1, padding: 1, mode: 'replicate' })
+  const entries = Object.entries(specs).map(([name, spec], index) => [name, fill({ spec }, index)] as const)
+  const inputs = Object.fromEntries(entries)
+  const [expected] = execute([y], { inputs })
+  const opsOf = async (outputs: Readonly<Record<string, Tensor>>) => {
+    const plan = await compile(runtime, { name: 'decoder', outputs })
+    compare('decoder', (await plan.run(inputs))['y']!, expected!, 5e-6)
+    plan.dispose()
+    return plan.steps.map(({ name }) => name.split(' ')[0])
+  }
+  const split = await opsOf({ y })
+  expect(split).toContain('upsampledConv3d')
+  expect(split).not.toContain('upsample')
+  // What somebody asks for exists anyway.
+  expect(await opsOf({ y, joined })).not.toContain('upsampledConv3d')
 })

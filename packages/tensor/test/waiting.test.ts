@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
+import { type OpenedGpu, openGpu } from '@voxnorm/node'
 import { compile, f32, input, Runtime, SlotPool, square } from '@voxnorm/tensor'
-import { type OpenedGpu, openGpu } from '@voxnorm/tensor/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 describe('waiting for a device', () => {

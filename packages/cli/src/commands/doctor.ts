@@ -1,5 +1,5 @@
-import type { AdapterSurvey } from '@voxnorm/tensor/node'
-import { listAdapters } from '@voxnorm/tensor/node'
+import type { AdapterSurvey } from '@voxnorm/node'
+import { listAdapters } from '@voxnorm/node'
 import type { Command } from '../command.ts'
 import { textFlag } from '../command-line.ts'
 import { EXIT } from '../exit-codes.ts'

@@ -1,21 +1,34 @@
 import { ConfigError, labelConvention, MASK_FROM, type MaskFrom } from '@voxnorm/data'
-import { createPredictor } from '@voxnorm/models'
+import {
+  checkWindows,
+  createPredictor,
+  type ModelConfig,
+  predictVolume,
+  sidesOf,
+  type Windows,
+} from '@voxnorm/models'
+import { type GridChoice, type OpenDevice, type PredictedInput, predictAll } from '@voxnorm/pipeline'
+import {
+  assertFreeForOutput,
+  assertLabelsStay,
+  assertNothingReplaced,
+  chooseSplit,
+  type FolderLock,
+  isPredictionFolder,
+  lockFolder,
+  openAssessor,
+  openDiskSink,
+  openDiskSource,
+  readInputs,
+  readModel,
+  SPLIT_CHOICES,
+  tellListing,
+} from '@voxnorm/pipeline/node'
+import { labelsOfFlag } from '@voxnorm/pipeline/training'
 import type { Command } from '../command.ts'
 import { type Arguments, hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'
-import type { OpenDevice } from '../device.ts'
-import { EXIT } from '../exit-codes.ts'
-import { type FolderLock, lockFolder } from '../folder-lock.ts'
-import { labelsOfFlag } from '../label-conventions.ts'
-import { readModel } from '../model-file.ts'
-import { assertFreeForOutput, isPredictionFolder } from '../output-folder.ts'
-import { chooseSplit, SPLIT_CHOICES } from '../prediction/choose-split.ts'
-import { readInputs } from '../prediction/inputs.ts'
-import { predictorOf, type Windows } from '../prediction/network.ts'
-import { type PredictedInput, predictAll } from '../prediction/predict-all.ts'
-import type { GridChoice } from '../prediction/predict-subject.ts'
-import { assertLabelsStay, assertNothingReplaced } from '../prediction/replaced-outputs.ts'
+import { EXIT, judge } from '../exit-codes.ts'
 import { listenForStop } from '../stop-request.ts'
-import { tellListing } from '../tell-listing.ts'
 import { textTable } from '../text-table.ts'
 import { version } from '../version.ts'
 
@@ -84,7 +97,7 @@ export const predict: Command = {
     if (strict && !normalized) {
       log.warning('strict', '--strict refuses nothing here: without normalisation no image is made')
     }
-    const windows = readWindows(parsed, file.config.patch)
+    const windows = readWindows(parsed, file.config, normalized)
     const grid = (textFlag(parsed, 'grid') ?? 'model') as GridChoice
     const words = listFlag(parsed, 'input')
     const continued = hasFlag(parsed, 'continue')
@@ -95,6 +108,7 @@ export const predict: Command = {
       })
     }
     const stop = listenForStop((signal) => log.warning('stop', `${signal}: stopping`))
+    const assessor = openAssessor(stop.signal)
     let lock: FolderLock | undefined
     let device: OpenDevice | undefined
     try {
@@ -105,16 +119,18 @@ export const predict: Command = {
       const inputs = chooseSplit(found.inputs, textFlag(parsed, 'split'), textFlag(parsed, 'model')!)
       assertFreeForOutput(out, { inputs: words, isOwn: isPredictionFolder })
       lock = lockFolder(out, 'predict')
-      assertNothingReplaced(out, inputs, { continued, overwritten })
-      assertLabelsStay(out, inputs, convention)
+      await assertNothingReplaced(out, inputs, { continued, overwritten })
+      await assertLabelsStay(out, inputs, convention)
       device = await openDevice(textFlag(parsed, 'device'))
       log.info('device', `predicting ${inputs.length} volumes on ${device.description}`)
       const network = await createPredictor(device.runtime, used)
       const { results, failures, kept } = await predictAll(
         inputs,
-        predictorOf(network, windows),
+        (prepared, onProgress) => predictVolume(network, prepared, { ...windows, onProgress }),
         {
-          out,
+          source: openDiskSource(),
+          sink: openDiskSink(out),
+          assessor,
           grid,
           model: file.config,
           convention,
@@ -123,6 +139,7 @@ export const predict: Command = {
           continued,
           ...(file.intensityReference && { intensityReference: file.intensityReference }),
           stop,
+          judge,
           provenance: {
             version: version(),
             modelFile: file.file,
@@ -145,6 +162,7 @@ export const predict: Command = {
         text: describe(results, kept.length),
       }
     } finally {
+      assessor.close()
       lock?.release()
       stop.release()
       device?.close()
@@ -152,22 +170,10 @@ export const predict: Command = {
   },
 }
 
-function readWindows(parsed: Arguments, patch: number): Windows {
-  const window = numberFlag(parsed, 'window') ?? patch
+function readWindows(parsed: Arguments, config: ModelConfig, normalized: boolean): Windows {
+  const window = numberFlag(parsed, 'window') ?? config.patch
   const stride = numberFlag(parsed, 'stride') ?? Math.min(DEFAULT_STRIDE, window)
-  if (window < 8 || window % 8 !== 0) {
-    throw new ConfigError(`--window is ${window}, but the networks halve a window three times.`, {
-      fix: 'use a multiple of 8',
-    })
-  }
-  if (stride < 1 || stride > window) {
-    throw new ConfigError(
-      `--stride is ${stride}; windows of ${window} voxels would leave gaps or never move.`,
-      {
-        fix: `use a stride from 1 to ${window}`,
-      },
-    )
-  }
+  checkWindows(sidesOf(config, { generator: normalized }), { window, stride })
   return { window, stride }
 }
 

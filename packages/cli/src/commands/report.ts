@@ -2,11 +2,11 @@ import { existsSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { MissingInputError, OutputError } from '@voxnorm/data'
 import { writeFileAtomically } from '@voxnorm/data/node'
+import { readPredictionRecords, readRunRecords } from '@voxnorm/pipeline'
+import { isPredictionFolder, openDiskSink } from '@voxnorm/pipeline/node'
+import { predictionReport, runReport } from '@voxnorm/report'
 import type { Command } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
-import { isPredictionFolder } from '../output-folder.ts'
-import { predictionReport } from '../report/prediction-report.ts'
-import { runReport } from '../report/run-report.ts'
 
 /** `voxnorm report`: writes the HTML pages of run and prediction folders into these folders. */
 export const report: Command = {
@@ -31,9 +31,9 @@ export const report: Command = {
         })
       }
       if (existsSync(path.join(folder, 'config.resolved.yaml'))) {
-        write(folder, 'report.html', runReport(folder))
+        write(folder, 'report.html', runReport(await readRunRecords(openDiskSink(folder))))
       } else {
-        const pages = predictionReport(folder)
+        const pages = predictionReport(await readPredictionRecords(openDiskSink(folder)))
         if (!isPredictionFolder(folder)) {
           throw new OutputError('voxnorm predict did not make this folder, so no pages are put into it.', {
             file: folder,

@@ -2,16 +2,19 @@ import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { ConfigError, type LabelSpecification, SITE_STYLES } from '@voxnorm/data'
 import { openSubjectLoader } from '@voxnorm/data/node'
+import {
+  type Log,
+  type OpenDevice,
+  type PhantomPlan,
+  type StopRequest,
+  writePhantom,
+} from '@voxnorm/pipeline'
+import { type FolderLock, fillNewFolder, lockFolder } from '@voxnorm/pipeline/node'
+import { type Config, labelsOfFlag, PRESETS, parseConfig } from '@voxnorm/pipeline/training'
+import { duration } from '@voxnorm/pipeline/words'
 import type { Command } from '../command.ts'
 import { listFlag, numberFlag, textFlag } from '../command-line.ts'
-import { PRESETS } from '../config/presets.ts'
-import { parseConfig } from '../config/read-config.ts'
-import type { Config } from '../config/schema.ts'
-import type { OpenDevice } from '../device.ts'
 import { EXIT } from '../exit-codes.ts'
-import { type FolderLock, lockFolder } from '../folder-lock.ts'
-import { labelsOfFlag } from '../label-conventions.ts'
-import { duration, type Log } from '../progress.ts'
 import {
   assertSettable,
   type Cast,
@@ -28,8 +31,7 @@ import { type Budget, planBudget, readBudget } from '../reproduction/scale.ts'
 import { cached, openCohort, readDataWord } from '../reproduction/subjects.ts'
 import { assertFreeForReproduction, type Beginning, openWorkspace } from '../reproduction/workspace.ts'
 import { writeResults } from '../reproduction/write-results.ts'
-import { listenForStop, type StopRequest } from '../stop-request.ts'
-import { writePhantom } from '../synthesis/write-phantom.ts'
+import { listenForStop } from '../stop-request.ts'
 
 /** The phantom that stands in for data: two adult scanners as the pair, infants as the third site. */
 const PHANTOM_SITES = ['adult', 'adult-bright', 'infant'] as const
@@ -145,7 +147,11 @@ export const reproduce: Command = {
       sayBudget(budget, runs.length, log)
       const examined = played.includes('trust') ? [examinedRun(cast)] : []
       const began = performance.now()
-      await performRuns({ cohort, budget, workspace, device, load, log, stop, words }, runs, examined)
+      await performRuns(
+        { cohort, budget, workspace, device, load, log, stop, command: ['voxnorm', ...words] },
+        runs,
+        examined,
+      )
       const results = await writeResults(workspace, {
         experiments: shown,
         cast: castOf(mostSeeds),
@@ -177,19 +183,15 @@ export const reproduce: Command = {
 
 async function makePhantom(folder: string, seed: number, log: Log, stop: StopRequest): Promise<void> {
   log.info('phantom', `no --data: making a phantom of ${PHANTOM_SITES.join(', ')}`)
-  await writePhantom(
-    folder,
-    {
-      styles: PHANTOM_SITES.map((name) => SITE_STYLES[name]),
-      subjectsPerSite: PHANTOM_SUBJECTS,
-      shape: [72, 84, 64],
-      voxelSize: 2,
-      modalities: ['T1w', 'T2w'],
-      seed,
-    },
-    log,
-    stop,
-  )
+  const plan: PhantomPlan = {
+    styles: PHANTOM_SITES.map((name) => SITE_STYLES[name]),
+    subjectsPerSite: PHANTOM_SUBJECTS,
+    shape: [72, 84, 64],
+    voxelSize: 2,
+    modalities: ['T1w', 'T2w'],
+    seed,
+  }
+  await fillNewFolder(folder, (sink) => writePhantom(sink, plan, log, stop))
 }
 
 /** The settings of a scale with the place of the data and what `--set` overrides, checked like a file's. */

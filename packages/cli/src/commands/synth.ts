@@ -1,11 +1,11 @@
 import path from 'node:path'
 import { ConfigError, type PhantomModality, type Shape3, SITE_STYLES, type SiteStyle } from '@voxnorm/data'
+import { type PhantomPlan, writePhantom } from '@voxnorm/pipeline'
+import { assertFreeForOutput, fillNewFolder } from '@voxnorm/pipeline/node'
 import type { Command } from '../command.ts'
 import { type Arguments, numberFlag, textFlag } from '../command-line.ts'
 import { EXIT } from '../exit-codes.ts'
-import { assertFreeForOutput } from '../output-folder.ts'
 import { listenForStop } from '../stop-request.ts'
-import { type PhantomPlan, writePhantom } from '../synthesis/write-phantom.ts'
 
 /** Smallest field of view in mm along x, y and z that every phantom fits into. */
 const FIELD_OF_VIEW = [140, 164, 126] as const
@@ -32,7 +32,9 @@ export const synth: Command = {
     const plan = readPlan(parsed)
     assertFreeForOutput(out, { inputs: [], isOwn: () => false })
     const stop = listenForStop((signal) => log.warning('stop', `${signal}: stopping`))
-    const rows = await writePhantom(out, plan, log, stop).finally(() => stop.release())
+    const rows = await fillNewFolder(out, (sink) => writePhantom(sink, plan, log, stop)).finally(() =>
+      stop.release(),
+    )
     const document = {
       path: out,
       table: path.join(out, 'dataset.tsv'),

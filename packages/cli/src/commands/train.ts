@@ -1,18 +1,31 @@
 import path from 'node:path'
 import { openSubjectLoader } from '@voxnorm/data/node'
+import type { MetricsLine, OpenDevice } from '@voxnorm/pipeline'
+import {
+  assertFreeForRun,
+  type FolderLock,
+  lockFolder,
+  openDiskSink,
+  openTrainingData,
+  readConfig,
+  tellListing,
+} from '@voxnorm/pipeline/node'
+import {
+  configHelp,
+  configKeys,
+  loadRun,
+  planRun,
+  readCheckpoint,
+  trainRun,
+} from '@voxnorm/pipeline/training'
+import { duration } from '@voxnorm/pipeline/words'
+import { runReport } from '@voxnorm/report'
 import type { Command } from '../command.ts'
 import { hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'
-import { readConfig } from '../config/read-config.ts'
-import { configHelp, configKeys } from '../config/reference.ts'
-import type { OpenDevice } from '../device.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { type FolderLock, lockFolder } from '../folder-lock.ts'
-import { duration } from '../progress.ts'
-import { assertFreeForRun, type MetricsLine } from '../run-directory.ts'
+import { host } from '../host.ts'
 import { exitCodeOfSignal, listenForStop } from '../stop-request.ts'
-import { tellListing } from '../tell-listing.ts'
-import { loadRun, planRun } from '../training/prepare-run.ts'
-import { readCheckpoint, trainRun } from '../training/train-run.ts'
+import { openTuner } from '../tuning/tuner.ts'
 
 /** `voxnorm train`: trains the networks as a configuration says and fills a run folder. */
 export const train: Command = {
@@ -47,24 +60,30 @@ export const train: Command = {
       })
       assertFreeForRun(folder, { resume })
       lock = lockFolder(folder, 'train')
-      const checkpoint = resume ? readCheckpoint(folder, written) : undefined
+      const sink = openDiskSink(folder)
+      const checkpoint = resume ? await readCheckpoint(sink, written) : undefined
       // Before the data: nobody should wait for minutes to hear that there is no device.
-      device = await openDevice(textFlag(parsed, 'device'))
-      const plan = await planRun(written, tellListing(log, written.data.table))
+      const opened = await openDevice(textFlag(parsed, 'device'))
+      device = opened
+      const plan = planRun(written, await openTrainingData(written, tellListing(log, written.data.table)))
       for (const warning of plan.warnings) log.warning('data', warning)
       const data = await loadRun(written, plan, log, stop, loader.load)
       loader.close()
       const trained = await trainRun({
         written,
-        folder,
+        sink,
         resume,
         checkpoint,
         plan,
         data,
-        device,
+        device: opened,
         log,
         stop,
-        words,
+        host: host(),
+        command: ['voxnorm', ...words],
+        openTuner: (config) =>
+          openTuner({ config, device: opened, resumed: resume ? folder : undefined, log, stop }),
+        report: runReport,
       })
       const signal = stop.received()
       const exitCode = signal === undefined ? EXIT.done : exitCodeOfSignal(signal)

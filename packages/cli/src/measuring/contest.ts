@@ -1,3 +1,4 @@
+import { kernelProcessorTime } from '@voxnorm/node'
 import {
   clockOf,
   compile,
@@ -8,7 +9,6 @@ import {
   repetitionsFor,
   SlotPool,
 } from '@voxnorm/tensor'
-import { kernelProcessorTime } from '@voxnorm/tensor/node'
 import { checkCase, chosenKernel, compareWithPlain, fittingWays, instantiate } from '@voxnorm/tensor/testing'
 import type { Measurement } from './row.ts'
 import type { KernelProblem } from './targets.ts'

@@ -6,6 +6,7 @@ import {
   segment,
   systemGraph,
 } from '@voxnorm/models'
+import type { Config } from '@voxnorm/pipeline/training'
 import {
   compile,
   execute,
@@ -18,7 +19,6 @@ import {
   type Variable,
 } from '@voxnorm/tensor'
 import { compare } from '@voxnorm/tensor/testing'
-import type { Config } from '../config/schema.ts'
 import { type OpenNetworks, openNetworks, randomBatch, scalarsOf, trainerOf } from './random-training.ts'
 
 /** How far a whole run was from float64, and what was compared at what size. */

@@ -13,9 +13,9 @@ import {
   type StepScalars,
   type Trainer,
 } from '@voxnorm/models'
+import type { Config } from '@voxnorm/pipeline/training'
 import type { Runtime } from '@voxnorm/tensor'
 import { uniform } from '@voxnorm/tensor/testing'
-import type { Config } from '../config/schema.ts'
 
 /** Networks with random weights on a device. */
 export interface OpenNetworks {

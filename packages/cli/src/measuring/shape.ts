@@ -1,5 +1,5 @@
 import { ConfigError } from '@voxnorm/data'
-import { nearest } from '../nearest.ts'
+import { nearest } from '@voxnorm/pipeline/words'
 
 /** Sizes of a kernel's problem. Every target reads those that it has a use for. */
 export interface Shape {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { ConfigError } from '@voxnorm/data'
-import type { Config } from '../config/schema.ts'
+import type { Config } from '@voxnorm/pipeline/training'
 import { PAPER_LAMBDA, TABLE7 } from './published.ts'
 
 /** What can be reproduced: the paper's tables with their figures, the comparison of adversarial terms, and trust. */

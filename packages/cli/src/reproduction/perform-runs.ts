@@ -1,16 +1,19 @@
 import { existsSync } from 'node:fs'
-import path from 'node:path'
 import { type AssignedSubject, type PreparedSubject, type Split, sitesOf } from '@voxnorm/data'
 import type { SubjectLoader } from '@voxnorm/data/node'
-import type { Config } from '../config/schema.ts'
-import type { OpenDevice } from '../device.ts'
-import { harmonizationRows } from '../evaluation/harmonization.ts'
-import { warnOfFiles } from '../file-warnings.ts'
-import type { Log } from '../progress.ts'
-import { readMetrics } from '../run-directory.ts'
-import type { StopRequest } from '../stop-request.ts'
-import { loadRun, type RunPlan } from '../training/prepare-run.ts'
-import { readCheckpoint, trainRun } from '../training/train-run.ts'
+import {
+  harmonizationRows,
+  type Log,
+  type OpenDevice,
+  readMetrics,
+  type StopRequest,
+  warnOfFiles,
+} from '@voxnorm/pipeline'
+import { assertFreeForRun, openDiskSink } from '@voxnorm/pipeline/node'
+import { type Config, loadRun, type RunPlan, readCheckpoint, trainRun } from '@voxnorm/pipeline/training'
+import { runReport } from '@voxnorm/report'
+import { host } from '../host.ts'
+import { openTuner } from '../tuning/tuner.ts'
 import { keyOf, type Run, testedSites } from './experiments.ts'
 import { examine } from './measurement/examine.ts'
 import { measureBias } from './measurement/measure-bias.ts'
@@ -34,7 +37,8 @@ export interface Laboratory {
   readonly load: SubjectLoader['load']
   readonly log: Log
   readonly stop: StopRequest
-  readonly words: readonly string[]
+  /** The command that the runs are part of. */
+  readonly command: readonly string[]
 }
 
 /**
@@ -78,22 +82,29 @@ export async function performRuns(
 
 /** Trains a run into its folder, or what is left of it. */
 async function trainOnce(laboratory: Laboratory, run: Run, config: Config): Promise<void> {
-  const { workspace, device, load, log, stop, words } = laboratory
+  const { workspace, device, load, log, stop, command } = laboratory
   const folder = workspace.runFolder(keyOf(run))
-  const checkpoint = readCheckpoint(folder, config)
+  const resume = existsSync(folder)
+  assertFreeForRun(folder, { resume })
+  const sink = openDiskSink(folder)
+  const checkpoint = await readCheckpoint(sink, config)
   const plan = planOf(laboratory.cohort, run)
   const data = await loadRun(config, plan, log, stop, load)
   await trainRun({
     written: config,
-    folder,
-    resume: existsSync(folder),
+    sink,
+    resume,
     checkpoint,
     plan,
     data,
     device,
     log,
     stop,
-    words,
+    host: host(),
+    command,
+    openTuner: (possible) =>
+      openTuner({ config: possible, device, resumed: resume ? folder : undefined, log, stop }),
+    report: runReport,
   })
 }
 
@@ -137,7 +148,7 @@ async function measure(
   for (const subject of run.biased ? subjectsOf(cohort, run.sites, 'test', budget.scale.testSubjects) : []) {
     bias.push(await measureBias(model, await prepare(laboratory, config, model, subject), told))
   }
-  const metrics = readMetrics(path.join(workspace.runFolder(key), 'metrics.jsonl'))
+  const metrics = await readMetrics(openDiskSink(workspace.runFolder(key)))
   return {
     run,
     iterations: metrics.at(-1)?.iteration ?? 0,

@@ -1,8 +1,6 @@
 import { ConfigError } from '@voxnorm/data'
+import { type Config, PRESETS, parseDuration } from '@voxnorm/pipeline/training'
 import type { Runtime } from '@voxnorm/tensor'
-import { parseDuration } from '../config/duration.ts'
-import { PRESETS } from '../config/presets.ts'
-import type { Config } from '../config/schema.ts'
 import { openNetworks, randomBatch, scalarsOf, trainerOf } from '../measuring/random-training.ts'
 import { type Approach, configOfRun, type Run } from './experiments.ts'
 

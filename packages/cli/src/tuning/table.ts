@@ -1,8 +1,8 @@
+import { dawnVersion } from '@voxnorm/node'
+import type { OpenDevice } from '@voxnorm/pipeline'
 import { fingerprintOf, problemOf, ruleOf, type Tensor } from '@voxnorm/tensor'
-import { dawnVersion } from '@voxnorm/tensor/node'
 import type { Tuned } from '@voxnorm/tensor/testing'
 import { z } from 'zod'
-import type { OpenDevice } from '../device.ts'
 
 const milliseconds = z.number().nonnegative().nullable()
 

@@ -1,11 +1,8 @@
 import path from 'node:path'
-import type { TuneKernels } from '@voxnorm/models'
+import type { Log, OpenDevice, StopRequest } from '@voxnorm/pipeline'
+import type { Config, Tuner } from '@voxnorm/pipeline/training'
 import { DeviceError, describeSpec, isTunable, problemOf, type Tensor } from '@voxnorm/tensor'
 import { tune } from '@voxnorm/tensor/testing'
-import type { Config } from '../config/schema.ts'
-import type { OpenDevice } from '../device.ts'
-import type { Log } from '../progress.ts'
-import type { StopRequest } from '../stop-request.ts'
 import {
   emptyTable,
   formatTable,
@@ -18,13 +15,6 @@ import {
   withRow,
 } from './table.ts'
 import { ownTableFile, readTable, shippedTables, writeOwnTable } from './tables.ts'
-
-/** Chooses the kernels of a training by measurement. */
-export interface Tuner {
-  readonly tune: TuneKernels
-  /** What was chosen, as text for the run folder. */
-  table(): string
-}
 
 /** What a tuner has to know of the training. */
 export interface TunerTask {

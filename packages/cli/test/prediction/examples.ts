@@ -6,18 +6,25 @@ import {
   randomStream,
   type Shape3,
 } from '@voxnorm/data'
-import type { NetworkOutput, PredictionOptions } from '../../src/prediction/predict-subject.ts'
-import { StoppedError, type StopRequest } from '../../src/stop-request.ts'
+import type { PredictedVolume } from '@voxnorm/models'
+import { type PredictionOptions, StoppedError, type StopRequest } from '@voxnorm/pipeline'
+
+/** The class of the largest probability of every voxel. */
+const likeliest = (probabilities: Float32Array): Uint8Array =>
+  Uint8Array.from({ length: probabilities.length / 4 }, (_, voxel) => {
+    const row = probabilities.subarray(4 * voxel, 4 * voxel + 4)
+    return row.indexOf(Math.max(...row))
+  })
 
 /** Halves intensities, and takes the quarter of the intensity range for the class. */
-export async function fakeNetwork(prepared: PreparedSubject): Promise<NetworkOutput> {
+export async function fakeNetwork(prepared: PreparedSubject): Promise<PredictedVolume> {
   const { image, mask, channels } = prepared
   const probabilities = new Float32Array(mask.length * 4)
   mask.forEach((inside, voxel) => {
     const label = inside ? Math.min(3, Math.floor(4 * image[voxel * channels]!)) : 0
     probabilities[voxel * 4 + label] = 1
   })
-  return { normalized: image.map((value) => value / 2), probabilities }
+  return { normalized: image.map((value) => value / 2), probabilities, labels: likeliest(probabilities) }
 }
 
 /** A stop request that comes when `stopped` says so. */
@@ -84,19 +91,19 @@ export function head(): Float32Array<ArrayBuffer> {
 }
 
 /** Keeps the image, and takes the classes of the head by its intensities. */
-export async function faithfulNetwork(prepared: PreparedSubject): Promise<NetworkOutput> {
+export async function faithfulNetwork(prepared: PreparedSubject): Promise<PredictedVolume> {
   const { image, mask } = prepared
   const probabilities = new Float32Array(mask.length * 4)
   mask.forEach((inside, voxel) => {
     const value = image[voxel]!
     probabilities[voxel * 4 + (inside ? (value > 0.7 ? 3 : value > 0.4 ? 2 : 1) : 0)] = 1
   })
-  return { normalized: image, probabilities }
+  return { normalized: image, probabilities, labels: likeliest(probabilities) }
 }
 
 /** As {@link faithfulNetwork}, but its image has a dark block in the brain that the input does not have. */
-export async function inventingNetwork(prepared: PreparedSubject): Promise<NetworkOutput> {
-  const { probabilities } = await faithfulNetwork(prepared)
+export async function inventingNetwork(prepared: PreparedSubject): Promise<PredictedVolume> {
+  const { probabilities, labels } = await faithfulNetwork(prepared)
   const [depth, height, width] = prepared.shape
   const inBlock = (index: number, size: number) => index > size / 2 - 6 && index < size / 2 + 3
   const normalized = prepared.image.map((value, voxel) => {
@@ -107,5 +114,5 @@ export async function inventingNetwork(prepared: PreparedSubject): Promise<Netwo
     ]
     return inBlock(x, width) && inBlock(y, height) && inBlock(z, depth) ? 0.1 : value
   })
-  return { normalized, probabilities }
+  return { normalized, probabilities, labels }
 }

@@ -3,10 +3,9 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type Affine, labelConvention, makeVolume, parseTable, STRUCTURE_LIMIT } from '@voxnorm/data'
 import { readVolumeFile, writeVolumeFile } from '@voxnorm/data/node'
+import { type PredictPrepared, predictAll } from '@voxnorm/pipeline'
+import { readInputs } from '@voxnorm/pipeline/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readInputs } from '../../src/prediction/inputs.ts'
-import type { Predictor } from '../../src/prediction/network.ts'
-import { predictAll } from '../../src/prediction/predict-all.ts'
 import { openLog } from '../../src/progress.ts'
 import {
   faithfulNetwork,
@@ -145,7 +144,7 @@ describe('predictAll', () => {
     writeFileSync(third!, readFileSync(good))
     const { inputs } = await readInputs([gone!, good, third!], [], ['T1w'])
     let volume = 0
-    const network: Predictor = (prepared) => {
+    const network: PredictPrepared = (prepared) => {
       if (volume++ === 0) throw new RangeError('Array buffer allocation failed')
       return fakeNetwork(prepared)
     }
@@ -201,7 +200,7 @@ describe('predictAll', () => {
     )
     const out = path.join(folder, 'stopped')
     let volumes = 0
-    const network: Predictor = async (prepared, onProgress) => {
+    const network: PredictPrepared = async (prepared, onProgress) => {
       volumes++
       onProgress(1, 2)
       return fakeNetwork(prepared)
@@ -235,7 +234,7 @@ describe('predictAll', () => {
     it('refuses an image whose anatomy was changed, writes nothing of it, and does the others', async () => {
       const inputs = await heads('changed', 'kept')
       let volume = 0
-      const network: Predictor = (prepared) =>
+      const network: PredictPrepared = (prepared) =>
         volume++ === 0 ? inventingNetwork(prepared) : faithfulNetwork(prepared)
       const out = path.join(folder, 'strict-out')
       const options = { ...predictAllOptions(out), strict: true }

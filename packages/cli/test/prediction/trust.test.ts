@@ -8,10 +8,9 @@ import {
   STRUCTURE_LIMIT,
   segmentClassically,
 } from '@voxnorm/data'
+import type { PredictedVolume } from '@voxnorm/models'
+import { assess, intensityReferenceOf, trustFields, trustRows, trustWarnings } from '@voxnorm/pipeline'
 import { describe, expect, it } from 'vitest'
-import { likeliest, type NetworkOutput } from '../../src/prediction/predict-subject.ts'
-import { assess, intensityReferenceOf } from '../../src/prediction/trust.ts'
-import { trustFields, trustRows, trustWarnings } from '../../src/prediction/trust-outputs.ts'
 import { faithfulNetwork, HEAD, head, inventingNetwork, named } from './examples.ts'
 
 const windows = { window: 16, stride: 8 }
@@ -56,8 +55,9 @@ describe('assess', () => {
   it('judges a subject by the modality that is kept worst, and shows the first', async () => {
     const pair = prepare(named(makeVolume(HEAD, head()), 'a.nii'), named(makeVolume(HEAD, head()), 'b.nii'))
     const [kept, invented] = [await faithfulNetwork(plain), await inventingNetwork(plain)]
-    const join = (first: NetworkOutput, second: NetworkOutput) => ({
+    const join = (first: PredictedVolume, second: PredictedVolume) => ({
       probabilities: first.probabilities,
+      labels: first.labels,
       normalized: pair.image.map(
         (_, index) => (index % 2 === 0 ? first : second).normalized[Math.floor(index / 2)]!,
       ),
@@ -75,7 +75,7 @@ describe('assess', () => {
     const { trust, residual } = assess(plain, output, { ...facts, normalized: false })
     expect(trust.structure).toBeUndefined()
     expect(trust.classical.dice).toBeUndefined()
-    const labels = likeliest(output.probabilities)
+    const { labels } = output
     const classical = segmentClassically(plain.image, plain.mask, HEAD, labels)
     const [ours, theirs] = [labels, classical].map((map) => map.filter((label) => label === 3).length)
     expect(trust.classical.segmenterVolumes.WM).toBeCloseTo(100 * (ours! / theirs! - 1), 10)

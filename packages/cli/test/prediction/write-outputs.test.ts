@@ -3,10 +3,9 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { labelConvention, makeVolume, parseTable } from '@voxnorm/data'
 import { readVolumeFile, writeVolumeFile } from '@voxnorm/data/node'
+import { predictSubject, writeFolderFiles, writePrediction } from '@voxnorm/pipeline'
+import { readInputs } from '@voxnorm/pipeline/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readInputs } from '../../src/prediction/inputs.ts'
-import { predictSubject } from '../../src/prediction/predict-subject.ts'
-import { writeFolderFiles, writePrediction } from '../../src/prediction/write-outputs.ts'
 import { fakeNetwork, named, ODD, options, provenance, ramp, SHAPE } from './examples.ts'
 
 let folder: string

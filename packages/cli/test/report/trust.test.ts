@@ -2,12 +2,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type Shape3, STRUCTURE_LIMIT } from '@voxnorm/data'
+import { makePreview, type Preview, type Structure, type Trust } from '@voxnorm/pipeline'
+import { findings, predictionReport } from '@voxnorm/report'
 import { parseHTML } from 'linkedom'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Structure, Trust } from '../../src/prediction/trust.ts'
-import { findings } from '../../src/report/findings.ts'
-import { predictionReport } from '../../src/report/prediction-report.ts'
-import { makePreview, type Preview } from '../../src/report/preview.ts'
 
 let folder: string
 beforeAll(() => {

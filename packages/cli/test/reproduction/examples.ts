@@ -1,4 +1,4 @@
-import { TISSUES } from '../../src/evaluation/segmentation.ts'
+import { TISSUES } from '@voxnorm/pipeline'
 import type { Cast, Run } from '../../src/reproduction/experiments.ts'
 import type { MeasuredSubject, Measurement } from '../../src/reproduction/measurement/records.ts'
 

@@ -1,7 +1,6 @@
 import { ConfigError } from '@voxnorm/data'
+import { configSchema, PRESETS } from '@voxnorm/pipeline/training'
 import { describe, expect, it } from 'vitest'
-import { PRESETS } from '../../src/config/presets.ts'
-import { configSchema } from '../../src/config/schema.ts'
 import {
   assertSettable,
   configOfRun,

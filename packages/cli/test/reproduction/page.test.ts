@@ -1,5 +1,5 @@
+import { PRESETS } from '@voxnorm/pipeline/training'
 import { describe, expect, it } from 'vitest'
-import { PRESETS } from '../../src/config/presets.ts'
 import { EXPERIMENTS, keyOf, type Run, runsOf } from '../../src/reproduction/experiments.ts'
 import { drawFigures } from '../../src/reproduction/page/draw-figures.ts'
 import { type Reproduced, reproductionPage } from '../../src/reproduction/page/page.ts'

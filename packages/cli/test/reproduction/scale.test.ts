@@ -1,6 +1,6 @@
 import { ConfigError } from '@voxnorm/data'
+import { PRESETS } from '@voxnorm/pipeline/training'
 import { describe, expect, it } from 'vitest'
-import { PRESETS } from '../../src/config/presets.ts'
 import { runsOf } from '../../src/reproduction/experiments.ts'
 import { type Budget, readBudget, settingsOfRun, withIterations } from '../../src/reproduction/scale.ts'
 import { CAST } from './examples.ts'

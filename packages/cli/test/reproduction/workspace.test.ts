@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { ConfigError, DataError, OutputError } from '@voxnorm/data'
+import { PRESETS } from '@voxnorm/pipeline/training'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { PRESETS } from '../../src/config/presets.ts'
 import { type Beginning, openWorkspace, type StoredPlan } from '../../src/reproduction/workspace.ts'
 
 const BEGINNING: Beginning = {

@@ -30,7 +30,7 @@ export function parseDatasetTable(text: string, file: string, site?: string): Da
     })
   }
   const subjects = table.rows.map((row) => readRow(row, modalities, file, site))
-  return makeDataset('table', file, subjects)
+  return makeDataset(file, subjects)
 }
 
 /** Columns in which at least one cell ends like an image file, in the order of the table. */

@@ -27,12 +27,8 @@ export interface Subject {
   readonly problem?: DataError
 }
 
-/** Ways in which a data set can lie on disk. */
-export type DatasetKind = 'table' | 'bids' | 'nnunet' | 'iseg2017' | 'mrbrains13' | 'abide' | 'collection'
-
 /** All subjects of one data set and how they were found. */
 export interface Dataset {
-  readonly kind: DatasetKind
   /** The table or folder as the user named it. */
   readonly path: string
   readonly subjects: readonly Subject[]
@@ -44,7 +40,6 @@ export interface Dataset {
 
 /** Puts a {@link Dataset} together. Throws DataError when it has no subject or one twice. */
 export function makeDataset(
-  kind: DatasetKind,
   path: string,
   subjects: readonly Subject[],
   warnings: readonly string[] = [],
@@ -62,7 +57,7 @@ export function makeDataset(
     seen.add(key)
   }
   const modalities = [...new Set(subjects.flatMap((subject) => Object.keys(subject.images)))]
-  return { kind, path, subjects, modalities, warnings }
+  return { path, subjects, modalities, warnings }
 }
 
 /** Names of the sites in alphabetical order: the position is the domain number of the discriminator. */

@@ -1,5 +1,6 @@
 import { spansSpace } from '../affine.ts'
 import { DataError } from '../errors.ts'
+import type { Format } from './format.ts'
 import { headerForAffine, withAlignedForms } from './geometry.ts'
 import { refuseOverlay, refuseTooLarge } from './not-volumes.ts'
 import type { Affine, Shape3, Volume } from './volume.ts'
@@ -19,7 +20,7 @@ const HEADER_SIZE = 284
 const CORONAL = [-1, 0, 0, 0, 0, -1, 0, 1, 0]
 
 /** Whether the bytes begin like an MGH file: version 1, then plausible dimensions. */
-export function isMgh(bytes: Uint8Array): boolean {
+function isMgh(bytes: Uint8Array): boolean {
   if (bytes.length < 24) return false
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   const type = view.getInt32(20)
@@ -33,7 +34,7 @@ export function isMgh(bytes: Uint8Array): boolean {
  *
  * Throws DataError with `file` for several frames, unusable types or axes, and files that are cut off.
  */
-export function readMgh(bytes: Uint8Array, file: string): Volume {
+function readMgh(bytes: Uint8Array, file: string): Volume {
   if (bytes.length < HEADER_SIZE) {
     throw new DataError(
       `The file is cut off: it has ${bytes.length} of the ${HEADER_SIZE} bytes of its header.`,
@@ -102,4 +103,12 @@ function mghAffine(view: DataView, shape: Shape3): Affine {
     return [...columns, centre - fromCentre]
   })
   return [...rows.flat(), 0, 0, 0, 1]
+}
+
+/** FreeSurfer's format, `.mgz` when it is compressed. */
+export const mgh: Format = {
+  title: 'MGH',
+  endings: ['.mgh', '.mgz'],
+  recognise: (header) => (isMgh(header) ? 'single' : undefined),
+  read: ({ header }, file) => readMgh(header, file),
 }

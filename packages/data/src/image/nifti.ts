@@ -1,5 +1,6 @@
 import { applyAffine } from '../affine.ts'
 import { DataError } from '../errors.ts'
+import type { ImageBytes } from './format.ts'
 import { chooseAffine, headerForAffine, withAlignedForms, withGuessedForms } from './geometry.ts'
 import { NIFTI_LAYOUT, type NiftiFields, parseExtensions, parseNiftiFields } from './nifti-header.ts'
 import { refuseCifti, refuseOverlay, refuseTooLarge } from './not-volumes.ts'
@@ -30,13 +31,9 @@ const UNUSABLE_TYPES: Readonly<Record<number, string>> = {
   2304: 'RGBA colours',
 }
 
-/** An image in NIfTI or Analyze form: one file, or a header and a file of voxels. */
-export interface NiftiBytes {
+/** An image in NIfTI or Analyze form. */
+export interface NiftiBytes extends ImageBytes {
   readonly format: 'nifti1' | 'nifti2' | 'analyze'
-  readonly header: Uint8Array
-  readonly voxels: Uint8Array
-  /** Whether header and voxels are in one file. */
-  readonly single: boolean
 }
 
 /**

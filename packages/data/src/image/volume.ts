@@ -1,4 +1,5 @@
 import { DataError } from '../errors.ts'
+import type { FORMATS } from './formats.ts'
 import { headerForAffine } from './geometry.ts'
 
 /**
@@ -34,8 +35,8 @@ export interface MatrixForm {
   readonly rows: readonly number[]
 }
 
-/** Formats that can be read. */
-export type ImageFormat = 'nifti1' | 'nifti2' | 'analyze' | 'mgh' | 'none'
+/** Formats that can be read, and `none`. */
+export type ImageFormat = keyof typeof FORMATS | 'none'
 
 /**
  * Everything besides the voxels that a writer needs to give an output the geometry of its input.

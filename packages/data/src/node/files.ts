@@ -18,7 +18,7 @@ const compress = promisify(gzip)
  * Throws MissingInputError when the file cannot be opened and DataError when `readVolume` cannot use it.
  */
 export async function readVolumeFile(path: string): Promise<Volume> {
-  const bytes = await readInput(path)
+  const bytes = await readFileBytes(path)
   const companion = await readFirst(companionNames(path))
   return readVolume(bytes, companion === undefined ? { name: path } : { name: path, companion })
 }
@@ -39,7 +39,8 @@ export async function writeVolumeFile(
   writeFileAtomically(path, stored)
 }
 
-async function readInput(path: string): Promise<Uint8Array> {
+/** Reads a whole file. Throws MissingInputError, InputOutputError or DataError, with what the system said in words. */
+export async function readFileBytes(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path)
   } catch (error) {
@@ -70,7 +71,7 @@ async function readInput(path: string): Promise<Uint8Array> {
 async function readFirst(paths: readonly string[]): Promise<Uint8Array | undefined> {
   for (const path of paths) {
     try {
-      return await readInput(path)
+      return await readFileBytes(path)
     } catch (error) {
       if (codeOf((error as Error).cause) !== 'ENOENT') throw error
     }

@@ -6,7 +6,7 @@ export {
   writeFileAtomically,
   writeFully,
 } from './atomic-file.ts'
-export { readVolumeFile, writeVolumeFile } from './files.ts'
+export { readFileBytes, readVolumeFile, writeVolumeFile } from './files.ts'
 
 // Data sets
 
@@ -16,7 +16,6 @@ export type { FolderListing, ListingProgress } from './list-files.ts'
 export { listFiles } from './list-files.ts'
 export type { StatedLabels } from './stated-labels.ts'
 export { openStatedLabels, sidecarValue } from './stated-labels.ts'
-export type { LoadOptions } from './subject.ts'
 export { loadSubject } from './subject.ts'
 export type { SubjectLoader } from './subject-loader.ts'
 export { openSubjectLoader } from './subject-loader.ts'

@@ -1,6 +1,7 @@
 import { parentPort } from 'node:worker_threads'
 import type { Subject } from '../datasets/subject.ts'
-import { type LoadOptions, loadSubject } from './subject.ts'
+import type { LoadOptions } from '../load-subject.ts'
+import { loadSubject } from './subject.ts'
 
 /** What a thread of {@link openSubjectLoader} is asked for. */
 export interface LoadRequest {

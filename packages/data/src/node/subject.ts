@@ -1,39 +1,13 @@
 import type { Subject } from '../datasets/subject.ts'
-import { DataError } from '../errors.ts'
-import { type NamedVolume, type PreparedSubject, type PrepareOptions, prepareSubject } from '../subject.ts'
+import { type LoadOptions, loadSubjectWith } from '../load-subject.ts'
+import type { PreparedSubject } from '../subject.ts'
 import { readVolumeFile } from './files.ts'
 
-/** Which files of a subject to read, and how to prepare them. */
-export interface LoadOptions extends PrepareOptions {
-  /** The channels, in order. */
-  readonly modalities: readonly string[]
-}
-
 /**
- * Reads the files of a subject and prepares them for the networks; see {@link prepareSubject}.
+ * Reads the files of a subject from disk and prepares them for the networks; see `prepareSubject`.
  *
  * Throws MissingInputError for a file that cannot be opened and DataError for one that cannot be used.
  */
-export async function loadSubject(subject: Subject, options: LoadOptions): Promise<PreparedSubject> {
-  const files = options.modalities.map((modality) => {
-    const file = subject.images[modality]
-    if (file !== undefined) return file
-    throw new DataError(`The participant ${subject.id} of site ${subject.site} has no ${modality} image.`, {
-      fix: 'add the image, leave the participant out, or change data.modalities',
-    })
-  })
-  const images: NamedVolume[] = []
-  for (const file of files) images.push(await readNamed(file))
-  const label = subject.label === undefined ? undefined : await readNamed(subject.label)
-  const mask = subject.mask === undefined ? undefined : await readNamed(subject.mask)
-  const volumes = {
-    images,
-    ...(label === undefined ? {} : { label }),
-    ...(mask === undefined ? {} : { mask }),
-  }
-  return prepareSubject(subject, volumes, options)
-}
-
-async function readNamed(file: string): Promise<NamedVolume> {
-  return { file, volume: await readVolumeFile(file) }
+export function loadSubject(subject: Subject, options: LoadOptions): Promise<PreparedSubject> {
+  return loadSubjectWith(readVolumeFile, subject, options)
 }

@@ -1,20 +1,12 @@
 import { sortedQuantile } from '../metrics/quantile.ts'
 import { sortedBrainValues } from './brain-values.ts'
+import type { BrainImage, ScalingMethod } from './method.ts'
 
 /** Percentiles of the brain that are brought to the standard scale (Nyúl et al. 2000, landmarks L4). */
 export const LANDMARK_PERCENTILES: readonly number[] = [1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 99]
 
 /** Ends of the standard scale: the first and the last landmark, with room in 0..1 for what lies beyond them. */
 const ENDS = [0.1, 0.9] as const
-
-/** Intensities of a prepared subject. */
-export interface BrainImage {
-  readonly channels: number
-  /** [D, H, W, C]. */
-  readonly image: Float32Array<ArrayBuffer>
-  /** Above 0 in the brain, [D, H, W]. */
-  readonly mask: Uint8Array<ArrayBuffer>
-}
 
 /** The landmarks of the `ascending` values of a brain, in their unit. */
 export function landmarksOf(ascending: Float32Array): number[] {
@@ -98,4 +90,25 @@ function channelOf(
     { length: image.length / channels },
     (_, voxel) => image[voxel * channels + channel]!,
   )
+}
+
+/**
+ * Brings percentiles to a scale that was learnt. Without one it is a straight line that brings the percentiles 1 and 99 to
+ * 0.1 and 0.9, which is what a scale is learnt from.
+ */
+export const nyul: ScalingMethod<readonly number[]> = {
+  unitRange: true,
+  greys: [0, 1],
+  fit(image, mask) {
+    const landmarks = landmarksOf(sortedBrainValues(image, mask))
+    return landmarks.at(-1)! > landmarks[0]! ? landmarks : undefined
+  },
+  apply: (landmarks, scale) =>
+    scale === undefined ? lineBetweenEnds(landmarks) : standardiser(landmarks, scale),
+  learning: {
+    what: 'landmarks',
+    length: LANDMARK_PERCENTILES.length,
+    learn: learnStandardScale,
+    apply: applyStandardScale,
+  },
 }

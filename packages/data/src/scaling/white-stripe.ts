@@ -1,4 +1,6 @@
 import { sortedQuantile } from '../metrics/quantile.ts'
+import { sortedBrainValues } from './brain-values.ts'
+import type { ScalingMethod } from './method.ts'
 
 /** Where normal-appearing white matter lies, in the unit of the values. */
 export interface WhiteStripe {
@@ -104,4 +106,19 @@ function countBelow(ascending: Float32Array, bound: number): number {
     else to = middle
   }
   return from
+}
+
+/** Subtracts the mode of white matter and divides by the deviation around it. */
+export const whiteStripeScaling: ScalingMethod<WhiteStripe> = {
+  unitRange: false,
+  // The stripe is so narrow that of its deviations some 50 fit between CSF and white matter.
+  greys: [-60, 20],
+  fit(image, mask) {
+    const stripe = whiteStripe(sortedBrainValues(image, mask))
+    return stripe.deviation > 0 ? stripe : undefined
+  },
+  apply:
+    ({ centre, deviation }) =>
+    (value) =>
+      (value - centre) / deviation,
 }

@@ -23,7 +23,6 @@ describe('native layouts', () => {
       ['T1', 'T2', 'label'].flatMap((kind) => [`subject-${n}-${kind}.hdr`, `subject-${n}-${kind}.img`]),
     )
     const dataset = await read([...files, 'subject-11-T1.hdr', 'subject-11-T2.hdr', 'readme.txt'])
-    expect(dataset.kind).toBe('iseg2017')
     expect(dataset.subjects.map((subject) => subject.id)).toEqual([
       'subject-1',
       'subject-2',
@@ -48,7 +47,6 @@ describe('native layouts', () => {
 
   it('reads MRBrainS13 with the three tissues as label and mask', async () => {
     const dataset = await read(MRBRAINS)
-    expect(dataset.kind).toBe('mrbrains13')
     expect(dataset.modalities).toEqual(['T1w', 'T1IR', 'FLAIR'])
     expect(dataset.subjects[1]).toEqual({
       id: '2',
@@ -80,7 +78,6 @@ describe('native layouts', () => {
       'NYU_0050952/mri/brainmask.mgz',
       'NYU_0050952/mri/orig.mgz',
     ])
-    expect(dataset.kind).toBe('abide')
     expect(dataset.subjects).toEqual([
       {
         id: 'Leuven_1_0050682',
@@ -99,7 +96,6 @@ describe('native layouts', () => {
       'iseg/subject-1-T1.img',
       'iseg/subject-1-T1.hdr',
     ])
-    expect(dataset.kind).toBe('collection')
     expect(dataset.subjects.map(({ id, site }) => `${site} ${id}`)).toEqual([
       'iSEG subject-1',
       'MRBrainS 1',
@@ -128,7 +124,6 @@ describe('BIDS', () => {
       'derivatives/fmriprep/sub-02/ses-b/anat/sub-02_ses-b_dseg.nii.gz': '',
       'derivatives/fmriprep/sub-02/ses-b/anat/sub-02_ses-b_space-MNI_dseg.nii.gz': '',
     })
-    expect(dataset.kind).toBe('bids')
     expect(dataset.warnings).toEqual([])
     expect(dataset.subjects).toEqual([
       {
@@ -255,7 +250,6 @@ describe('nnU-Net raw', () => {
 
   it('reads channels, sites, splits and the label numbers', async () => {
     const dataset = await read(FILES)
-    expect(dataset.kind).toBe('nnunet')
     expect(dataset.subjects).toEqual([
       {
         id: 'BRAIN_001',

@@ -2,9 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { IDENTITY_AFFINE, makeVolume, type Shape3 } from '../../src/image/volume.ts'
 import { randomStream } from '../../src/random.ts'
+import type { BrainImage } from '../../src/scaling/method.ts'
 import {
   applyStandardScale,
-  type BrainImage,
   LANDMARK_PERCENTILES,
   landmarksOf,
   learnStandardScale,

@@ -122,7 +122,7 @@ describe('whiteStripe', () => {
     const mask = new Uint8Array(brain.length).fill(1)
     mask[0] = 0
     expect(scaleIntensities(brain, mask, 'white-stripe')[0]).toBe(0)
-    expect(() => scaleIntensities(brain.fill(4), mask, 'white-stripe', 'a.nii')).toThrow(
+    expect(() => scaleIntensities(brain.fill(4), mask, 'white-stripe', { file: 'a.nii' })).toThrow(
       'a.nii: The image has no',
     )
   })

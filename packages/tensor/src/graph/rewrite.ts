@@ -2,6 +2,15 @@ import { exactKey, identities } from './exact-key.ts'
 import { collect, constantOp, inputOp, Tensor, type Update, variableOf, variableOp } from './tensor.ts'
 
 /**
+ * A rewrite of graphs that changes how they are computed and, but for rounding, not what. It gets the tensors that somebody
+ * asks for, and says what every tensor of their graphs has become.
+ */
+export interface GraphRewrite {
+  readonly name: string
+  apply(roots: readonly Tensor[]): ReadonlyMap<Tensor, Tensor>
+}
+
+/**
  * Merges tensors that say the same thing: the same op with the same parameters on the same inputs. Gradients
  * are written without regard to what was computed before, and this is what makes that free. Ops are compared by identity,
  * parameters exactly.

@@ -1,35 +1,20 @@
-import { rewrite } from '../graph/rewrite.ts'
+import { type GraphRewrite, rewrite } from '../graph/rewrite.ts'
 import { collect, Tensor } from '../graph/tensor.ts'
 import { channelScales, type Fusible, type Fusion, momentsAsideOp } from '../ops/batchnorm/fusion.ts'
-import { batchNormOp, momentsOp, type NormParams } from '../ops/batchnorm/op.ts'
-import { conv3dOp, conv3dWeightOp } from '../ops/conv3d/op.ts'
-import { maxPoolGradientOp, maxPoolOp } from '../ops/pool/op.ts'
-import { upsampledConv3dOp, upsampledConv3dWeightOp } from '../ops/upconv3d/op.ts'
+import type { NormParams } from '../ops/batchnorm/kernels.ts'
+import { batchNormOp, momentsOp } from '../ops/batchnorm/op.ts'
+import { splitUpsampledConvolutions } from '../ops/upconv3d/split.ts'
 import type { Capabilities } from '../runtime/capabilities.ts'
 
 /**
- * A rewrite of a plan's graph that changes how it is computed and, but for rounding, not what. It gets the tensors that
- * the plan has to make, and says what each has become. It comes after all gradients were taken and equal nodes merged.
+ * A rewrite of a plan's graph for a device. It gets the tensors that the plan has to make. All gradients were taken before,
+ * and equal nodes are merged.
  */
-export interface PlanRewrite {
-  readonly name: string
+export interface PlanRewrite extends Pick<GraphRewrite, 'name'> {
   /** Whether it makes plans faster on a device; absent means always. Tests apply it even where it does not. */
   suits?(device: Capabilities): boolean
   apply(roots: readonly Tensor[], device: Capabilities): ReadonlyMap<Tensor, Tensor>
 }
-
-/** Ops whose first input may be normalised where it is loaded. */
-const LOADING: ReadonlySet<unknown> = new Set([
-  conv3dOp,
-  conv3dWeightOp,
-  upsampledConv3dOp,
-  upsampledConv3dWeightOp,
-  maxPoolOp,
-  maxPoolGradientOp,
-])
-
-/** Ops whose kernels see every value of a result before they write it. */
-const SUMMING: ReadonlySet<unknown> = new Set([conv3dOp, upsampledConv3dOp])
 
 /**
  * Batch norm and the activation behind it are done by whoever reads their result, as it is loaded: the normalised tensor
@@ -64,7 +49,7 @@ export const momentsInEpilogue: PlanRewrite = {
   apply(roots, device) {
     const readers = readersOf(roots)
     return rewrite(roots, (tensor, original) => {
-      if (SUMMING.has(original.op) && readers.get(original)?.some(({ op }) => op === momentsOp)) {
+      if (original.op.leavesMoments && readers.get(original)?.some(({ op }) => op === momentsOp)) {
         const fused = fusedNode(tensor, tensor.inputs, { moments: true })
         return hasFastKernel(fused, device) ? fused : undefined
       }
@@ -76,7 +61,11 @@ export const momentsInEpilogue: PlanRewrite = {
 }
 
 /** All there are, in the order in which they are applied. */
-export const PLAN_REWRITES: readonly PlanRewrite[] = [normalizeOnLoad, momentsInEpilogue]
+export const PLAN_REWRITES: readonly PlanRewrite[] = [
+  splitUpsampledConvolutions,
+  normalizeOnLoad,
+  momentsInEpilogue,
+]
 
 /** What `compile` does to every graph for a device. */
 export const rewritesFor = (device: Capabilities): readonly PlanRewrite[] =>
@@ -105,7 +94,9 @@ function fusedNode({ op, params, spec, label }: Tensor, inputs: readonly Tensor[
 
 /** Whether a tensor is what a reader loads, and nothing else that it reads. */
 const isLoadedBy = (reader: Tensor, tensor: Tensor): boolean =>
-  LOADING.has(reader.op) && reader.inputs.indexOf(tensor) === 0 && reader.inputs.lastIndexOf(tensor) === 0
+  reader.op.normalizesOnLoad === true &&
+  reader.inputs.indexOf(tensor) === 0 &&
+  reader.inputs.lastIndexOf(tensor) === 0
 
 /** Whether a device has a kernel that is a fast way to a node. */
 const hasFastKernel = ({ op, inputs, spec, params }: Tensor, device: Capabilities): boolean => {

@@ -1,5 +1,4 @@
 import { batchNormCases } from '../ops/batchnorm/cases.ts'
-import { fusedCases } from '../ops/batchnorm/fusion-cases.ts'
 import { broadcastCases } from '../ops/broadcast/cases.ts'
 import { channelsCases } from '../ops/channels/cases.ts'
 import { classesCases } from '../ops/classes/cases.ts'
@@ -16,6 +15,7 @@ import { upsampledConv3dCases } from '../ops/upconv3d/cases.ts'
 import { updatesCases } from '../ops/updates/cases.ts'
 import { upsampleCases } from '../ops/upsample/cases.ts'
 import type { OpCases } from './cases.ts'
+import { fusedCases } from './fused-cases.ts'
 
 /** The cases of every op, by the folder that holds it. */
 export const allCases: Readonly<Record<string, OpCases>> = {

@@ -1,5 +1,5 @@
 import * as Plot from '@observablehq/plot'
-import { greyPng, palettePng } from '../../report/png.ts'
+import { greyPng, palettePng } from '@voxnorm/report'
 import { BLUE_RED, GREYS, scalePalette } from './colors.ts'
 import { type Box, colorBar, figureSvg, greyLevels, image, SIZES, text, WIDTH, wrap } from './frame.ts'
 import { curveLegend, curveMarks, PANEL_HEIGHT, panel, type StyledCurve, stacked } from './panel.ts'

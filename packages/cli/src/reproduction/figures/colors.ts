@@ -1,4 +1,4 @@
-import type { PaletteColor } from '../../report/png.ts'
+import type { PaletteColor } from '@voxnorm/report'
 
 /** Colours of lettering and of lines that only help, on white. */
 export const INK = '#222222'

@@ -1,5 +1,4 @@
-import { escapeHtml } from '../../report/charts.ts'
-import { pngUri } from '../../report/png.ts'
+import { escapeHtml, pngUri } from '@voxnorm/report'
 import { type ColorScale, cssColorAt, INK } from './colors.ts'
 
 /** Width of every figure in user units. On a page of 360 px lettering has half the size given here. */

@@ -1,4 +1,4 @@
-import { greyPng } from '../../report/png.ts'
+import { greyPng } from '@voxnorm/report'
 import { categoricalColor, INK } from './colors.ts'
 import { type Box, figureSvg, greyLevels, image, outline, SIZES, text, WIDTH } from './frame.ts'
 import { legend } from './legend.ts'

@@ -1,4 +1,4 @@
-import { palettePng } from '../../report/png.ts'
+import { palettePng } from '@voxnorm/report'
 import { LABEL_COLORS, labelPalette } from './colors.ts'
 import { figureSvg, image, SIZES, text, WIDTH, wrap } from './frame.ts'
 import { legend } from './legend.ts'

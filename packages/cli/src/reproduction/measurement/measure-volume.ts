@@ -17,12 +17,18 @@ import {
   toInternal,
 } from '@voxnorm/data'
 import { readVolumeFile } from '@voxnorm/data/node'
-import { collectIntensities, type SubjectIntensities } from '../../evaluation/harmonization.ts'
-import { scoreSegmentation, TISSUES, type Tissue } from '../../evaluation/segmentation.ts'
-import { warnOfFiles } from '../../file-warnings.ts'
-import { predictSubject, type SubjectPrediction } from '../../prediction/predict-subject.ts'
-import { assess } from '../../prediction/trust.ts'
-import type { Log } from '../../progress.ts'
+import {
+  assess,
+  collectIntensities,
+  type Log,
+  predictSubject,
+  type SubjectIntensities,
+  type SubjectPrediction,
+  scoreSegmentation,
+  TISSUES,
+  type Tissue,
+  warnOfFiles,
+} from '@voxnorm/pipeline'
 import type { BeforeAfterCounts, MeasuredSubject, Plane } from './records.ts'
 import type { TrainedModel } from './trained-model.ts'
 
@@ -60,7 +66,7 @@ export async function measureVolume(
   )
   const { volume } = images[0]!
   const brain = findBrain(images[0]!, mask, maskFrom).mask
-  const raw = scaleIntensities(moveToZero(volume, brain).data, brain, 'max', images[0]!.file)
+  const raw = scaleIntensities(moveToZero(volume, brain).data, brain, 'max', { file: images[0]!.file })
   const normalized = prediction.normalized[0]!.data
   const files = { predictionFile: subject.label!, referenceFile: subject.label! }
   const { rows } = scoreSegmentation(

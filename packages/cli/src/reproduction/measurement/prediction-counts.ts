@@ -1,6 +1,6 @@
 import { type MaskFrom, windowCorners } from '@voxnorm/data'
 import type { SubjectLoader } from '@voxnorm/data/node'
-import type { Config } from '../../config/schema.ts'
+import type { Config } from '@voxnorm/pipeline/training'
 import { type Run, testedSites } from '../experiments.ts'
 import type { Predictions } from '../scale.ts'
 import { type Cohort, subjectsOf } from '../subjects.ts'

@@ -1,7 +1,5 @@
 import type { Calibration, SiteProbe } from '@voxnorm/data'
-import type { HarmonizationRow } from '../../evaluation/harmonization.ts'
-import type { SegmentationRow, Tissue } from '../../evaluation/segmentation.ts'
-import type { Trust } from '../../prediction/trust.ts'
+import type { HarmonizationRow, SegmentationRow, Tissue, Trust } from '@voxnorm/pipeline'
 import type { Run } from '../experiments.ts'
 
 /** A plane of voxels in rows from the top. */

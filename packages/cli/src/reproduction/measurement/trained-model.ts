@@ -1,10 +1,15 @@
 import path from 'node:path'
 import type { IntensityReference, PreparedSubject } from '@voxnorm/data'
-import { createPredictor, type ModelConfig, type StoredModel } from '@voxnorm/models'
+import {
+  createPredictor,
+  type ModelConfig,
+  type PredictedVolume,
+  predictVolume,
+  type StoredModel,
+  type Windows,
+} from '@voxnorm/models'
+import { readModel } from '@voxnorm/pipeline/node'
 import type { Runtime } from '@voxnorm/tensor'
-import { readModel } from '../../model-file.ts'
-import { predictorOf, type Windows } from '../../prediction/network.ts'
-import type { NetworkOutput } from '../../prediction/predict-subject.ts'
 
 /** A model of a run on a device. */
 export interface TrainedModel {
@@ -14,7 +19,7 @@ export interface TrainedModel {
   /** Whether it has a generator. */
   readonly normalizes: boolean
   readonly intensityReference: IntensityReference | undefined
-  predict(prepared: PreparedSubject): Promise<NetworkOutput>
+  predict(prepared: PreparedSubject): Promise<PredictedVolume>
   dispose(): void
 }
 
@@ -28,14 +33,13 @@ export async function openTrainedModel(
   const { stored } = file
   const network = await createPredictor(runtime, stored)
   const windows = { window: file.config.patch, stride }
-  const predict = predictorOf(network, windows)
   return {
     config: file.config,
     stored,
     windows,
     normalizes: stored.names.includes('generator'),
     intensityReference: file.intensityReference,
-    predict: (prepared) => predict(prepared, () => undefined),
+    predict: (prepared) => predictVolume(network, prepared, windows),
     dispose: () => network.dispose(),
   }
 }

@@ -1,4 +1,4 @@
-import { escapeHtml } from '../../report/charts.ts'
+import { escapeHtml } from '@voxnorm/report'
 
 /** Three decimals; n/a for what was not measured or not published. */
 export const number = (value: number | null | undefined, digits = 3) =>

@@ -1,6 +1,6 @@
 import { CLASSES } from '@voxnorm/data'
-import type { TISSUES } from '../../evaluation/segmentation.ts'
-import { collapseOf } from '../../report/collapse.ts'
+import type { TISSUES } from '@voxnorm/pipeline'
+import { collapseOf } from '@voxnorm/report'
 import { type Cast, type Experiment, runOf, sitesOfSetting } from '../experiments.ts'
 import { figure4, figure8, type SlicePanel } from '../figures/bias-field.ts'
 import { figure9 } from '../figures/confusion.ts'

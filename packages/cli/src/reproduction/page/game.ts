@@ -1,4 +1,4 @@
-import { table } from '../../report/page.ts'
+import { table } from '@voxnorm/report'
 import type { GameRow } from '../results/game.ts'
 import { note, number } from './cells.ts'
 

@@ -1,4 +1,4 @@
-import { type Section, table } from '../../report/page.ts'
+import { type Section, table } from '@voxnorm/report'
 import { comparisonChart } from '../figures/comparison.ts'
 import type { TissueValues } from '../published.ts'
 import type { Score } from '../results/aggregate.ts'

@@ -1,6 +1,5 @@
-import { duration } from '../../progress.ts'
-import { escapeHtml } from '../../report/charts.ts'
-import { bulletList, renderPage, type Section } from '../../report/page.ts'
+import { duration } from '@voxnorm/pipeline/words'
+import { bulletList, escapeHtml, renderPage, type Section } from '@voxnorm/report'
 import type { Cast, Experiment } from '../experiments.ts'
 import type { Measurement } from '../measurement/records.ts'
 import { PAPER_SITES } from '../published.ts'

@@ -1,4 +1,4 @@
-import { type Section, table } from '../../report/page.ts'
+import { type Section, table } from '@voxnorm/report'
 import type { TrustRow } from '../results/trust-rows.ts'
 import { interval, note, number } from './cells.ts'
 

@@ -1,6 +1,6 @@
 import { deviationOf, meanOf, stratifiedBootstrapInterval } from '@voxnorm/data'
-import type { TISSUES } from '../../evaluation/segmentation.ts'
-import { type Collapse, collapseOf } from '../../report/collapse.ts'
+import type { TISSUES } from '@voxnorm/pipeline'
+import { type Collapse, collapseOf } from '@voxnorm/report'
 import { keyOf, type Run } from '../experiments.ts'
 import type { MeasuredSubject, Measurement } from '../measurement/records.ts'
 import type { TissueValues } from '../published.ts'

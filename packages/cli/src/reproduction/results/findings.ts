@@ -1,5 +1,5 @@
 import { STRUCTURE_LIMIT } from '@voxnorm/data'
-import { collapseSentence } from '../../report/collapse.ts'
+import { collapseSentence } from '@voxnorm/report'
 import type { Results } from './results.ts'
 
 /** Whether something came out as in the paper, in a sentence with the numbers. */

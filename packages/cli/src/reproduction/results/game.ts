@@ -1,4 +1,4 @@
-import type { Collapse } from '../../report/collapse.ts'
+import type { Collapse } from '@voxnorm/report'
 import { type Cast, sitesOfSetting, TERMS, type Term } from '../experiments.ts'
 import {
   collapseOfRuns,

@@ -1,5 +1,5 @@
 import { jensenShannonBound, jensenShannonLegacy, meanOf } from '@voxnorm/data'
-import type { Collapse } from '../../report/collapse.ts'
+import type { Collapse } from '@voxnorm/report'
 import {
   APPROACHES_OF_TABLE3,
   type Approach,

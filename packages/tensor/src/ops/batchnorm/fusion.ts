@@ -72,10 +72,14 @@ export const momentsAsideOp: Op<null> = {
 export const channelScales = (moments: Tensor, weight: Tensor, bias: Tensor, epsilon: number): Tensor =>
   apply(channelScalesOp, [moments, weight, bias], { epsilon })
 
-/** An op that some kernels compute together with a normalisation. `fusing` are the kernels that know how. */
+/**
+ * An op that normalises its first input on load. `fusing` are the kernels that know how; where the op also leaves moments
+ * aside, they know that too.
+ */
 export function fusible<P extends Fusible>(op: Op<P>, fusing: readonly Kernel<P>[]): Op<P> {
   return {
     ...op,
+    normalizesOnLoad: true,
     infer(inputs, params) {
       const channels = inputs[0]?.shape.at(-1)
       if (params.fusion?.slope !== undefined && !sameShape(inputs.at(-1)!.shape, [3, channels!])) {

@@ -7,7 +7,15 @@ import gradientSums from './gradient-sums.wgsl'
 import combine from './moments.combine.wgsl'
 import moments from './moments.wgsl'
 import normalize from './normalize.wgsl'
-import type { NormParams } from './op.ts'
+
+export interface NormParams {
+  /** Added to the variance inside the square root. */
+  readonly epsilon: number
+  /** Slope below zero of the activation that follows: 1 none, 0 ReLU, else leaky ReLU. */
+  readonly slope: number
+  /** Whether the moments are those of x itself (training) or fixed (evaluation). */
+  readonly batch: boolean
+}
 
 /** Rows below which a share does not pay. */
 const SHORTEST_SHARE = 16

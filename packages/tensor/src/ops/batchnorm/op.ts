@@ -4,16 +4,13 @@ import { apply, type Tensor } from '../../graph/tensor.ts'
 import type { Op } from '../../op.ts'
 import { concat, sliceChannels } from '../channels/op.ts'
 import { reshape } from '../reshape/op.ts'
-import { gradientInputProgram, gradientSumsProgram, momentsProgram, normalizeProgram } from './kernels.ts'
-
-export interface NormParams {
-  /** Added to the variance inside the square root. */
-  readonly epsilon: number
-  /** Slope below zero of the activation that follows: 1 none, 0 ReLU, else leaky ReLU. */
-  readonly slope: number
-  /** Whether the moments are those of x itself (training) or fixed (evaluation). */
-  readonly batch: boolean
-}
+import {
+  gradientInputProgram,
+  gradientSumsProgram,
+  momentsProgram,
+  type NormParams,
+  normalizeProgram,
+} from './kernels.ts'
 
 const channelsOf = (x: Spec): number => x.shape[x.shape.length - 1]!
 

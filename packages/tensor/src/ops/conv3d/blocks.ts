@@ -4,9 +4,15 @@ import type { Capabilities } from '../../runtime/capabilities.ts'
 import { sharedSum } from '../reduce/program.ts'
 import forwardSource from './forward.blocks.wgsl'
 import { isMostlyPadding } from './gemm.ts'
-import { type Conv3dGeometry, type Conv3dParams, convolutionCost, geometry, shapeWords } from './geometry.ts'
+import {
+  type Conv3dGeometry,
+  type Conv3dGradientParams,
+  type Conv3dParams,
+  convolutionCost,
+  geometry,
+  shapeWords,
+} from './geometry.ts'
 import inputSource from './input.blocks.wgsl'
-import type { Conv3dGradientParams } from './op.ts'
 import weightSource from './weight.blocks.wgsl'
 
 /** Longest side of a block: sixteen sums and what meets in them fit into registers. */

@@ -15,6 +15,11 @@ export interface Conv3dParams extends Fusible {
   readonly result?: DType
 }
 
+/** A gradient op of the family also says what shape it makes: a stride loses that. */
+export interface Conv3dGradientParams extends Conv3dParams {
+  readonly shape: readonly number[]
+}
+
 /**
  * The sizes behind a convolution `y[n,o,co] = Σ_{k,ci} x[n, o·stride + k − padding, ci] · w[k, ci, co]`,
  * with `x [N,D,H,W,I]`, `w [K,K,K,I,O]`, `y [N,D',H',W',O]`.

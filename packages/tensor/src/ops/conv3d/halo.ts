@@ -5,7 +5,13 @@ import { inFormerSyntax } from '../../runtime/matrix-syntax.ts'
 import { type FusedStage, fusedStage, ownInputs } from '../batchnorm/fusion.ts'
 import { sharedSum } from '../reduce/program.ts'
 import { DIRECTIONS, ENOUGH_WORKGROUPS, type GemmLayout, resultElements, roundUp } from './gemm.ts'
-import { type Conv3dGeometry, type Conv3dParams, convolutionCost, geometry } from './geometry.ts'
+import {
+  type Conv3dGeometry,
+  type Conv3dGradientParams,
+  type Conv3dParams,
+  convolutionCost,
+  geometry,
+} from './geometry.ts'
 import source from './halo.wgsl'
 import {
   CUT_OFF,
@@ -15,7 +21,6 @@ import {
   SUBGROUPS,
   SUBGROUPS_DOWN,
 } from './matrix.ts'
-import type { Conv3dGradientParams } from './op.ts'
 
 /** How the work is divided: the tunables of halo.wgsl. */
 export interface HaloTile {

@@ -8,12 +8,18 @@ import forwardDirect from './forward.direct.wgsl'
 import forwardLanes from './forward.lanes.wgsl'
 import { gemmProgram, isMostlyPadding, productSize } from './gemm.ts'
 import { gemmKernel } from './gemm-kernel.ts'
-import { type Conv3dGeometry, type Conv3dParams, convolutionCost, geometry, shapeWords } from './geometry.ts'
+import {
+  type Conv3dGeometry,
+  type Conv3dGradientParams,
+  type Conv3dParams,
+  convolutionCost,
+  geometry,
+  shapeWords,
+} from './geometry.ts'
 import { forwardHalo, inputHalo } from './halo.ts'
 import inputBorder from './input.border.wgsl'
 import inputDirect from './input.direct.wgsl'
 import { forwardMatrix, inputMatrix, weightMatrix } from './matrix.ts'
-import type { Conv3dGradientParams } from './op.ts'
 import weightDirect from './weight.direct.wgsl'
 import weightLanes from './weight.lanes.wgsl'
 

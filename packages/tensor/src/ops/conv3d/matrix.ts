@@ -17,9 +17,15 @@ import {
   roundUp,
 } from './gemm.ts'
 import type { AsProduct, Product } from './gemm-kernel.ts'
-import { type Conv3dGeometry, type Conv3dParams, convolutionCost, geometry, shapeWords } from './geometry.ts'
+import {
+  type Conv3dGeometry,
+  type Conv3dGradientParams,
+  type Conv3dParams,
+  convolutionCost,
+  geometry,
+  shapeWords,
+} from './geometry.ts'
 import source from './matrix.wgsl'
-import type { Conv3dGradientParams } from './op.ts'
 
 /** How a workgroup divides its tile: the tunables of matrix.wgsl. */
 interface MatrixTile {

@@ -4,7 +4,7 @@ import { apply, type Tensor } from '../../graph/tensor.ts'
 import type { Op } from '../../op.ts'
 import { fusible } from '../batchnorm/fusion.ts'
 import { sum } from '../reduce/op.ts'
-import { type Conv3dParams, geometry, visit } from './geometry.ts'
+import { type Conv3dGradientParams, type Conv3dParams, geometry, visit } from './geometry.ts'
 import {
   forwardKernels,
   fusingForwardKernels,
@@ -12,11 +12,6 @@ import {
   inputGradientKernels,
   weightGradientKernels,
 } from './kernels.ts'
-
-/** A gradient op of the family also says what shape it makes: a stride loses that. */
-export interface Conv3dGradientParams extends Conv3dParams {
-  readonly shape: readonly number[]
-}
 
 /** What the members of the family have in common. */
 const shared = ({ kernel, stride, padding, mode }: Conv3dParams): Conv3dParams => ({
@@ -53,6 +48,7 @@ const convolution: Op<Conv3dParams> = {
     () => conv3dWeight(x!, ct, w!, params),
     () => sum(ct, [0, 1, 2, 3]),
   ],
+  leavesMoments: true,
   kernels: forwardKernels,
 }
 export const conv3dOp = fusible(convolution, fusingForwardKernels)

@@ -44,6 +44,7 @@ const convolution: Op<UpsampledConv3dParams> = {
     () => upsampledConv3dWeight(x!, ct, params),
     () => ct,
   ],
+  leavesMoments: true,
   kernels: forwardKernels,
 }
 export const upsampledConv3dOp = fusible(convolution, fusingForwardKernels)

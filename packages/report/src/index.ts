@@ -1,0 +1,8 @@
+export { curveChart, escapeHtml } from './charts.ts'
+export { type Collapse, collapseOf, collapseSentence } from './collapse.ts'
+export { findings } from './findings.ts'
+export { outlinePath } from './outlines.ts'
+export { bulletList, renderPage, type Section, table } from './page.ts'
+export { greyPng, type PaletteColor, palettePng, pngUri } from './png.ts'
+export { predictionReport } from './prediction-report.ts'
+export { runReport } from './run-report.ts'
