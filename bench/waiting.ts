@@ -1,13 +1,8 @@
+import { openNetworks, randomBatch, scalarsOf, trainerOf } from '@voxnorm/measuring'
 import { hostProcessorTime, kernelProcessorTime, nap, openGpu } from '@voxnorm/node'
 import { PRESETS } from '@voxnorm/pipeline/training'
 import { Runtime } from '@voxnorm/tensor'
 import { median } from '@voxnorm/tensor/testing'
-import {
-  openNetworks,
-  randomBatch,
-  scalarsOf,
-  trainerOf,
-} from '../packages/cli/src/measuring/random-training.ts'
 import { keep, option } from './measure.ts'
 
 /** Iterations in a round: enough that waits are not all at its end. */

@@ -1,12 +1,11 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { KERNEL_TARGETS, parseShapes } from '@voxnorm/measuring'
 import type { Kernel } from '@voxnorm/tensor'
 import { conv3dCase } from '@voxnorm/tensor/testing'
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { main } from '../src/main.ts'
-import { parseShapes } from '../src/measuring/shape.ts'
-import { KERNEL_TARGETS } from '../src/measuring/targets.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'voxnorm-bench-'))
 afterAll(() => rmSync(folder, { recursive: true }))

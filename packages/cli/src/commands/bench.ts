@@ -1,6 +1,20 @@
 import path from 'node:path'
 import { ConfigError } from '@voxnorm/data'
 import { makeFolder, writeFileAtomically } from '@voxnorm/data/node'
+import {
+  caseTable,
+  contest,
+  KERNEL_TARGETS,
+  type KernelProblem,
+  type KernelTarget,
+  type Measurement,
+  measurePrediction,
+  measureStep,
+  parseShapes,
+  type Row,
+  rowOf,
+  rowsCsv,
+} from '@voxnorm/measuring'
 import type { Log, OpenDevice } from '@voxnorm/pipeline'
 import { type Config, parseConfig } from '@voxnorm/pipeline/training'
 import { nearest } from '@voxnorm/pipeline/words'
@@ -9,11 +23,6 @@ import { measureMatrixPeak, measureRoof } from '@voxnorm/tensor/testing'
 import type { Command } from '../command.ts'
 import { hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'
 import { EXIT } from '../exit-codes.ts'
-import { contest } from '../measuring/contest.ts'
-import { caseTable, type Measurement, type Row, rowOf, rowsCsv } from '../measuring/row.ts'
-import { parseShapes } from '../measuring/shape.ts'
-import { KERNEL_TARGETS, type KernelProblem, type KernelTarget } from '../measuring/targets.ts'
-import { measurePrediction, measureStep } from '../measuring/whole-runs.ts'
 import { commit, version } from '../version.ts'
 
 const WHOLE_RUNS = { step: measureStep, predict: measurePrediction } as const

@@ -21,10 +21,10 @@ import {
   tellListing,
 } from '@voxnorm/pipeline/node'
 import { labelsOfFlag } from '@voxnorm/pipeline/training'
+import { shortNumber, textTable } from '@voxnorm/pipeline/words'
 import type { Command } from '../command.ts'
 import { textFlag } from '../command-line.ts'
 import { EXIT, judge } from '../exit-codes.ts'
-import { shortNumber, textTable } from '../text-table.ts'
 
 /** `voxnorm evaluate`: scores a prediction folder against the labels of a dataset, and how alike the sites became. */
 export const evaluate: Command = {

@@ -25,11 +25,11 @@ import {
   tellListing,
 } from '@voxnorm/pipeline/node'
 import { labelsOfFlag } from '@voxnorm/pipeline/training'
+import { textTable } from '@voxnorm/pipeline/words'
 import type { Command } from '../command.ts'
 import { type Arguments, hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'
 import { EXIT, judge } from '../exit-codes.ts'
 import { listenForStop } from '../stop-request.ts'
-import { textTable } from '../text-table.ts'
 import { version } from '../version.ts'
 
 const GRIDS = ['model', 'native', 'stored'] as const satisfies readonly GridChoice[]

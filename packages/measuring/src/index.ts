@@ -1,0 +1,6 @@
+export { contest } from './contest.ts'
+export { openNetworks, randomBatch, scalarsOf, trainerOf } from './random-training.ts'
+export { caseTable, type Measurement, type Row, rowOf, rowsCsv } from './row.ts'
+export { parseShapes } from './shape.ts'
+export { KERNEL_TARGETS, type KernelProblem, type KernelTarget } from './targets.ts'
+export { measurePrediction, measureStep } from './whole-runs.ts'
