@@ -3,10 +3,15 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { labelConvention } from '@voxnorm/data'
 import { writeFolderFiles } from '@voxnorm/pipeline'
-import { assertFreeForOutput, assertFreeForScores, isPredictionFolder } from '@voxnorm/pipeline/node'
+import {
+  assertFreeForOutput,
+  assertFreeForScores,
+  isPredictionFolder,
+  openDiskSink,
+} from '@voxnorm/pipeline/node'
+import { assertFreeForReproduction } from '@voxnorm/reproduction'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { assertFreeForReproduction } from '../src/reproduction/workspace.ts'
-import { provenance } from './prediction/examples.ts'
+import { provenance } from '../../pipeline/test/prediction/examples.ts'
 
 let folder: string
 const at = (...parts: string[]) => path.join(folder, ...parts)
@@ -14,9 +19,12 @@ const put = (content: string | object, ...parts: string[]) => {
   mkdirSync(path.dirname(at(...parts)), { recursive: true })
   writeFileSync(at(...parts), typeof content === 'string' ? content : JSON.stringify(content))
 }
-const predictions = (name: string) => {
-  mkdirSync(at(name))
-  writeFolderFiles(at(name), { provenance, convention: labelConvention('bids'), inputs: [] })
+const predictions = async (name: string) => {
+  await writeFolderFiles(openDiskSink(at(name)), {
+    provenance,
+    convention: labelConvention('bids'),
+    inputs: [],
+  })
 }
 beforeEach(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'voxnorm-places-'))
@@ -27,14 +35,14 @@ describe('assertFreeForOutput', () => {
   const check = (name: string, ...inputs: string[]) =>
     assertFreeForOutput(at(name), { inputs: inputs.map((input) => at(input)), isOwn: isPredictionFolder })
 
-  it('takes a new folder, an empty one, what a kill left, and its own', () => {
+  it('takes a new folder, an empty one, what a kill left, and its own', async () => {
     check('new')
     mkdirSync(at('empty'))
     check('empty')
     put('', 'empty', '.dataset_description.json.12.tmp')
     put('', 'empty', '.voxnorm-lock')
     check('empty')
-    predictions('own')
+    await predictions('own')
     check('own', 'elsewhere')
   })
 
@@ -49,8 +57,8 @@ describe('assertFreeForOutput', () => {
     check('bids/derivatives/voxnorm')
   })
 
-  it('refuses the folder of the input, also by another name, even where predict made it', () => {
-    predictions('own')
+  it('refuses the folder of the input, also by another name, even where predict made it', async () => {
+    await predictions('own')
     symlinkSync(at('own'), at('link'))
     expect(() => check('own', 'own')).toThrow(/the folder of the input/)
     expect(() => check('link', 'own')).toThrow(/the folder of the input/)
@@ -66,12 +74,12 @@ describe('assertFreeForOutput', () => {
 describe('assertFreeForScores', () => {
   const check = (name: string, input: string) => assertFreeForScores(at(name), at(input), at('reference.tsv'))
 
-  it('takes the folder of the predictions, also of another program, unless a table there is in the way', () => {
+  it('takes the folder of the predictions, also of another program, unless a table there is in the way', async () => {
     put('', 'others', 'a_dseg.nii.gz')
     check('others', 'others')
     put({ mean: {} }, 'others', 'summary.json')
     expect(() => check('others', 'others')).toThrow(/summary\.json: this file is in the way/)
-    predictions('own')
+    await predictions('own')
     check('own', 'own')
     put('participant_id\tmine\n', 'own', 'segmentation.tsv')
     expect(() => check('own', 'own')).toThrow(/segmentation\.tsv: this file is in the way/)

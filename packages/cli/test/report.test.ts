@@ -4,7 +4,8 @@ import path from 'node:path'
 import { inflateSync } from 'node:zlib'
 import { type Shape3, windowCorners } from '@voxnorm/data'
 import { axialSlab, makePreview, PREDICTION, type PreviewInput, type Trust } from '@voxnorm/pipeline'
-import { PRESETS } from '@voxnorm/pipeline/training'
+import { openDiskSink } from '@voxnorm/pipeline/node'
+import { openRunFolder, PRESETS } from '@voxnorm/pipeline/training'
 import { curveChart, escapeHtml, greyPng, palettePng } from '@voxnorm/report'
 import { parseHTML } from 'linkedom'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -60,14 +61,14 @@ interface Course {
   readonly trust?: Trust
 }
 
-function writeRun(
+async function writeRun(
   at: string,
   { warm = 0, confusion = (a, b) => (a === b ? 0.25 : 0.04), trust }: Course = {},
-): void {
-  const directory = openRunDirectory(at, { resume: false })
-  directory.writeConfig(PRESETS.tiny)
-  directory.writeEnvironment({ adapter: 'SwiftShader', node: '20' })
-  directory.writeDataset({
+): Promise<void> {
+  const directory = await openRunFolder(openDiskSink(at))
+  await directory.writeConfig(PRESETS.tiny)
+  await directory.writeEnvironment({ adapter: 'SwiftShader', node: '20' })
+  await directory.writeDataset({
     sites: SITES,
     modalities: ['T1w'],
     rows: SITES.map((site, index) => ({
@@ -79,7 +80,7 @@ function writeRun(
   })
   for (let iteration = 1; iteration <= 900; iteration++) {
     const common = { epoch: Math.ceil(iteration / 100) - 1, iteration, time: iteration }
-    directory.appendMetrics({
+    await directory.appendMetrics({
       ...common,
       kind: 'step',
       'loss.seg': 1 / iteration,
@@ -89,7 +90,7 @@ function writeRun(
       ...(iteration <= warm ? { 'loss.identity': 0.1 } : { 'loss.dis': 1.3 }),
     })
     if (iteration % 100 !== 0) continue
-    directory.appendMetrics({
+    await directory.appendMetrics({
       ...common,
       kind: 'validation',
       'loss.val': 0.3,
@@ -107,15 +108,14 @@ function writeRun(
         ),
       ),
     })
-    directory.appendMetrics({ ...common, kind: 'epoch', 'loss.seg': 1 / iteration })
+    await directory.appendMetrics({ ...common, kind: 'epoch', 'loss.seg': 1 / iteration })
   }
-  SITES.forEach((site, index) => {
-    directory.writeFigure(
+  for (const [index, site] of SITES.entries()) {
+    await directory.writeFigure(
       `sub-${index}.json`,
       JSON.stringify(makePreview({ ...ball(site, `sub-${index}`, 0.1 * index), ...(trust && { trust }) })),
     )
-  })
-  directory.close()
+  }
 }
 
 /** Nothing in the page may make a browser ask another place for anything. */
@@ -133,7 +133,7 @@ function expectSelfContained(html: string): void {
 describe('the report of a run', () => {
   it('shows curves, tables, slices, histograms and the confusion matrix from the files alone', async () => {
     const at = path.join(folder, 'run')
-    writeRun(at)
+    await writeRun(at)
     const { document, exitCode } = await run(at)
     expect(exitCode).toBe(0)
     expect(document).toEqual({ files: [path.join(at, 'report.html')] })
@@ -179,7 +179,7 @@ describe('the report of a run', () => {
 
   const pageOf = async (name: string, course: Course) => {
     const at = path.join(folder, name)
-    writeRun(at, course)
+    await writeRun(at, course)
     await run(at)
     return parseHTML(readFileSync(path.join(at, 'report.html'), 'utf8')).document
   }
@@ -237,12 +237,11 @@ describe('the report of a run', () => {
 
   it('shows no image after where there is no generator', async () => {
     const at = path.join(folder, 'baseline')
-    const directory = openRunDirectory(at, { resume: false })
-    directory.writeConfig(PRESETS.tiny)
-    directory.writeDataset({ sites: ['a'], modalities: ['T1w'], rows: [] })
+    const directory = await openRunFolder(openDiskSink(at))
+    await directory.writeConfig(PRESETS.tiny)
+    await directory.writeDataset({ sites: ['a'], modalities: ['T1w'], rows: [] })
     const preview = makePreview({ ...ball('a', 'sub-0', 0.1), normalized: undefined })
-    directory.writeFigure('a.json', JSON.stringify(preview))
-    directory.close()
+    await directory.writeFigure('a.json', JSON.stringify(preview))
     await run(at)
     const page = parseHTML(readFileSync(path.join(at, 'report.html'), 'utf8')).document
     expect(
@@ -253,10 +252,9 @@ describe('the report of a run', () => {
 
   it('needs no previews and no validation', async () => {
     const at = path.join(folder, 'young')
-    const directory = openRunDirectory(at, { resume: false })
-    directory.writeConfig(PRESETS.tiny)
-    directory.writeDataset({ sites: ['a'], modalities: ['T1w'], rows: [] })
-    directory.close()
+    const directory = await openRunFolder(openDiskSink(at))
+    await directory.writeConfig(PRESETS.tiny)
+    await directory.writeDataset({ sites: ['a'], modalities: ['T1w'], rows: [] })
     await run(at)
     const html = readFileSync(path.join(at, 'report.html'), 'utf8')
     expectSelfContained(html)

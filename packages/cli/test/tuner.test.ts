@@ -6,6 +6,8 @@ import { PRESETS, toTraining } from '@voxnorm/pipeline/training'
 import { type Capabilities, DeviceError, input, KernelError, problemOf, type Tensor } from '@voxnorm/tensor'
 import { conv3dCase, type Tuned } from '@voxnorm/tensor/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { formatTable, parseTable, rowFor } from '../src/tuning/table.ts'
+import { openTuner } from '../src/tuning/tuner.ts'
 
 let folder: string
 beforeEach(() => {

@@ -1,17 +1,16 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import { type Shape3, STRUCTURE_LIMIT } from '@voxnorm/data'
-import { makePreview, type Preview, type Structure, type Trust } from '@voxnorm/pipeline'
-import { findings, predictionReport } from '@voxnorm/report'
+import {
+  makePreview,
+  openMemorySink,
+  type Preview,
+  readPredictionRecords,
+  type Structure,
+  type Trust,
+} from '@voxnorm/pipeline'
 import { parseHTML } from 'linkedom'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-
-let folder: string
-beforeAll(() => {
-  folder = mkdtempSync(path.join(tmpdir(), 'voxnorm-trust-'))
-})
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+import { describe, expect, it } from 'vitest'
+import { findings } from '../src/findings.ts'
+import { predictionReport } from '../src/prediction-report.ts'
 
 const STRUCTURE: Structure = {
   modality: 'T1w',
@@ -165,20 +164,20 @@ describe('findings', () => {
 })
 
 describe('pages of predictions', () => {
-  const write = (name: string, previews: readonly Preview[]) => {
-    const at = path.join(folder, name)
-    mkdirSync(path.join(at, 'figures'), { recursive: true })
-    for (const one of previews) {
-      writeFileSync(path.join(at, 'figures', `${one.participant}.json`), JSON.stringify(one))
-    }
-    return at
+  /** The pages of a folder with these previews. */
+  const pagesOf = async (previews: readonly Preview[], failures?: string) => {
+    const sink = openMemorySink('out')
+    for (const one of previews) await sink.write(`figures/${one.participant}.json`, JSON.stringify(one))
+    if (failures !== undefined) await sink.write('failures.tsv', failures)
+    return predictionReport(await readPredictionRecords(sink))
   }
 
-  it('begin with the findings, mark the changed places, and keep the numbers at hand', () => {
+  it('begin with the findings, mark the changed places, and keep the numbers at hand', async () => {
     const previews = [preview('good', trust({})), preview('bad', trust({ structureIndex: 0.8 }))]
-    const at = write('judged', previews)
-    writeFileSync(path.join(at, 'failures.tsv'), 'participant_id\tcode\tmessage\nlost\t65\tit is <cut>\n')
-    const { group, subjects } = predictionReport(at)
+    const { group, subjects } = await pagesOf(
+      previews,
+      'participant_id\tcode\tmessage\nlost\t65\tit is <cut>\n',
+    )
     const { document } = parseHTML(group)
     expect(document.querySelector('section')!.id).toBe('trust')
     const items = [...document.querySelectorAll('#trust li')].map(({ className, textContent }) => [
@@ -199,8 +198,8 @@ describe('pages of predictions', () => {
     expect(own.querySelector('#trust')!.textContent).toContain('structure index0.8')
   })
 
-  it('move the curves from before to after without a script', () => {
-    const { group } = predictionReport(write('moving', [preview('a', trust({}))]))
+  it('move the curves from before to after without a script', async () => {
+    const { group } = await pagesOf([preview('a', trust({}))])
     const { document } = parseHTML(group)
     expect(document.querySelectorAll('script')).toHaveLength(0)
     expect([...document.querySelectorAll('input[type=radio]')].map(({ id }) => id)).toEqual([
@@ -220,16 +219,16 @@ describe('pages of predictions', () => {
     expect(forms.some(([from, to]) => from !== to)).toBe(true)
   })
 
-  it('show before and after below each other where their units differ', () => {
+  it('show before and after below each other where their units differ', async () => {
     const scored = { ...preview('a', trust({})), rawRange: [-4, 4] as const }
-    const { document } = parseHTML(predictionReport(write('units', [scored])).group)
+    const { document } = parseHTML((await pagesOf([scored])).group)
     expect(document.querySelectorAll('#histograms svg')).toHaveLength(6)
     expect(document.querySelectorAll('#histograms input')).toHaveLength(0)
     expect(document.querySelectorAll('#histograms .still')).toHaveLength(0)
   })
 
-  it('still show previews that were made before predictions were judged', () => {
-    const { document } = parseHTML(predictionReport(write('old', [preview('a', undefined)])).group)
+  it('still show previews that were made before predictions were judged', async () => {
+    const { document } = parseHTML((await pagesOf([preview('a', undefined)])).group)
     const captions = [...document.querySelectorAll('#slices figcaption')].map((one) => one.textContent)
     expect(captions.slice(0, 3)).toEqual(['input', 'normalised', 'segmentation'])
     expect(document.querySelector('#trust')!.textContent).toContain('Predict again')

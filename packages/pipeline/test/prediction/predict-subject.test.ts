@@ -1,6 +1,6 @@
 import { type Affine, IDENTITY_AFFINE, makeVolume, type PreparedSubject, type Shape3 } from '@voxnorm/data'
-import { predictSubject } from '@voxnorm/pipeline'
 import { describe, expect, it } from 'vitest'
+import { predictSubject } from '../../src/prediction/predict-subject.ts'
 import { fakeNetwork, named, ODD, options, ramp, SHAPE } from './examples.ts'
 
 describe('predictSubject', () => {

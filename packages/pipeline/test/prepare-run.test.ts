@@ -3,12 +3,15 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { makeLabelVolume, makeVolume, type Shape3 } from '@voxnorm/data'
 import { loadSubject, writeVolumeFile } from '@voxnorm/data/node'
-import { datasetRecord, loadRun, parseConfig, planRun } from '@voxnorm/pipeline/training'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openLog } from '../src/progress.ts'
+import { parseConfig } from '../src/config/parse-config.ts'
+import type { Config } from '../src/config/schema.ts'
+import { openTrainingData } from '../src/node/training-data.ts'
+import { datasetRecord, loadRun, planRun } from '../src/training/prepare-run.ts'
+import { openTestLog } from './log.ts'
 import { stopWhen } from './prediction/examples.ts'
 
-const log = openLog({ write: () => {}, terminal: false, format: 'text', quiet: true, now: Date.now })
+const log = openTestLog()
 const SHAPE: Shape3 = [4, 4, 4]
 let folder: string
 
@@ -36,6 +39,9 @@ const config = (rows: readonly string[], extra = '', fold?: string) => {
 const row = (id: string, site: string, split: string, label = 'images/l.nii') =>
   [id, site, 'images/i.nii', label, split].join('\t')
 
+/** The plan for the data that a configuration names. */
+const planOf = async (settings: Config) => planRun(settings, await openTrainingData(settings))
+
 describe('planRun and loadRun', () => {
   it('reads the labelled subjects in the convention of the configuration', async () => {
     const rows = [
@@ -45,7 +51,7 @@ describe('planRun and loadRun', () => {
       row('p4', 'a', 'test', 'n/a'),
     ]
     const settings = config(rows)
-    const plan = await planRun(settings)
+    const plan = await planOf(settings)
     expect(plan.sites).toEqual(['a', 'b'])
     const data = await loadRun(
       settings,
@@ -96,7 +102,7 @@ describe('planRun and loadRun', () => {
     const settings = config(rows, 'train: {method: baseline}')
     const nyul = { ...settings, data: { ...settings.data, scaling: 'nyul' as const } }
     const never = stopWhen(() => false)
-    const plan = await planRun(nyul)
+    const plan = await planOf(nyul)
     const { train, validation, standardScale } = await loadRun(nyul, plan, log, never, loadSubject)
     expect(standardScale).toHaveLength(1)
     // Both training subjects are a ramp, whose landmarks lie where their percentiles do.
@@ -131,7 +137,7 @@ describe('planRun and loadRun', () => {
       if (subject.id === 'p2') await slow
       throw new Error(`${subject.id} is broken`)
     }
-    const plan = await planRun(settings)
+    const plan = await planOf(settings)
     const never = stopWhen(() => false)
     await expect(loadRun(settings, plan, log, never, load)).rejects.toThrow('p2 is broken')
   })
@@ -140,14 +146,14 @@ describe('planRun and loadRun', () => {
     const settings = config([row('p1', 'a', 'train'), row('p2', 'b', 'train')])
     const said: string[] = []
     const write = (text: string) => said.push(text)
-    const listening = openLog({ write, terminal: false, format: 'text', quiet: true, now: Date.now })
+    const listening = openTestLog(write)
     const never = stopWhen(() => false)
-    await loadRun(settings, await planRun(settings), listening, never, loadSubject)
+    await loadRun(settings, await planOf(settings), listening, never, loadSubject)
     expect(said.filter((line) => /i\.nii: .*less than the brain of a newborn/.test(line))).toHaveLength(1)
   })
 
   it('leaves validation subjects of unknown sites for testing, and says so', async () => {
-    const { subjects, warnings, sites } = await planRun(
+    const { subjects, warnings, sites } = await planOf(
       config([row('p1', 'a', 'train'), row('p2', 'b', 'train'), row('p3', 'c', 'validation')]),
     )
     expect(sites).toEqual(['a', 'b'])
@@ -157,8 +163,8 @@ describe('planRun and loadRun', () => {
 
   it('refuses one site for the adversarial method, and takes it for others', async () => {
     const rows = [row('p1', 'a', 'train'), row('p2', 'a', 'validation')]
-    await expect(planRun(config(rows))).rejects.toMatchObject({ exitCode: 64 })
-    expect((await planRun(config(rows, 'train: {method: baseline}'))).sites).toEqual(['a'])
+    await expect(planOf(config(rows))).rejects.toMatchObject({ exitCode: 64 })
+    expect((await planOf(config(rows, 'train: {method: baseline}'))).sites).toEqual(['a'])
   })
 
   it('leaves a whole site out for testing, whatever the table says of its subjects', async () => {
@@ -169,15 +175,15 @@ describe('planRun and loadRun', () => {
       row('p4', 'c', 'validation'),
       row('p5', 'b', 'validation'),
     ]
-    const { subjects, sites, warnings } = await planRun(config(rows, '', 'loso:c'))
+    const { subjects, sites, warnings } = await planOf(config(rows, '', 'loso:c'))
     expect(sites).toEqual(['a', 'b'])
     expect(subjects.map(({ split }) => split)).toEqual(['train', 'train', 'test', 'test', 'validation'])
     expect(warnings).toEqual([])
-    const unknown = planRun(config(rows, '', 'loso:d'))
+    const unknown = planOf(config(rows, '', 'loso:d'))
     await expect(unknown).rejects.toMatchObject({ exitCode: 64 })
     await expect(unknown).rejects.toThrow('use one of loso:a, loso:b, loso:c')
     const two = rows.slice(0, 2)
-    await expect(planRun(config(two, '', 'loso:a'))).rejects.toThrow('has only b')
+    await expect(planOf(config(two, '', 'loso:a'))).rejects.toThrow('has only b')
   })
 
   it('refuses a convention that leaves a tissue without a voxel, also where a layout has one of its own', async () => {
@@ -187,7 +193,7 @@ describe('planRun and loadRun', () => {
       ...settings,
       data: { ...settings.data, labels: { BG: [0, 30], CSF: [10], GM: [20], WM: [31] } },
     }
-    const loading = loadRun(other, await planRun(other), log, never, loadSubject)
+    const loading = loadRun(other, await planOf(other), log, never, loadSubject)
     await expect(loading).rejects.toMatchObject({ exitCode: 65 })
     await expect(loading).rejects.toThrow(
       'has a voxel of WM in its brain, read by the label convention explicit map',
@@ -202,7 +208,7 @@ describe('planRun and loadRun', () => {
     }
     const labelsOf = async (labels: string) => {
       const text = `preset: tiny\ndata: {table: ${abide}, labels: ${labels}}`
-      return (await planRun(parseConfig(text, 'run.yaml'))).subjects.map((subject) => subject.labels)
+      return (await planOf(parseConfig(text, 'run.yaml'))).subjects.map((subject) => subject.labels)
     }
     expect(await labelsOf('auto')).toEqual(['freesurfer', 'freesurfer'])
     expect(await labelsOf('bids')).toEqual(['bids', 'bids'])
@@ -210,6 +216,6 @@ describe('planRun and loadRun', () => {
 
   it('refuses training subjects without labels', async () => {
     const rows = [row('p1', 'a', 'train', 'n/a'), row('p2', 'b', 'train')]
-    await expect(planRun(config(rows))).rejects.toThrow(/the train subject p1 of site a has no label map/)
+    await expect(planOf(config(rows))).rejects.toThrow(/the train subject p1 of site a has no label map/)
   })
 })

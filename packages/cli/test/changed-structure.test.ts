@@ -6,10 +6,10 @@ import { writeVolumeFile } from '@voxnorm/data/node'
 import { TRUST_COLUMNS, trustRows } from '@voxnorm/pipeline'
 import { countChanged } from '@voxnorm/pipeline/node'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { parseArguments } from '../../src/command-line.ts'
-import { evaluate } from '../../src/commands/evaluate.ts'
-import { openDevice } from '../../src/device.ts'
-import { openLog } from '../../src/progress.ts'
+import { parseArguments } from '../src/command-line.ts'
+import { evaluate } from '../src/commands/evaluate.ts'
+import { openDevice } from '../src/device.ts'
+import { openLog } from '../src/progress.ts'
 
 let folder: string
 beforeAll(() => {

@@ -1,6 +1,7 @@
 import type { TrainingReady } from '@voxnorm/models'
-import { PRESETS, sayPlan } from '@voxnorm/pipeline/training'
 import { expect, it } from 'vitest'
+import { PRESETS } from '../src/config/presets.ts'
+import { sayPlan } from '../src/training/say-plan.ts'
 
 const MIB = 2 ** 20
 const memory = {

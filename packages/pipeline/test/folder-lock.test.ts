@@ -11,9 +11,9 @@ import {
 } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { LOCK_NAME } from '@voxnorm/pipeline'
-import { lockFolder } from '@voxnorm/pipeline/node'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { lockFolder } from '../src/node/folder-lock.ts'
+import { LOCK_NAME } from '../src/storage.ts'
 
 let folder: string
 beforeEach(() => {

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { formatTable, labelConvention, segmentationRows } from '@voxnorm/data'
-import { openPredictedLabels } from '@voxnorm/pipeline/node'
 import { afterAll, describe, expect, it } from 'vitest'
+import { openPredictedLabels } from '../src/node/predicted-labels.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'voxnorm-labels-'))
 const segmentation = path.join(folder, 'site', 'person', 'x_dseg.nii.gz')

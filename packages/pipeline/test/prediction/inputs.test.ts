@@ -1,8 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { readInputs } from '@voxnorm/pipeline/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readInputs } from '../../src/node/inputs.ts'
 
 let folder: string
 beforeAll(() => {

@@ -1,5 +1,6 @@
-import { type MetricsLine, warmUpNotice } from '@voxnorm/pipeline'
 import { describe, expect, it } from 'vitest'
+import type { MetricsLine } from '../src/training/run-records.ts'
+import { warmUpNotice } from '../src/training/warm-up.ts'
 
 /** Steps of which the first `warm` learn the identity. */
 function steps(count: number, warm: number): MetricsLine[] {

@@ -4,8 +4,8 @@ import path from 'node:path'
 import { arenaToTensors, initialArena, writeSafetensors } from '@voxnorm/autograd'
 import { fitIntensityReference } from '@voxnorm/data'
 import { listNetworks, type ModelConfig, makeNetworks } from '@voxnorm/models'
-import { readModel } from '@voxnorm/pipeline/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readModel } from '../src/node/model-file.ts'
 
 let folder: string
 beforeAll(() => {

@@ -15,10 +15,15 @@ import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { InputOutputError, OutputError } from '@voxnorm/data'
 import { outputFailure, removeTemporaryFiles, writeFileAtomically } from '@voxnorm/data/node'
-import { type MetricsLine, readMetrics } from '@voxnorm/pipeline'
-import { PRESETS, parseConfig } from '@voxnorm/pipeline/training'
 import { build } from 'esbuild'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { parseConfig } from '../src/config/parse-config.ts'
+import { PRESETS } from '../src/config/presets.ts'
+import { openDiskSink } from '../src/node/disk.ts'
+import { assertFreeForRun } from '../src/node/free-run-folder.ts'
+import { openMemorySink } from '../src/storage.ts'
+import { openRunFolder } from '../src/training/run-folder.ts'
+import { type MetricsLine, readMetrics } from '../src/training/run-records.ts'
 
 let folder: string
 
@@ -78,20 +83,27 @@ function captured(action: () => void): unknown {
   throw new Error('nothing was thrown')
 }
 
-describe('openRunDirectory', () => {
-  it('writes every file of a run and reads its checkpoint back', () => {
-    const run = openRunDirectory(path.join(folder, 'run'), { resume: false })
-    run.writeConfig(PRESETS.tiny)
-    run.writeEnvironment({ node: '20' })
-    run.writeDataset({ sites: ['a', 'b'], modalities: ['T1w'], rows: [] })
-    run.appendMetrics(step(1))
+/** As a command opens a run folder. */
+function openRun(place: string, options: { readonly resume: boolean }) {
+  assertFreeForRun(place, options)
+  return openRunFolder(openDiskSink(place))
+}
+const metricsIn = (place: string) => readMetrics(openDiskSink(place))
+
+describe('openRunFolder', () => {
+  it('writes every file of a run and reads its checkpoint back', async () => {
+    const run = await openRun(path.join(folder, 'run'), { resume: false })
+    await run.writeConfig(PRESETS.tiny)
+    await run.writeEnvironment({ node: '20' })
+    await run.writeDataset({ sites: ['a', 'b'], modalities: ['T1w'], rows: [] })
+    await run.appendMetrics(step(1))
     run.appendLog('hello\n')
-    run.writeCheckpoint('latest', Uint8Array.of(1, 2, 3))
-    run.writeModelFile('model.json', '{}')
-    run.writeReport('<html>')
-    expect([...run.readCheckpoint('latest')!]).toEqual([1, 2, 3])
-    expect(run.readCheckpoint('best')).toBeUndefined()
-    run.close()
+    await run.writeCheckpoint('latest', Uint8Array.of(1, 2, 3))
+    await run.writeModelFile('model.json', '{}')
+    await run.writeFigure('a.json', '{}')
+    await run.writeReport('<html>')
+    expect([...(await run.readCheckpoint('latest'))!]).toEqual([1, 2, 3])
+    expect(await run.readCheckpoint('best')).toBeUndefined()
     const resolved = readFileSync(path.join(folder, 'run', 'config.resolved.yaml'), 'utf8')
     expect(parseConfig(resolved, 'config.resolved.yaml')).toMatchObject({
       preset: 'tiny',
@@ -110,75 +122,79 @@ describe('openRunDirectory', () => {
     ])
   })
 
-  it('refuses a folder that holds a run, unless it is resumed', () => {
-    const run = openRunDirectory(folder, { resume: false })
-    run.writeConfig(PRESETS.tiny)
-    run.close()
-    const error = captured(() => openRunDirectory(folder, { resume: false }))
+  it('refuses a folder that holds a run, unless it is resumed', async () => {
+    const run = await openRun(folder, { resume: false })
+    await run.writeConfig(PRESETS.tiny)
+    const error = captured(() => assertFreeForRun(folder, { resume: false }))
     expect(error).toBeInstanceOf(OutputError)
     expect((error as OutputError).exitCode).toBe(73)
     expect((error as OutputError).message).toBe(
       `${folder}: this folder already holds a run.\n  fix: add --resume to continue it, or choose another folder`,
     )
-    openRunDirectory(folder, { resume: true }).close()
+    await openRun(folder, { resume: true })
   })
 
   it('refuses a folder with something else in it, and a file', () => {
     writeFileSync(path.join(folder, 'thesis.tex'), '')
-    expect(() => openRunDirectory(folder, { resume: false })).toThrow(
+    expect(() => assertFreeForRun(folder, { resume: false })).toThrow(
       /this folder is not empty \(thesis\.tex\)/,
     )
-    expect(() => openRunDirectory(folder, { resume: true })).toThrow(OutputError)
-    expect(() => openRunDirectory(path.join(folder, 'thesis.tex'), { resume: false })).toThrow(OutputError)
+    expect(() => assertFreeForRun(folder, { resume: true })).toThrow(OutputError)
+    expect(() => assertFreeForRun(path.join(folder, 'thesis.tex'), { resume: false })).toThrow(OutputError)
   })
 
-  it('starts a run with --resume when the first try was killed before it wrote anything', () => {
-    openRunDirectory(folder, { resume: false }).close()
+  it('starts a run with --resume when the first try was killed before it wrote anything', async () => {
+    await openRun(folder, { resume: false })
     writeFileSync(path.join(folder, '.config.resolved.yaml.123.tmp'), 'pres')
-    openRunDirectory(folder, { resume: true }).close()
-    openRunDirectory(folder, { resume: false }).close()
+    const run = await openRun(folder, { resume: true })
+    assertFreeForRun(folder, { resume: false })
+    await run.writeConfig(PRESETS.tiny)
     expect(readdirSync(folder)).not.toContain('.config.resolved.yaml.123.tmp')
   })
 
-  it('drops a torn line, and the lines after the checkpoint, when it resumes', () => {
-    const run = openRunDirectory(folder, { resume: false })
-    run.writeConfig(PRESETS.tiny)
-    for (const iteration of [1, 2, 3, 4]) run.appendMetrics(step(iteration))
-    run.close()
+  it('drops a torn line, and the lines after the checkpoint, when it resumes', async () => {
+    const run = await openRun(folder, { resume: false })
+    await run.writeConfig(PRESETS.tiny)
+    for (const iteration of [1, 2, 3, 4]) await run.appendMetrics(step(iteration))
     const file = path.join(folder, 'metrics.jsonl')
     appendFileSync(file, '{"kind":"step","epo')
-    expect(readMetrics(file)).toHaveLength(4)
+    expect(await metricsIn(folder)).toHaveLength(4)
 
-    const resumed = openRunDirectory(folder, { resume: true })
+    const resumed = await openRun(folder, { resume: true })
     expect(readFileSync(file, 'utf8')).toMatch(/\}\n$/)
-    resumed.truncateMetrics(2)
-    resumed.appendMetrics(step(3))
-    resumed.close()
-    expect(readMetrics(file)).toEqual([step(1), step(2), step(3)])
+    await resumed.truncateMetrics(2)
+    await resumed.appendMetrics(step(3))
+    expect(await metricsIn(folder)).toEqual([step(1), step(2), step(3)])
   })
 
-  it('forgets the validation of an early stop, and keeps that of an epoch', () => {
-    const run = openRunDirectory(folder, { resume: false })
-    run.writeConfig(PRESETS.tiny)
+  it('forgets the validation of an early stop, and keeps that of an epoch', async () => {
+    const run = await openRun(folder, { resume: false })
+    await run.writeConfig(PRESETS.tiny)
     const other = (kind: MetricsLine['kind'], iteration: number) => ({ ...step(iteration), kind })
     const epoch = [step(1), step(2), other('validation', 2), other('epoch', 2)]
-    for (const line of [...epoch, step(3), other('validation', 3)]) run.appendMetrics(line)
-    run.truncateMetrics(3)
-    expect(readMetrics(path.join(folder, 'metrics.jsonl'))).toEqual([...epoch, step(3)])
-    run.truncateMetrics(2)
-    expect(readMetrics(path.join(folder, 'metrics.jsonl'))).toEqual(epoch)
-    run.close()
+    for (const line of [...epoch, step(3), other('validation', 3)]) await run.appendMetrics(line)
+    await run.truncateMetrics(3)
+    expect(await metricsIn(folder)).toEqual([...epoch, step(3)])
+    await run.truncateMetrics(2)
+    expect(await metricsIn(folder)).toEqual(epoch)
   })
 
-  it('removes temporary files that a kill left behind', () => {
-    const run = openRunDirectory(folder, { resume: false })
-    run.writeConfig(PRESETS.tiny)
-    run.writeCheckpoint('latest', Uint8Array.of(1))
-    run.close()
+  it('tells with the next numbers that a line of the log was lost', async () => {
+    const full = { ...openMemorySink(), append: () => Promise.reject(new Error('no room')) }
+    const run = await openRunFolder({ ...full, read: async () => new Uint8Array() })
+    run.appendLog('hello\n')
+    await Promise.resolve()
+    expect(() => run.appendMetrics(step(1))).toThrow('no room')
+  })
+
+  it('removes temporary files that a kill left behind', async () => {
+    const run = await openRun(folder, { resume: false })
+    await run.writeConfig(PRESETS.tiny)
+    await run.writeCheckpoint('latest', Uint8Array.of(1))
     writeFileSync(path.join(folder, 'checkpoints', '.latest.safetensors.99.tmp'), 'half')
-    const resumed = openRunDirectory(folder, { resume: true })
-    expect([...resumed.readCheckpoint('latest')!]).toEqual([1])
-    resumed.close()
+    const resumed = await openRun(folder, { resume: true })
+    expect([...(await resumed.readCheckpoint('latest'))!]).toEqual([1])
+    await resumed.writeCheckpoint('latest', Uint8Array.of(2))
     expect(readdirSync(path.join(folder, 'checkpoints'))).toEqual(['latest.safetensors'])
   })
 

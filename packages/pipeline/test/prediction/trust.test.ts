@@ -9,8 +9,9 @@ import {
   segmentClassically,
 } from '@voxnorm/data'
 import type { PredictedVolume } from '@voxnorm/models'
-import { assess, intensityReferenceOf, trustFields, trustRows, trustWarnings } from '@voxnorm/pipeline'
 import { describe, expect, it } from 'vitest'
+import { assess, intensityReferenceOf } from '../../src/prediction/trust.ts'
+import { trustFields, trustRows, trustWarnings } from '../../src/prediction/trust-outputs.ts'
 import { faithfulNetwork, HEAD, head, inventingNetwork, named } from './examples.ts'
 
 const windows = { window: 16, stride: 8 }

@@ -1,6 +1,6 @@
 import type { AssignedSubject, PreparedSubject } from '@voxnorm/data'
-import { assertTissuesOccur, conventionsOf, exchangeWarning } from '@voxnorm/pipeline/training'
 import { describe, expect, it } from 'vitest'
+import { assertTissuesOccur, conventionsOf, exchangeWarning } from '../src/training/label-checks.ts'
 
 /** Eight voxels of two channels: the second is bright where the first is dark. */
 const prepared = (id: string, label: readonly number[]): PreparedSubject => ({

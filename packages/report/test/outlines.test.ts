@@ -1,6 +1,6 @@
-import { outlinePath } from '@voxnorm/report'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { outlinePath } from '../src/outlines.ts'
 
 /** The polygons of path data, in half pixels. */
 function polygons(path: string): [number, number][][] {

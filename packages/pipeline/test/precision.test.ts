@@ -1,6 +1,8 @@
-import { PRESETS, toTraining, withPossiblePrecision } from '@voxnorm/pipeline/training'
 import type { Runtime } from '@voxnorm/tensor'
 import { describe, expect, it } from 'vitest'
+import { PRESETS } from '../src/config/presets.ts'
+import { toTraining } from '../src/config/to-training.ts'
+import { withPossiblePrecision } from '../src/training/precision.ts'
 
 const { tiny } = PRESETS
 const mixed = { ...tiny, train: { ...tiny.train, precision: 'mixed' } } as const

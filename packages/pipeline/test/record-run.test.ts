@@ -1,24 +1,20 @@
-import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { readSafetensors, writeSafetensors } from '@voxnorm/autograd'
 import { ConfigError, fitIntensityReference } from '@voxnorm/data'
 import type { TrainingEvent } from '@voxnorm/models'
-import { readMetrics } from '@voxnorm/pipeline'
-import {
-  assertFitsSites,
-  assertResumable,
-  PRESETS,
-  recordRun,
-  toTraining,
-  writeModelFolder,
-} from '@voxnorm/pipeline/training'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { openLog } from '../src/progress.ts'
-import { listenForStop } from '../src/stop-request.ts'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { PRESETS } from '../src/config/presets.ts'
+import { assertFitsSites, assertResumable, toTraining } from '../src/config/to-training.ts'
+import { openDiskSink } from '../src/node/disk.ts'
+import { writeModelFolder } from '../src/training/model-folder.ts'
+import { recordRun } from '../src/training/record-run.ts'
+import { openRunFolder } from '../src/training/run-folder.ts'
+import { readMetrics } from '../src/training/run-records.ts'
+import { openTestLog } from './log.ts'
 
-const log = openLog({ write: () => {}, terminal: false, format: 'text', quiet: true, now: Date.now })
+const log = openTestLog()
 let folder: string
 beforeEach(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'voxnorm-record-'))
@@ -54,24 +50,23 @@ describe('recordRun', () => {
       yield checkpoint('latest', 2)
       yield { kind: 'stopped', ...at(2), reason: 'time-limit' }
     }
-    const directory = openRunDirectory(folder, { resume: false })
+    const directory = await openRunFolder(openDiskSink(folder))
     const { reason, last, saved } = await recordRun(events(), directory, log, {
       iterations: 2,
       timeLimit: Number.POSITIVE_INFINITY,
     })
-    directory.close()
     expect({ reason, saved, dice: last!['dice.mean'] }).toEqual({
       reason: 'time-limit',
       saved: true,
       dice: 0.5,
     })
-    expect(
-      readMetrics(path.join(folder, 'metrics.jsonl')).map(({ kind, iteration }) => [kind, iteration]),
-    ).toEqual([
-      ['step', 1],
-      ['step', 2],
-      ['validation', 2],
-    ])
+    expect((await readMetrics(openDiskSink(folder))).map(({ kind, iteration }) => [kind, iteration])).toEqual(
+      [
+        ['step', 1],
+        ['step', 2],
+        ['validation', 2],
+      ],
+    )
     const stored = readSafetensors(readFileSync(path.join(folder, 'checkpoints', 'latest.safetensors')))
     expect(stored.metadata.iteration).toBe('2')
   })
@@ -81,23 +76,22 @@ describe('recordRun', () => {
       yield step(1)
       throw new Error('the device was lost')
     }
-    const directory = openRunDirectory(folder, { resume: false })
+    const directory = await openRunFolder(openDiskSink(folder))
     await expect(
       recordRun(events(), directory, log, { iterations: 2, timeLimit: Number.POSITIVE_INFINITY }),
     ).rejects.toThrow('the device was lost')
-    directory.close()
-    expect(readMetrics(path.join(folder, 'metrics.jsonl'))).toHaveLength(1)
+    expect(await readMetrics(openDiskSink(folder))).toHaveLength(1)
   })
 })
 
 describe('writeModelFolder', () => {
   it('keeps the weights and leaves the optimizer out', async () => {
-    const directory = openRunDirectory(folder, { resume: false })
+    const directory = await openRunFolder(openDiskSink(folder))
     async function* events(): AsyncGenerator<TrainingEvent> {
       yield checkpoint('best', 3)
     }
     await recordRun(events(), directory, log, { iterations: 1, timeLimit: Number.POSITIVE_INFINITY })
-    writeModelFolder(directory, directory.readCheckpoint('best')!, {
+    await writeModelFolder(directory, (await directory.readCheckpoint('best'))!, {
       version: '0.1.0',
       dataset: {
         sites: ['a'],
@@ -109,7 +103,6 @@ describe('writeModelFolder', () => {
       adapter: 'SwiftShader',
       best: { kind: 'validation', epoch: 1, iteration: 3, time: 1, 'dice.mean': 0.8125 },
     })
-    directory.close()
     const { tensors, metadata } = readSafetensors(
       readFileSync(path.join(folder, 'model', 'model.safetensors')),
     )
@@ -127,8 +120,8 @@ describe('writeModelFolder', () => {
     expect(card).toContain('there will be no warning')
   })
 
-  it('says on the card that the weights are from the warm-up', () => {
-    const directory = openRunDirectory(path.join(folder, 'young'), { resume: false })
+  it('says on the card that the weights are from the warm-up', async () => {
+    const directory = await openRunFolder(openDiskSink(path.join(folder, 'young')))
     const checkpoint = writeSafetensors({
       metadata: { format: 'voxnorm', version: '1', config: '{"base":4}' },
       tensors: new Map([['generator.out.bias', { shape: [1], values: Float32Array.of(1) }]]),
@@ -142,15 +135,14 @@ describe('writeModelFolder', () => {
       best: undefined,
     }
     const card = () => readFileSync(path.join(folder, 'young', 'model', 'README.md'), 'utf8')
-    writeModelFolder(directory, checkpoint, { ...facts, warmUp: 'It was too short.' })
+    await writeModelFolder(directory, checkpoint, { ...facts, warmUp: 'It was too short.' })
     expect(card()).toContain('on SwiftShader.\n\n**It was too short.**\n\n| site |')
-    writeModelFolder(directory, checkpoint, facts)
+    await writeModelFolder(directory, checkpoint, facts)
     expect(card()).toContain('on SwiftShader.\n\n| site |')
-    directory.close()
   })
 
-  it('carries what the training scans look like in the weights and beside them', () => {
-    const directory = openRunDirectory(path.join(folder, 'knowing'), { resume: false })
+  it('carries what the training scans look like in the weights and beside them', async () => {
+    const directory = await openRunFolder(openDiskSink(path.join(folder, 'knowing')))
     const intensityReference = fitIntensityReference(
       Array.from({ length: 6 }, (_, scan) => [scan, scan % 3]),
       ['a', 'b', 'a', 'b', 'a', 'b'],
@@ -159,7 +151,7 @@ describe('writeModelFolder', () => {
       metadata: { format: 'voxnorm', version: '1', config: '{"base":4}' },
       tensors: new Map([['generator.out.bias', { shape: [1], values: Float32Array.of(1) }]]),
     })
-    writeModelFolder(directory, checkpoint, {
+    await writeModelFolder(directory, checkpoint, {
       version: '0.1.0',
       dataset: { sites: ['a', 'b'], modalities: ['T1w'], rows: [] },
       method: 'adversarial',
@@ -168,52 +160,11 @@ describe('writeModelFolder', () => {
       best: undefined,
       intensityReference,
     })
-    directory.close()
     const at = (name: string) => readFileSync(path.join(folder, 'knowing', 'model', name))
     const { metadata } = readSafetensors(at('model.safetensors'))
     expect(JSON.parse(metadata.intensityReference!)).toEqual(intensityReference)
     expect(JSON.parse(at('model.json').toString()).intensityReference).toEqual(intensityReference)
     expect(at('README.md').toString()).toContain('warns where the intensities of a scan are unlike')
-  })
-})
-
-/** Sends a signal to this process and waits until all that listen for it have heard it. */
-async function deliver(signal: NodeJS.Signals): Promise<void> {
-  const heard = once(process, signal)
-  process.kill(process.pid, signal)
-  await heard
-}
-
-describe('listenForStop', () => {
-  it('turns the first signal into a request and gives signals back', async () => {
-    const seen: string[] = []
-    const stop = listenForStop((signal) => seen.push(signal))
-    process.kill(process.pid, 'SIGTERM')
-    await new Promise((resolve) => stop.signal.addEventListener('abort', resolve))
-    await deliver('SIGUSR1')
-    expect(stop.received()).toBe('SIGTERM')
-    expect(seen).toEqual(['SIGTERM'])
-    const before = process.listenerCount('SIGTERM')
-    stop.release()
-    expect(process.listenerCount('SIGTERM')).toBe(before - 1)
-  })
-})
-
-describe('a second signal', () => {
-  it.each([
-    ['SIGINT', [130]],
-    ['SIGTERM', []],
-  ] as const)('%s ends the process at once: %j', async (signal, codes) => {
-    const exit = vi.spyOn(process, 'exit').mockImplementation((() => {}) as never)
-    const stop = listenForStop(() => {})
-    try {
-      for (const one of ['SIGTERM', signal] as const) await deliver(one)
-      expect(exit.mock.calls.map(([code]) => code)).toEqual(codes)
-      expect(stop.received()).toBe('SIGTERM')
-    } finally {
-      stop.release()
-      exit.mockRestore()
-    }
   })
 })
 

@@ -1,16 +1,10 @@
 import { confusionMatrix } from '@voxnorm/data'
-import { checkLabelOrder } from '@voxnorm/pipeline'
 import { describe, expect, it } from 'vitest'
-import { openLog } from '../src/progress.ts'
+import { checkLabelOrder } from '../src/evaluation/label-order.ts'
+import { openTestLog } from './log.ts'
 
 const lines: string[] = []
-const log = openLog({
-  write: (line) => lines.push(line),
-  terminal: false,
-  format: 'text',
-  quiet: false,
-  now: Date.now,
-})
+const log = openTestLog((line) => lines.push(line), true)
 const options = { place: 'data', decided: false, log }
 
 /** 100 voxels of each class, the first `wrong` of which are called something else. */

@@ -3,10 +3,13 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type LabelConvention, labelConvention, makeVolume } from '@voxnorm/data'
 import { writeVolumeFile } from '@voxnorm/data/node'
-import { predictAll } from '@voxnorm/pipeline'
-import { assertLabelsStay, assertNothingReplaced, readInputs } from '@voxnorm/pipeline/node'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { openLog } from '../../src/progress.ts'
+import { openDiskSink, openDiskSource } from '../../src/node/disk.ts'
+import { readInputs } from '../../src/node/inputs.ts'
+import { assertLabelsStay, assertNothingReplaced } from '../../src/node/replaced-outputs.ts'
+import { assessHere } from '../../src/prediction/assessor.ts'
+import { predictAll } from '../../src/prediction/predict-all.ts'
+import { judge, openTestLog } from '../log.ts'
 import { fakeNetwork, ODD, provenance, ramp, SHAPE, stopWhen } from './examples.ts'
 
 const MODEL = {
@@ -57,15 +60,12 @@ const predict = async (
 ) => {
   const { stride = 8, adapter = 'none', continued = false, probabilities = false } = changed
   said = []
-  const log = openLog({
-    write: (text) => said.push(text),
-    terminal: false,
-    format: 'text',
-    quiet: true,
-    now: Date.now,
-  })
+  const log = openTestLog((text) => said.push(text))
   const options = {
-    out: at('out'),
+    source: openDiskSource(),
+    sink: openDiskSink(at('out')),
+    assessor: assessHere,
+    judge,
     grid: 'model' as const,
     model: MODEL,
     convention: changed.convention ?? labelConvention('bids'),

@@ -3,10 +3,13 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type Affine, labelConvention, makeVolume, parseTable, STRUCTURE_LIMIT } from '@voxnorm/data'
 import { readVolumeFile, writeVolumeFile } from '@voxnorm/data/node'
-import { type PredictPrepared, predictAll } from '@voxnorm/pipeline'
-import { readInputs } from '@voxnorm/pipeline/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openLog } from '../../src/progress.ts'
+import { openDiskSink, openDiskSource } from '../../src/node/disk.ts'
+import { readInputs } from '../../src/node/inputs.ts'
+import { assessHere } from '../../src/prediction/assessor.ts'
+import { predictAll } from '../../src/prediction/predict-all.ts'
+import type { PredictPrepared } from '../../src/prediction/predict-scan.ts'
+import { judge, openTestLog } from '../log.ts'
 import {
   faithfulNetwork,
   fakeNetwork,
@@ -27,9 +30,12 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 describe('predictAll', () => {
-  const log = openLog({ write: () => {}, terminal: false, format: 'text', quiet: true, now: Date.now })
+  const log = openTestLog()
   const predictAllOptions = (out: string) => ({
-    out,
+    source: openDiskSource(),
+    sink: openDiskSink(out),
+    assessor: assessHere,
+    judge,
     grid: 'model' as const,
     model: {
       modalities: ['T1w'],
@@ -83,7 +89,7 @@ describe('predictAll', () => {
     const predictHeads = async (out: string, files: readonly string[], maskFrom: 'auto' | 'positive') => {
       const said: string[] = []
       const write = (text: string) => said.push(text)
-      const listening = openLog({ write, terminal: false, format: 'text', quiet: true, now: Date.now })
+      const listening = openTestLog(write)
       const { inputs } = await readInputs(files, [], ['T1w'])
       const asked = { ...predictAllOptions(out), grid: 'native' as const }
       const choices = { ...asked, provenance: { ...provenance, maskFrom } }
@@ -271,13 +277,7 @@ describe('predictAll', () => {
       const inputs = await heads('changed')
       const out = path.join(folder, 'not-strict')
       const said: string[] = []
-      const listening = openLog({
-        write: (text) => said.push(text),
-        terminal: false,
-        format: 'text',
-        quiet: true,
-        now: Date.now,
-      })
+      const listening = openTestLog((text) => said.push(text))
       await predictAll(inputs, inventingNetwork, predictAllOptions(out), listening)
       expect(said.join('')).toMatch(/WARNING changed: the anatomy may be changed/)
       const json = (name: string) => JSON.parse(readFileSync(path.join(out, name), 'utf8'))

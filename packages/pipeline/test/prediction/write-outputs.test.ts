@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { labelConvention, makeVolume, parseTable } from '@voxnorm/data'
 import { readVolumeFile, writeVolumeFile } from '@voxnorm/data/node'
-import { predictSubject, writeFolderFiles, writePrediction } from '@voxnorm/pipeline'
-import { readInputs } from '@voxnorm/pipeline/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openDiskSink } from '../../src/node/disk.ts'
+import { readInputs } from '../../src/node/inputs.ts'
+import { predictSubject } from '../../src/prediction/predict-subject.ts'
+import { writeFolderFiles, writePrediction } from '../../src/prediction/write-outputs.ts'
 import { fakeNetwork, named, ODD, options, provenance, ramp, SHAPE } from './examples.ts'
 
 let folder: string
@@ -24,7 +26,7 @@ describe('writePrediction', () => {
     const prediction = await predictSubject('s', [named(volume)], undefined, options('native'), fakeNetwork)
     const choices = { convention: labelConvention('bids'), probabilities, provenance }
     const trust = { classical: { segmenterVolumes: { CSF: 1, GM: 2, WM: 3 } } }
-    return writePrediction(out, input!, prediction, trust, choices)
+    return writePrediction(openDiskSink(out), input!, prediction, trust, choices)
   }
 
   it('writes plain names beside each other, the same bytes every time', async () => {
@@ -89,7 +91,7 @@ describe('writePrediction', () => {
         'volumes.tsv',
       ].map((name) => `sub-01/ses-2/anat/sub-01_ses-2_${name}`),
     )
-    writeFolderFiles(out, { provenance, convention: labelConvention('bids'), inputs: [] })
+    await writeFolderFiles(openDiskSink(out), { provenance, convention: labelConvention('bids'), inputs: [] })
     expect(JSON.parse(readFileSync(path.join(out, 'dataset_description.json'), 'utf8'))).toMatchObject({
       DatasetType: 'derivative',
       GeneratedBy: [{ Name: 'voxnorm' }],
@@ -106,7 +108,7 @@ describe('writePrediction', () => {
     const image = path.join(folder, 'data', 'sub-01', 'anat', 'sub-01_T1w.nii.gz')
     await write(out, image)
     const { inputs } = await readInputs([image], [], ['T1w'])
-    writeFolderFiles(out, { provenance, convention: labelConvention('bids'), inputs })
+    await writeFolderFiles(openDiskSink(out), { provenance, convention: labelConvention('bids'), inputs })
     const json = (...parts: string[]) => JSON.parse(readFileSync(path.join(out, ...parts), 'utf8'))
     expect(json('sub-01', 'anat', 'sub-01_desc-norm_T1w.json').Sources).toEqual([source])
     expect(json('dataset_description.json').DatasetLinks).toEqual(links)

@@ -7,7 +7,8 @@ import {
   type Shape3,
 } from '@voxnorm/data'
 import type { PredictedVolume } from '@voxnorm/models'
-import { type PredictionOptions, StoppedError, type StopRequest } from '@voxnorm/pipeline'
+import type { PredictionOptions } from '../../src/prediction/predict-subject.ts'
+import { StoppedError, type StopRequest } from '../../src/stop.ts'
 
 /** The class of the largest probability of every voxel. */
 const likeliest = (probabilities: Float32Array): Uint8Array =>
@@ -30,11 +31,9 @@ export async function fakeNetwork(prepared: PreparedSubject): Promise<PredictedV
 /** A stop request that comes when `stopped` says so. */
 export const stopWhen = (stopped: () => boolean): StopRequest => ({
   signal: new AbortController().signal,
-  received: () => (stopped() ? 'SIGTERM' : undefined),
   throwIfStopped(done) {
-    if (stopped()) throw new StoppedError('SIGTERM', done)
+    if (stopped()) throw new StoppedError('SIGTERM', 75, done)
   },
-  release() {},
 })
 
 /** Voxels that count from 0. */

@@ -1,8 +1,11 @@
 import path from 'node:path'
 import { ConfigError, MissingInputError } from '@voxnorm/data'
-import { readConfig } from '@voxnorm/pipeline/node'
-import { configSchema, type Overrides, PRESETS, parseConfig, parseDuration } from '@voxnorm/pipeline/training'
 import { describe, expect, it } from 'vitest'
+import { parseDuration } from '../src/config/duration.ts'
+import { type Overrides, parseConfig } from '../src/config/parse-config.ts'
+import { PRESETS } from '../src/config/presets.ts'
+import { configSchema } from '../src/config/schema.ts'
+import { readConfig } from '../src/node/read-config.ts'
 
 function messageOf(text: string, overrides: Overrides = {}): string {
   try {

@@ -1,9 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import type { PredictionInput } from '@voxnorm/pipeline'
-import { chooseSplit } from '@voxnorm/pipeline/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { chooseSplit } from '../../src/node/choose-split.ts'
+import type { PredictionInput } from '../../src/prediction/input.ts'
 
 let folder: string
 beforeAll(() => {
