@@ -1,20 +1,8 @@
-import {
-  DataError,
-  headerWarnings,
-  type IntensityReference,
-  type LabelConvention,
-  type NamedVolume,
-  type PreparedSubject,
-  STRUCTURE_LIMIT,
-} from '@voxnorm/data'
-import type { ModelConfig, PredictedVolume } from '@voxnorm/models'
+import { DataError, type LabelConvention, STRUCTURE_LIMIT } from '@voxnorm/data'
 import { forEachInput, type Judge, type Outcome, writeFailures } from '../failures.ts'
-import { warnOfFiles } from '../file-warnings.ts'
-import { readImage } from '../images.ts'
 import type { Log } from '../log.ts'
 import type { StopRequest } from '../stop.ts'
-import { type Sink, type Source, sha256 } from '../storage.ts'
-import type { Assessor } from './assessor.ts'
+import { type Sink, sha256 } from '../storage.ts'
 import { withoutFolders } from './brain-outputs.ts'
 import {
   beginRecord,
@@ -27,11 +15,10 @@ import {
 import type { PredictionInput } from './input.ts'
 import { insideBids } from './output-names.ts'
 import { type Course, type PredictPrepared, predictScan, type ScanOptions } from './predict-scan.ts'
-import { type GridChoice, predictSubject } from './predict-subject.ts'
 import { previewOfSubject } from './subject-preview.ts'
 import type { Trust } from './trust.ts'
 import { trustWarnings } from './trust-outputs.ts'
-import { type Provenance, type VolumeRow, writeFolderFiles, writePrediction } from './write-outputs.ts'
+import { type VolumeRow, writeFolderFiles, writePrediction } from './write-outputs.ts'
 
 /** How {@link predictAll} works. */
 export interface PredictAllOptions extends ScanOptions {

@@ -163,7 +163,7 @@ describe('predictAll', () => {
     expect(results.map(({ id }) => id)).toEqual(['third'])
     expect(failures.map(({ participant_id, code }) => [participant_id, code])).toEqual([
       ['gone', 66],
-      ['good', 71],
+      ['good', 1],
     ])
   })
 
