@@ -28,7 +28,12 @@ export {
   type ImageArchitectureName,
   sidesOf,
 } from './architectures.ts'
-export { restoreCheckpoint, type TrainingIdentity, writeCheckpoint } from './checkpoint.ts'
+export {
+  assertSameSettings,
+  restoreCheckpoint,
+  type TrainingIdentity,
+  writeCheckpoint,
+} from './checkpoint.ts'
 export {
   ACTIVATIONS,
   type Activation,
