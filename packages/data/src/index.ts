@@ -68,11 +68,11 @@ export { formatTable, parseTable } from './table.ts'
 
 // Data sets
 
+export type { Dataset, Split, Subject } from './datasets/dataset.ts'
+export { missingFile, requireFiles, SPLITS, sitesOf } from './datasets/dataset.ts'
 export type { FileTree, LayoutContents, LayoutOptions, LayoutReader } from './datasets/file-tree.ts'
 export { parseLabelTable } from './datasets/label-table.ts'
 export { LAYOUTS, readLayout } from './datasets/layouts.ts'
-export type { Dataset, Split, Subject } from './datasets/subject.ts'
-export { missingFile, requireFiles, SPLITS, sitesOf } from './datasets/subject.ts'
 export type { AssignedSubject } from './split.ts'
 export { assignSplits } from './split.ts'
 
@@ -80,19 +80,19 @@ export { assignSplits } from './split.ts'
 
 export type { BiasFieldOptions } from './augment.ts'
 export { applyBiasField, biasFieldRamp, drawBiasField } from './augment.ts'
+export { copyCube, imageAxes, networkAxes, type Triple } from './axes.ts'
 export { batchSchedule } from './batches.ts'
-export { copyCube, imageAxes, networkAxes, type Triple } from './blocks.ts'
 export { boundingBox } from './bounding-box.ts'
 export type { MaskFrom } from './brain-mask.ts'
 export { findBrain, MASK_FROM } from './brain-mask.ts'
 export { moveToZero } from './intensity-zero.ts'
 export type { PatchDraw } from './patches.ts'
 export { extractPatch, patchSampler } from './patches.ts'
+export type { NamedVolume, PreparedSubject, PrepareOptions, SubjectVolumes } from './prepare-subject.ts'
+export { headerWarnings, prepareSubject } from './prepare-subject.ts'
 export type { BrainImage, ScalingLearning, ScalingMethod } from './scaling/method.ts'
 export type { Scaling, Scalings } from './scaling.ts'
 export { SCALINGS, scaleIntensities } from './scaling.ts'
-export type { NamedVolume, PreparedSubject, PrepareOptions, SubjectVolumes } from './subject.ts'
-export { headerWarnings, prepareSubject } from './subject.ts'
 export { windowAggregator, windowCorners, windowStarts } from './windows.ts'
 
 // Trust
@@ -121,8 +121,8 @@ export { randomStream } from './random.ts'
 
 // Phantom
 
+export type { PhantomAnatomy } from './phantom/anatomy.ts'
+export { phantomSubject } from './phantom/anatomy.ts'
 export { phantomImage } from './phantom/image.ts'
 export type { PhantomModality, SiteStyle } from './phantom/site-style.ts'
 export { SITE_STYLES } from './phantom/site-style.ts'
-export type { PhantomAnatomy } from './phantom/subject.ts'
-export { phantomSubject } from './phantom/subject.ts'

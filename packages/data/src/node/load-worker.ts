@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads'
-import type { Subject } from '../datasets/subject.ts'
-import { type LoadOptions, loadSubject } from './subject.ts'
+import type { Subject } from '../datasets/dataset.ts'
+import { type LoadOptions, loadSubject } from './load-subject.ts'
 
 /** What a thread of {@link openSubjectLoader} is asked for. */
 export interface LoadRequest {

@@ -1,6 +1,11 @@
-import type { Subject } from '../datasets/subject.ts'
+import type { Subject } from '../datasets/dataset.ts'
 import { DataError } from '../errors.ts'
-import { type NamedVolume, type PreparedSubject, type PrepareOptions, prepareSubject } from '../subject.ts'
+import {
+  type NamedVolume,
+  type PreparedSubject,
+  type PrepareOptions,
+  prepareSubject,
+} from '../prepare-subject.ts'
 import { readVolumeFile } from './files.ts'
 
 /** Which files of a subject to read, and how to prepare them. */
