@@ -1,4 +1,4 @@
-import type { Triple } from './blocks.ts'
+import type { Triple } from './axes.ts'
 import type { RandomStream } from './random.ts'
 
 /** Configuration of the bias-field augmentation: how often, and the range of the slope. */

@@ -191,7 +191,7 @@ export function fromInternal(
 }
 
 /** One row of a `dseg.tsv` look-up table; the fields are its columns in order. */
-export interface SegmentationRow {
+export interface LabelTableRow {
   readonly index: number
   readonly name: string
   readonly abbreviation: TissueClass
@@ -208,8 +208,8 @@ const TISSUES = {
 } as const
 
 /** Rows of the `dseg.tsv` that explains label files written in `convention`, ordered by number. */
-export function segmentationRows(convention: LabelConvention): SegmentationRow[] {
-  const rows = CLASSES.map((abbreviation, label): SegmentationRow => {
+export function segmentationRows(convention: LabelConvention): LabelTableRow[] {
+  const rows = CLASSES.map((abbreviation, label): LabelTableRow => {
     const { name, color, mapping } = TISSUES[abbreviation]
     return { index: convention.written[label]!, name, abbreviation, color, mapping }
   })

@@ -1,7 +1,12 @@
-import type { Subject } from './datasets/subject.ts'
+import type { Subject } from './datasets/dataset.ts'
 import { DataError } from './errors.ts'
 import type { Volume } from './image/volume.ts'
-import { type NamedVolume, type PreparedSubject, type PrepareOptions, prepareSubject } from './subject.ts'
+import {
+  type NamedVolume,
+  type PreparedSubject,
+  type PrepareOptions,
+  prepareSubject,
+} from './prepare-subject.ts'
 
 /** Which files of a subject to read, and how to prepare them. */
 export interface LoadOptions extends PrepareOptions {

@@ -1,8 +1,8 @@
-import { copyCube, type Triple } from './blocks.ts'
-import { sitesOf } from './datasets/subject.ts'
+import { copyCube, type Triple } from './axes.ts'
+import { sitesOf } from './datasets/dataset.ts'
 import { DataError } from './errors.ts'
+import type { PreparedSubject } from './prepare-subject.ts'
 import { permutation } from './random.ts'
-import type { PreparedSubject } from './subject.ts'
 
 /** One patch: a cube of a subject's volume. */
 export interface PatchDraw {

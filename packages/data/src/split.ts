@@ -1,5 +1,5 @@
+import { type Split, type Subject, sitesOf } from './datasets/dataset.ts'
 import { compareNaturally } from './datasets/file-tree.ts'
-import { type Split, type Subject, sitesOf } from './datasets/subject.ts'
 import { ConfigError } from './errors.ts'
 import { randomStream } from './random.ts'
 

@@ -1,4 +1,4 @@
-import type { Triple } from './blocks.ts'
+import type { Triple } from './axes.ts'
 
 /**
  * First voxels of the windows along one axis: 0, stride, 2 stride, ... and one more flush with the far end.

@@ -8,8 +8,8 @@ import { readVolume } from '../src/image/read.ts'
 import { type Affine, makeVolume, type Shape3, type Volume } from '../src/image/volume.ts'
 import { openDataset } from '../src/node/dataset.ts'
 import { readVolumeFile } from '../src/node/files.ts'
+import { prepareSubject } from '../src/prepare-subject.ts'
 import { randomStream } from '../src/random.ts'
-import { prepareSubject } from '../src/subject.ts'
 
 const SHAPE: Shape3 = [40, 44, 36]
 const COUNT = 40 * 44 * 36

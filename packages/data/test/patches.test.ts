@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { Triple } from '../src/axes.ts'
 import { batchSchedule } from '../src/batches.ts'
-import type { Triple } from '../src/blocks.ts'
 import { DataError } from '../src/errors.ts'
 import { IDENTITY_AFFINE } from '../src/image/volume.ts'
 import { extractPatch, patchSampler } from '../src/patches.ts'
+import type { PreparedSubject } from '../src/prepare-subject.ts'
 import { randomStream } from '../src/random.ts'
-import type { PreparedSubject } from '../src/subject.ts'
 
 /** A subject with random labels, of which about `share` are foreground. */
 function subject(id: string, site: string, shape: Triple, share: number, channels = 1): PreparedSubject {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Subject } from '../src/datasets/subject.ts'
+import type { Subject } from '../src/datasets/dataset.ts'
 import { ConfigError } from '../src/errors.ts'
 import { assignSplits } from '../src/split.ts'
 

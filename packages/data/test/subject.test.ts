@@ -11,8 +11,13 @@ import {
   type Shape3,
 } from '../src/image/volume.ts'
 import { openDataset } from '../src/node/dataset.ts'
-import { loadSubject } from '../src/node/subject.ts'
-import { type PrepareOptions, prepareSubject, resampleClasses, type SubjectVolumes } from '../src/subject.ts'
+import { loadSubject } from '../src/node/load-subject.ts'
+import {
+  type PrepareOptions,
+  prepareSubject,
+  resampleClasses,
+  type SubjectVolumes,
+} from '../src/prepare-subject.ts'
 
 const SHAPE: Shape3 = [4, 5, 6]
 const COUNT = 120

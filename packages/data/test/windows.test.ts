@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { copyCube, type Triple } from '../src/blocks.ts'
+import { copyCube, type Triple } from '../src/axes.ts'
 import { windowAggregator, windowCorners, windowStarts } from '../src/windows.ts'
 
 function largestDifference(values: ArrayLike<number>, others: ArrayLike<number>): number {

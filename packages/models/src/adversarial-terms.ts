@@ -11,7 +11,7 @@ import {
   sub,
   type Tensor,
 } from '@voxnorm/tensor'
-import { crossEntropyOf, EXCLUDED, logProbability, maskOf } from './losses.ts'
+import { classMask, crossEntropyOf, EXCLUDED, maskedLogProbability } from './losses.ts'
 
 /** What the generator minimizes besides the segmentation loss, before it is multiplied by λ. */
 export interface AdversarialTerm {
@@ -33,15 +33,15 @@ export type AdversarialTerms = Readonly<Record<string, AdversarialTerm>>
 export const ADVERSARIAL_TERMS = {
   minimax: { loss: (logits) => negate(crossEntropyOf(logits, generatedOf(logits))) },
   'non-saturating': {
-    loss: (logits) => negate(mean(logProbability(logits, maskOf(logits, isSite(logits))))),
+    loss: (logits) => negate(mean(maskedLogProbability(logits, classMask(logits, isSite(logits))))),
   },
   /** With K = 2, the authors' swap loss. */
   others: {
     twoSites: true,
     loss: (logits, sites) => {
       const classes = logits.shape[1]!
-      const others = add(maskOf(logits, isSite(logits)), affine(oneHot(sites, classes), -EXCLUDED, 0))
-      return negate(mean(logProbability(logits, others)))
+      const others = add(classMask(logits, isSite(logits)), affine(oneHot(sites, classes), -EXCLUDED, 0))
+      return negate(mean(maskedLogProbability(logits, others)))
     },
   },
   isbi: { loss: (logits) => crossEntropyOf(affine(softmax(logits), -1, 1), generatedOf(logits)) },

@@ -79,12 +79,7 @@ export function restoreCheckpoint(
       fix: 'resume from checkpoints/latest.safetensors of a run folder',
     })
   }
-  const difference = firstDifference(JSON.parse(training), plain(identity), '')
-  if (difference !== undefined) {
-    throw new ConfigError(`The training cannot be resumed with other settings: ${difference}.`, {
-      fix: 'use the settings that it began with, or begin a new run',
-    })
-  }
+  assertSameSettings(JSON.parse(training), plain(identity))
   const { tensors } = modelOf(file, undefined, architectures)
   const moments = momentsOf(trainer).flatMap(([name, state]) =>
     Object.entries(state).map(([purpose, arena]) => {
@@ -131,8 +126,35 @@ function plain({ config, subjects }: TrainingIdentity): unknown {
   )
 }
 
-/** The first key in which two JSON values differ, with both values; undefined when they are equal. */
-function firstDifference(was: unknown, is: unknown, path: string): string | undefined {
+/** What says how long to train may change when a training goes on. */
+const LENGTH: readonly string[] = ['train.epochs', 'train.timeLimit']
+
+/**
+ * Checks that a training may go on with these settings: all but how long it takes must be those that it began with.
+ * Settings are trees of JSON values. Throws ConfigError, with `file`, that names the first other key.
+ */
+export function assertSameSettings(began: unknown, now: unknown, file?: string): void {
+  const difference = firstDifference(began, now, '')
+  if (difference === undefined) return
+  const { path, before, after } = difference
+  throw new ConfigError(
+    `${path} differs from what this run began with: ${path} was ${before} and is ${after}.`,
+    {
+      ...(file !== undefined && { file }),
+      fix: `resume with the same settings (only ${LENGTH.join(' and ')} may change), or start a new run`,
+    },
+  )
+}
+
+interface Difference {
+  readonly path: string
+  readonly before: string
+  readonly after: string
+}
+
+/** The first key in which two JSON values differ, besides `LENGTH`; undefined when they are equal. */
+function firstDifference(was: unknown, is: unknown, path: string): Difference | undefined {
+  if (LENGTH.includes(path)) return undefined
   if (isObject(was) && isObject(is)) {
     for (const key of new Set([...Object.keys(was), ...Object.keys(is)])) {
       const difference = firstDifference(was[key], is[key], path === '' ? key : `${path}.${key}`)
@@ -140,8 +162,8 @@ function firstDifference(was: unknown, is: unknown, path: string): string | unde
     }
     return undefined
   }
-  const [before, now] = [JSON.stringify(was), JSON.stringify(is)]
-  return before === now ? undefined : `${path} was ${before ?? 'not set'} and is ${now ?? 'not set'}`
+  const [before = 'not set', after = 'not set'] = [JSON.stringify(was), JSON.stringify(is)]
+  return before === after ? undefined : { path, before, after }
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

@@ -5,21 +5,8 @@ export {
   type AdversarialTerms,
   adversarialTerm,
 } from './adversarial-terms.ts'
-export {
-  classWeightList,
-  type DiscriminatorGraph,
-  discriminatorGraph,
-  type StepSetup,
-  type SystemGraph,
-  systemGraph,
-  type WarmupGraph,
-  warmupGraph,
-} from './algorithm1.ts'
-export type {
-  DiscriminatorArchitecture,
-  ImageArchitecture,
-  SideRule,
-} from './architecture.ts'
+export { discriminatorGraph, type StepSetup, systemGraph } from './algorithm1.ts'
+export type { DiscriminatorArchitecture, ImageArchitecture, SideRule } from './architecture.ts'
 export {
   ARCHITECTURES,
   type Architectures,
@@ -28,25 +15,19 @@ export {
   type ImageArchitectureName,
   sidesOf,
 } from './architectures.ts'
-export { restoreCheckpoint, type TrainingIdentity, writeCheckpoint } from './checkpoint.ts'
+export { assertSameSettings } from './checkpoint.ts'
 export {
   ACTIVATIONS,
-  type Activation,
-  type ClassWeights,
   DICE_LOSSES,
-  type DiscriminatorConfig,
   GENERATOR_OUTPUTS,
-  type GeneratorOutput,
   METHODS,
-  type Method,
   type ModelConfig,
   PADDINGS,
   type Padding,
   PRECISIONS,
-  type StepRate,
   type TrainingConfig,
 } from './config.ts'
-export { type Discriminator, discriminator, runDiscriminator } from './dcgan3d.ts'
+export { discriminator, runDiscriminator } from './dcgan3d.ts'
 export {
   createPredictor,
   type PredictableVolume,
@@ -58,9 +39,9 @@ export {
   predictVolume,
   type Windows,
 } from './inference.ts'
-export { followStatistics, type Mode } from './layers.ts'
+export { followStatistics } from './layers.ts'
 export { crossEntropy, crossEntropyOf, dicePerClass, weightedDice } from './losses.ts'
-export { modelMetadata, modelOf, readModel, type StoredModel, writeModel } from './model-file.ts'
+export { modelMetadata, readModel, type StoredModel, writeModel } from './model-file.ts'
 export {
   allocateNetworks,
   discriminate,
@@ -80,10 +61,8 @@ export {
   discriminatorAccuracy,
   discriminatorConfusion,
   type ProbedPatch,
-  type ProbeOptions,
   probePatches,
 } from './patch-probe.ts'
-export type { MemoryRequirements, TrainingRequirements } from './requirements.ts'
 export {
   type TrainingData,
   type TrainingEvent,
@@ -96,7 +75,6 @@ export {
   type PatchBatch,
   type StepScalars,
   type Trainer,
-  type TrainerOptions,
   type TuneKernels,
 } from './trainer.ts'
 export { modelOfTraining } from './training-setup.ts'

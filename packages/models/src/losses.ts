@@ -84,15 +84,15 @@ function overlapAndSize(probabilities: Tensor, labels: Tensor): { overlap: Tenso
 
 /** Mean over the rows of −log of the target's probability. `logits [N, C]`, `targets [N]` of dtype u32. */
 export const crossEntropy = (logits: Tensor, targets: Tensor): Tensor =>
-  negate(mean(logProbability(logits, maskAllBut(targets, logits.shape[1]!))))
+  negate(mean(maskedLogProbability(logits, maskAllBut(targets, logits.shape[1]!))))
 
 /** Cross-entropy against one class for all rows, numbered `target`. */
 export const crossEntropyOf = (logits: Tensor, target: number): Tensor =>
   negate(
     mean(
-      logProbability(
+      maskedLogProbability(
         logits,
-        maskOf(logits, (index) => index === target),
+        classMask(logits, (index) => index === target),
       ),
     ),
   )
@@ -111,14 +111,14 @@ export function crossEntropyOfGenerated(logits: Tensor, sites: Tensor): Tensor {
 export const EXCLUDED = 1e30
 
 /** `[N]`: log of the summed probability of the classes whose mask is 0; the others' is −EXCLUDED. */
-export const logProbability = (logits: Tensor, mask: Tensor): Tensor =>
+export const maskedLogProbability = (logits: Tensor, mask: Tensor): Tensor =>
   sub(logSumExp(add(logits, mask)), logSumExp(logits))
 
 const maskAllBut = (targets: Tensor, classes: number): Tensor =>
   affine(oneHot(targets, classes), EXCLUDED, -EXCLUDED)
 
 /** A mask of the classes: 0 for those that are included. */
-export function maskOf(logits: Tensor, included: (index: number) => boolean): Tensor {
+export function classMask(logits: Tensor, included: (index: number) => boolean): Tensor {
   const classes = logits.shape[1]!
   const values = Array.from({ length: classes }, (_, index) => (included(index) ? 0 : -EXCLUDED))
   return constant(f32(classes), values)

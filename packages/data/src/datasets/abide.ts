@@ -1,5 +1,5 @@
+import type { Subject } from './dataset.ts'
 import { compareNaturally, type FileTree, type LayoutReader } from './file-tree.ts'
-import type { Subject } from './subject.ts'
 
 const BRAIN = /^(([^/]+)_([^/_]+)\/mri\/)brainmask\.mgz$/
 

@@ -2,9 +2,9 @@ import { DataError, VoxnormError } from '../errors.ts'
 import { parseTable } from '../table.ts'
 import { runsOf } from './bids-runs.ts'
 import { openSidecars, type Sidecars } from './bids-sidecar.ts'
+import type { Split, Subject } from './dataset.ts'
 import { parseSplit } from './dataset-table.ts'
 import { compareNaturally, type FileTree, type LayoutReader } from './file-tree.ts'
-import type { Split, Subject } from './subject.ts'
 
 /** Suffixes of anatomical files that are not scans. */
 const NOT_IMAGES = ['dseg', 'probseg', 'mask', 'defacemask']

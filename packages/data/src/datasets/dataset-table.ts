@@ -1,7 +1,7 @@
 import { DataError } from '../errors.ts'
 import { isImageName } from '../image/names.ts'
 import { parseTable, type Table, type TableRow } from '../table.ts'
-import { type Dataset, makeDataset, SPLITS, type Split, type Subject } from './subject.ts'
+import { type Dataset, makeDataset, SPLITS, type Split, type Subject } from './dataset.ts'
 
 const OTHER_COLUMNS = ['participant_id', 'session_id', 'site', 'label', 'mask', 'split']
 

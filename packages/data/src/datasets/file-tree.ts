@@ -1,5 +1,5 @@
 import type { LabelSpecification } from '../labels.ts'
-import type { Subject } from './subject.ts'
+import type { Subject } from './dataset.ts'
 
 /** A folder of files, from a disk or from a browser's folder picker. */
 export interface FileTree {

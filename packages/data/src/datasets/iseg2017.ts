@@ -1,5 +1,5 @@
+import type { Subject } from './dataset.ts'
 import { compareNaturally, type FileTree, type LayoutReader, modalityName } from './file-tree.ts'
-import type { Subject } from './subject.ts'
 
 const FILE = /^(subject-\d+)-(T1|T2|label)\.(hdr|nii)(\.gz)?$/i
 

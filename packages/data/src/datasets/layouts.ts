@@ -1,12 +1,12 @@
 import { DataError } from '../errors.ts'
 import { abide } from './abide.ts'
 import { bids } from './bids.ts'
+import { type Dataset, makeDataset, type Subject } from './dataset.ts'
 import { parseDatasetTable } from './dataset-table.ts'
 import { type FileTree, type LayoutOptions, type LayoutReader, subtrees } from './file-tree.ts'
 import { iseg2017 } from './iseg2017.ts'
 import { mrbrains13 } from './mrbrains13.ts'
 import { nnunet } from './nnunet.ts'
-import { type Dataset, makeDataset, type Subject } from './subject.ts'
 
 /** The layouts of folders, in the order in which they are asked; another one is a file and a row here. */
 export const LAYOUTS: readonly LayoutReader[] = [bids, nnunet, iseg2017, abide, mrbrains13]

@@ -1,5 +1,5 @@
+import type { Subject } from './dataset.ts'
 import { compareNaturally, type FileTree, type LayoutReader } from './file-tree.ts'
-import type { Subject } from './subject.ts'
 
 const SUBJECT = /^((?:TrainingData\/)?([^/]+)\/)T1\.nii(\.gz)?$/
 /** `T1_1mm.nii` is left out: it has a voxel grid of its own. */

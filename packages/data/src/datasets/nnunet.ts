@@ -2,10 +2,10 @@ import { ConfigError, DataError } from '../errors.ts'
 import { type LabelMap, labelConvention, type TissueClass } from '../labels.ts'
 import { parseTable } from '../table.ts'
 import { tissueNamed } from '../tissue-names.ts'
+import type { Split, Subject } from './dataset.ts'
 import { parseSplit } from './dataset-table.ts'
 import { compareNaturally, type FileTree, type LayoutReader, modalityName } from './file-tree.ts'
 import { parseJsonObject } from './json-text.ts'
-import type { Split, Subject } from './subject.ts'
 
 /**
  * An nnU-Net raw folder: `imagesTr/CASE_0000.nii.gz`, `labelsTr/CASE.nii.gz`, `dataset.json` (`channel_names`,

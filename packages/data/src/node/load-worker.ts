@@ -1,7 +1,7 @@
 import { parentPort } from 'node:worker_threads'
-import type { Subject } from '../datasets/subject.ts'
+import type { Subject } from '../datasets/dataset.ts'
 import type { LoadOptions } from '../load-subject.ts'
-import { loadSubject } from './subject.ts'
+import { loadSubject } from './load-subject.ts'
 
 /** What a thread of {@link openSubjectLoader} is asked for. */
 export interface LoadRequest {

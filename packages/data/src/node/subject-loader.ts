@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import os from 'node:os'
 import { Worker } from 'node:worker_threads'
-import type { PreparedSubject } from '../subject.ts'
+import type { PreparedSubject } from '../prepare-subject.ts'
+import { loadSubject } from './load-subject.ts'
 import type { LoadRequest } from './load-worker.ts'
-import { loadSubject } from './subject.ts'
 
 /** Loads subjects, several at a time where there are processors for it. */
 export interface SubjectLoader {

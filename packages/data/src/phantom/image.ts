@@ -1,8 +1,8 @@
 import { makeVolume, type Shape3, type Volume } from '../image/volume.ts'
 import { type RandomStream, randomStream } from '../random.ts'
+import type { PhantomAnatomy } from './anatomy.ts'
 import { gradientNoise } from './noise.ts'
 import type { PhantomModality, SiteStyle } from './site-style.ts'
-import type { PhantomAnatomy } from './subject.ts'
 
 /** What distinguishes one acquisition from another of the same person in the same style. */
 export interface PhantomImageOptions {

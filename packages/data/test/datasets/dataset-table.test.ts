@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { requireModalities, sitesOf } from '../../src/datasets/dataset.ts'
 import { parseDatasetTable } from '../../src/datasets/dataset-table.ts'
-import { requireModalities, sitesOf } from '../../src/datasets/subject.ts'
 import { DataError } from '../../src/errors.ts'
 
 const TABLE = [

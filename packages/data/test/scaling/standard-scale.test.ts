@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { IDENTITY_AFFINE, makeVolume, type Shape3 } from '../../src/image/volume.ts'
+import { prepareSubject } from '../../src/prepare-subject.ts'
 import { randomStream } from '../../src/random.ts'
 import type { BrainImage } from '../../src/scaling/method.ts'
 import {
@@ -11,7 +12,6 @@ import {
   standardiser,
 } from '../../src/scaling/standard-scale.ts'
 import { scaleIntensities } from '../../src/scaling.ts'
-import { prepareSubject } from '../../src/subject.ts'
 
 const SHAPE: Shape3 = [12, 10, 9]
 const COUNT = SHAPE[0] * SHAPE[1] * SHAPE[2]

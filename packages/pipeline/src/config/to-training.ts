@@ -1,4 +1,5 @@
 import { ConfigError } from '@voxnorm/data'
+import { assertSameSettings } from '@voxnorm/models'
 import { parseDuration } from './duration.ts'
 import type { Config } from './schema.ts'
 
@@ -45,31 +46,11 @@ export function assertFitsSites(config: Config, sites: readonly string[]): void 
  * Throws ConfigError that names the first other key.
  */
 export function assertResumable(begun: Config, wanted: Config, folder: string): void {
-  const changed = firstDifference(withoutLength(withAutoLabels(begun, wanted)), withoutLength(wanted), [])
-  if (changed === undefined) return
-  throw new ConfigError(`${changed.join('.')} differs from what this run began with.`, {
-    file: folder,
-    fix: 'resume with the same settings (only train.epochs and train.timeLimit may change), or start a new run',
-  })
+  assertSameSettings(withAutoLabels(begun, wanted), wanted, folder)
 }
 
 /** Before there was `auto`, runs whose configuration said nothing of the labels wrote down `bids` for it. */
 function withAutoLabels(begun: Config, { data }: Config): Config {
   const same = begun.data.labels === 'bids' && data.labels === 'auto'
   return same ? { ...begun, data: { ...begun.data, labels: 'auto' } } : begun
-}
-
-function withoutLength(config: Config): unknown {
-  const { epochs: _epochs, timeLimit: _timeLimit, ...train } = config.train
-  return { ...config, train }
-}
-
-function firstDifference(a: unknown, b: unknown, keys: readonly string[]): readonly string[] | undefined {
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null)
-    return a === b ? undefined : keys
-  for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
-    const difference = firstDifference((a as never)[key], (b as never)[key], [...keys, key])
-    if (difference !== undefined) return difference
-  }
-  return undefined
 }

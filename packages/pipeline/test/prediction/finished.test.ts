@@ -182,9 +182,9 @@ describe('assertNothingReplaced', () => {
   it('never lets an output replace an input', async () => {
     await writeVolumeFile(at('sub-1_desc-norm_T1w.nii.gz'), makeVolume(SHAPE, ramp(SHAPE), ODD))
     const inputs = await inputsOf('sub-1_desc-norm_T1w')
-    await expect(assertNothingReplaced(folder, inputs, { continued: false, overwritten: true })).rejects.toThrow(
-      /sub-1_desc-norm_T1w\.nii\.gz: this is an input/,
-    )
+    await expect(
+      assertNothingReplaced(folder, inputs, { continued: false, overwritten: true }),
+    ).rejects.toThrow(/sub-1_desc-norm_T1w\.nii\.gz: this is an input/)
   })
 })
 

@@ -1,6 +1,6 @@
-import type { Subject } from '../datasets/subject.ts'
+import type { Subject } from '../datasets/dataset.ts'
 import { type LoadOptions, loadSubjectWith } from '../load-subject.ts'
-import type { PreparedSubject } from '../subject.ts'
+import type { PreparedSubject } from '../prepare-subject.ts'
 import { readVolumeFile } from './files.ts'
 
 /**

@@ -1,7 +1,7 @@
-import { networkAxes, type Triple } from './blocks.ts'
+import { networkAxes, type Triple } from './axes.ts'
 import { boundingBox } from './bounding-box.ts'
 import { type BrainFinding, findBrain, type MaskFrom } from './brain-mask.ts'
-import type { Subject } from './datasets/subject.ts'
+import type { Subject } from './datasets/dataset.ts'
 import { DataError } from './errors.ts'
 import { assertSameGrid, assertUsableImage } from './image/check.ts'
 import {
