@@ -1,6 +1,6 @@
 import { Runtime } from '@voxnorm/tensor'
 import { hostProcessorTime, kernelProcessorTime, nap, openGpu } from '@voxnorm/tensor/node'
-import { median } from '@voxnorm/tensor/testing'
+import { median } from '@voxnorm/tensor/tuning'
 import { PRESETS } from '../packages/cli/src/config/presets.ts'
 import {
   openNetworks,

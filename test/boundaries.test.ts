@@ -159,6 +159,19 @@ describe('boundaries between packages', () => {
     expect(wrong).toEqual([])
   })
 
+  test('nothing but tests and benches imports what is for them', () => {
+    const isTesting = /^packages\/[\w-]+\/src\/testing\//
+    const wrong = complaints(({ path, imports }) =>
+      imports
+        .filter(({ from }) =>
+          from.startsWith('.') ? isTesting.test(join(dirname(path), from)) : /\/testing$/.test(from),
+        )
+        .filter(() => !isTesting.test(path))
+        .map(({ from }) => `imports ${from}`),
+    )
+    expect(wrong).toEqual([])
+  })
+
   test('no file imports itself, however long the way round', () => {
     const graph = new Map(
       sources.map(({ path, imports }) => [

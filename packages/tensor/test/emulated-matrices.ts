@@ -1,7 +1,7 @@
 import { collect, input, type Tensor } from '../src/graph/tensor.ts'
 import type { Kernel } from '../src/op.ts'
 import type { Capabilities } from '../src/runtime/capabilities.ts'
-import type { OpCase } from '../src/testing/index.ts'
+import type { OpCase } from '../src/tuning/index.ts'
 import { withKernels } from './with-kernels.ts'
 
 /** A GPU with matrix units, as an NVIDIA one shows itself. */

@@ -9,15 +9,15 @@ import { chooseKernel, waysOf } from '../src/plan/choose.ts'
 import type { Capabilities } from '../src/runtime/capabilities.ts'
 import { Runtime } from '../src/runtime/runtime.ts'
 import { specialize } from '../src/runtime/specialize.ts'
+import { fusedCase } from '../src/testing/index.ts'
 import {
   type Conv3dProblem,
   checkCase,
   conv3dCase,
-  fusedCase,
   inHalves,
   type OpCase,
   uNetLayers,
-} from '../src/testing/index.ts'
+} from '../src/tuning/index.ts'
 import { matrixGpu, nodeOf, withEmulatedMatrices } from './emulated-matrices.ts'
 
 const DIRECTIONS = ['forward', 'input'] as const

@@ -5,17 +5,17 @@ import type { Kernel } from '../src/op.ts'
 import { chooseKernel } from '../src/plan/choose.ts'
 import type { Capabilities } from '../src/runtime/capabilities.ts'
 import { Runtime } from '../src/runtime/runtime.ts'
+import { fusedCase } from '../src/testing/index.ts'
 import {
   type Conv3dProblem,
   checkCase,
   conv3dCase,
-  fusedCase,
   inHalves,
   type OpCase,
   type UpsampledConv3dProblem,
   uNetLayers,
   upsampledConv3dCase,
-} from '../src/testing/index.ts'
+} from '../src/tuning/index.ts'
 import { matrixGpu as gpu, nodeOf, withEmulatedMatrices } from './emulated-matrices.ts'
 
 const OPS = ['conv3d', 'conv3dInput', 'conv3dWeight'] as const

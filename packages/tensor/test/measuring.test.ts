@@ -11,8 +11,8 @@ import {
   measureRoof,
   median,
   medianDeviation,
-} from '../src/testing/index.ts'
-import { matrixMultiplyCase, multiplyAddCase, streamCase } from '../src/testing/roof.ts'
+} from '../src/tuning/index.ts'
+import { matrixMultiplyCase, multiplyAddCase, streamCase } from '../src/tuning/roof.ts'
 import { withEmulatedMatrices } from './emulated-matrices.ts'
 
 const opened = await openGpu({ device: process.env['VOXNORM_TEST_DEVICE'] ?? 'software' })

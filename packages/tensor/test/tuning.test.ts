@@ -20,7 +20,7 @@ import {
   picker,
   tune,
   uNetLayers,
-} from '../src/testing/index.ts'
+} from '../src/tuning/index.ts'
 import { fingerprintOf, isTunable, problemOf, ruleOf } from '../src/tuning/problem.ts'
 
 const opened = await openGpu({ device: process.env['VOXNORM_TEST_DEVICE'] ?? 'swiftshader' })

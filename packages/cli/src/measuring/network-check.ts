@@ -17,7 +17,7 @@ import {
   sliceOf,
   type Variable,
 } from '@voxnorm/tensor'
-import { compare } from '@voxnorm/tensor/testing'
+import { compare } from '@voxnorm/tensor/tuning'
 import type { Config } from '../config/schema.ts'
 import { type OpenNetworks, openNetworks, randomBatch, scalarsOf, trainerOf } from './random-training.ts'
 

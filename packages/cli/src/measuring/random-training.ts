@@ -14,7 +14,7 @@ import {
   type Trainer,
 } from '@voxnorm/models'
 import type { Runtime } from '@voxnorm/tensor'
-import { uniform } from '@voxnorm/tensor/testing'
+import { uniform } from '@voxnorm/tensor/tuning'
 import type { Config } from '../config/schema.ts'
 
 /** Networks with random weights on a device. */

@@ -1,5 +1,5 @@
 import type { Clock, DType } from '@voxnorm/tensor'
-import { median, medianDeviation, type Roof } from '@voxnorm/tensor/testing'
+import { median, medianDeviation, type Roof } from '@voxnorm/tensor/tuning'
 import { shortNumber, textTable } from '../text-table.ts'
 
 /** One line of a bench. The names are those of `bench --json`; what is not known is null. */

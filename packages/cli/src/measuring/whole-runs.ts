@@ -1,7 +1,7 @@
 import { createPredictor, predictVolume, readNetworks } from '@voxnorm/models'
 import type { DispatchTime, Runtime } from '@voxnorm/tensor'
 import { kernelProcessorTime } from '@voxnorm/tensor/node'
-import { uniform } from '@voxnorm/tensor/testing'
+import { uniform } from '@voxnorm/tensor/tuning'
 import type { Config } from '../config/schema.ts'
 import { checkPrediction, checkStep } from './network-check.ts'
 import { openNetworks, randomBatch, scalarsOf, trainerOf } from './random-training.ts'

@@ -1,6 +1,7 @@
-import { fingerprintOf, problemOf, ruleOf, type Tensor } from '@voxnorm/tensor'
+import type { Tensor } from '@voxnorm/tensor'
 import { dawnVersion } from '@voxnorm/tensor/node'
-import type { Tuned } from '@voxnorm/tensor/testing'
+import type { Tuned } from '@voxnorm/tensor/tuning'
+import { fingerprintOf, problemOf, ruleOf } from '@voxnorm/tensor/tuning'
 import { z } from 'zod'
 import type { OpenDevice } from '../device.ts'
 
