@@ -1,8 +1,9 @@
 // Builds the package in the current folder: every entry of `exports` becomes one ES module under dist/,
-// dependencies stay imports, kernels (.wgsl) are inlined as text. Types are made by `tsc -b` at the root.
+// dependencies stay imports, kernels (.wgsl) are inlined as text without their comments. Types are made by `tsc -b` at the root.
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
+import { kernelsAsText } from './wgsl.js'
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
 const entryPoints = Object.values(manifest.exports).map((entry) => entry.source)
@@ -24,7 +25,7 @@ try {
     sourcemap: true,
     external: ['node:*'],
     packages: 'external',
-    loader: { '.wgsl': 'text' },
+    plugins: [kernelsAsText],
     logLevel: 'warning',
   })
 } catch {

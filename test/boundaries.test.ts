@@ -172,6 +172,15 @@ describe('boundaries between packages', () => {
     expect(wrong).toEqual([])
   })
 
+  test('the texts for matrix units are loaded by a device that has such, never before', () => {
+    const wrong = complaints(({ path, code }) =>
+      path.endsWith('/matrix-texts.ts')
+        ? []
+        : (code.match(/\bfrom '[^']*\b(matrix-texts\.ts|matrix\.wgsl|halo\.wgsl)'/g) ?? []),
+    )
+    expect(wrong).toEqual([])
+  })
+
   test('no file imports itself, however long the way round', () => {
     const graph = new Map(
       sources.map(({ path, imports }) => [

@@ -4,6 +4,7 @@ import { nap, openGpu } from '../src/node/index.ts'
 import type { Kernel } from '../src/op.ts'
 import { chooseKernel } from '../src/plan/choose.ts'
 import type { Capabilities } from '../src/runtime/capabilities.ts'
+import { matrixUnits } from '../src/runtime/matrix-syntax.ts'
 import { Runtime } from '../src/runtime/runtime.ts'
 import { fusedCase } from '../src/testing/index.ts'
 import {
@@ -48,12 +49,12 @@ describe('the kernel for matrix units', () => {
 
   it.each(['present', 'former'] as const)(
     'compiles for the layers of a network, in the %s syntax',
-    async (matrices) => {
-      const device = { ...smallGpu, matrices }
+    async (syntax) => {
+      const device = { ...smallGpu, matrices: await matrixUnits(syntax) }
       const nobody = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis'])
       const runtime = await Runtime.open(nobody)
       const texts = new Set<string>()
-      const sizes = [...(matrices === 'present' ? [...layers, { ...wide, stride: 2 }] : [wide])]
+      const sizes = [...(syntax === 'present' ? [...layers, { ...wide, stride: 2 }] : [wide])]
       const cases = [
         ...sizes.flatMap((layer) => OPS.map((op) => halfCase(op, layer))),
         ...(['normalized', 'moments', 'normalized moments'] as const).map(

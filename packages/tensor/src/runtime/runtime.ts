@@ -1,7 +1,7 @@
 import { DeviceError, KernelError } from '../errors.ts'
 import { exactKey, identities } from '../graph/exact-key.ts'
 import type { Capabilities } from './capabilities.ts'
-import { MATRIX_PROBE, type MatrixSyntax } from './matrix-syntax.ts'
+import { MATRIX_PROBE, type MatrixUnits, matrixUnits } from './matrix-syntax.ts'
 import { specialize } from './specialize.ts'
 
 /** What `Runtime.open` may be told. */
@@ -282,7 +282,7 @@ export class Runtime {
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`
 
 /** See `Capabilities.matrices`. */
-async function matricesOf(device: GPUDevice, info: GPUAdapterInfo): Promise<MatrixSyntax | null> {
+async function matricesOf(device: GPUDevice, info: GPUAdapterInfo): Promise<MatrixUnits | null> {
   const { subgroupMatrixConfigs = [] } = info as { subgroupMatrixConfigs?: readonly MatrixConfig[] }
   const multiplies = ({ componentType, resultComponentType, M, N, K }: MatrixConfig) =>
     componentType === 'f16' && resultComponentType === 'f32' && M === 16 && N === 16 && K === 16
@@ -290,7 +290,7 @@ async function matricesOf(device: GPUDevice, info: GPUAdapterInfo): Promise<Matr
   if (!isThere || !subgroupMatrixConfigs.some(multiplies)) return null
   device.pushErrorScope('validation')
   device.createShaderModule({ code: MATRIX_PROBE, label: 'probe' })
-  return (await device.popErrorScope()) ? 'former' : 'present'
+  return matrixUnits((await device.popErrorScope()) ? 'former' : 'present')
 }
 
 /** Sizes and types that a device's matrix units multiply; no part of WebGPU's types so far. */

@@ -79,7 +79,7 @@ const matrixMultiplyOp: Op<{ readonly workgroups: number; readonly rounds: numbe
   kernels: [
     {
       name: 'registers',
-      fits: ({ matrices, subgroupSize }) => matrices === 'present' && subgroupSize === 32,
+      fits: ({ matrices, subgroupSize }) => matrices?.syntax === 'present' && subgroupSize === 32,
       program: (_x, _y, { workgroups, rounds }) => ({
         stages: [
           {
