@@ -181,6 +181,19 @@ describe('boundaries between packages', () => {
     expect(wrong).toEqual([])
   })
 
+  test('libraries speak of no flags and no commands: the command line words the remedy', () => {
+    const wrong = complaints(({ path, package: name, code }) =>
+      name === 'cli' || NODE_ONLY.test(path)
+        ? []
+        : (code.match(/'[^'\n]*'|`[^`]*`/g) ?? []).filter((text) =>
+            /(^|[\s(`'])--[a-z]|\bvoxnorm (train|predict|doctor|evaluate|report|reproduce|synth|bench)\b|exit code/i.test(
+              text,
+            ),
+          ),
+    )
+    expect(wrong).toEqual([])
+  })
+
   test('no file imports itself, however long the way round', () => {
     const graph = new Map(
       sources.map(({ path, imports }) => [

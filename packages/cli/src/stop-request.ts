@@ -7,7 +7,9 @@ export type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGUSR1'
 /** A signal ended the work (exit code 130 after SIGINT, else 75: running again is expected to succeed). */
 export class StoppedError extends VoxnormError {
   constructor(signal: StopSignal, done: string) {
-    super(exitCodeOfSignal(signal), `stopped by ${signal}: ${done}.`, { fix: 'run the same command again' })
+    super(signal === 'SIGINT' ? 'interrupted' : 'stopped', `stopped by ${signal}: ${done}.`, {
+      fix: 'run the same command again',
+    })
     this.name = 'StoppedError'
   }
 }

@@ -117,7 +117,7 @@ describe('openRunDirectory', () => {
     run.close()
     const error = captured(() => openRunDirectory(folder, { resume: false }))
     expect(error).toBeInstanceOf(OutputError)
-    expect((error as OutputError).exitCode).toBe(73)
+    expect((error as OutputError).kind).toBe('output')
     expect((error as OutputError).message).toBe(
       `${folder}: this folder already holds a run.\n  fix: add --resume to continue it, or choose another folder`,
     )

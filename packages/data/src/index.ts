@@ -4,9 +4,11 @@ export type { ErrorDetails } from './errors.ts'
 export {
   ConfigError,
   DataError,
+  type ErrorKind,
   InputOutputError,
   MissingInputError,
   OutputError,
+  type Remedy,
   VoxnormError,
 } from './errors.ts'
 

@@ -1,5 +1,6 @@
 import { DataError, findBrain, headerWarnings, type MaskFrom, type NamedVolume } from '@voxnorm/data'
 import { readVolumeFile } from '@voxnorm/data/node'
+import { messageOf } from '../exit-codes.ts'
 import { warnOfFiles } from '../file-warnings.ts'
 import type { Log } from '../progress.ts'
 
@@ -19,7 +20,7 @@ export function brainOf(
     return mask
   } catch (error) {
     if (!(error instanceof DataError)) throw error
-    const message = error.message.replaceAll(/\s*\n\s*/g, ' ')
+    const message = messageOf(error).replaceAll(/\s*\n\s*/g, ' ')
     log.warning('brain', `${message}; until then its intensities are not compared between the sites`)
     return undefined
   }

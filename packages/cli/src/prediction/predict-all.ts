@@ -10,6 +10,7 @@ import {
 } from '@voxnorm/data'
 import { makeFolder, readVolumeFile, removeTemporaryFiles, writeFileAtomically } from '@voxnorm/data/node'
 import type { ModelConfig } from '@voxnorm/models'
+import { messageOf } from '../exit-codes.ts'
 import { forEachInput, type Outcome, writeFailures } from '../failures.ts'
 import { warnOfFiles } from '../file-warnings.ts'
 import type { Log } from '../progress.ts'
@@ -137,7 +138,7 @@ async function findFinished(
     const difference = await hashInputs(input).then(
       (hashes) => differenceFrom(out, record, settings, hashes),
       // What cannot be read fails in its turn, and is named there.
-      (error: Error) => error.message,
+      (error: Error) => messageOf(error),
     )
     if (difference === undefined) kept.add(input)
     else log.warning('continue', `${input.id} is predicted again: ${difference}`, { id: input.id })

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type FileTree, readLayout, type Subject, VoxnormError } from '@voxnorm/data'
 import { readDatasetTable } from '@voxnorm/data/node'
+import { messageOf } from '../exit-codes.ts'
 import { insideBids } from './output-names.ts'
 
 /** What the dataset around some image files says of them. */
@@ -40,7 +41,7 @@ export function openSurroundings(): (images: readonly string[]) => Promise<Surro
     } catch (error) {
       // A folder may be closed to us although its images are not.
       if (!(error instanceof VoxnormError || (error instanceof Error && 'code' in error))) throw error
-      const message = error.message.replaceAll(/\s*\n\s*/g, ' ')
+      const message = messageOf(error).replaceAll(/\s*\n\s*/g, ' ')
       return {
         warning: `${images[0]}: the dataset around it cannot be read, so that neither its site nor its mask is known. ${message}`,
       }
