@@ -1,3 +1,4 @@
+import { randomStream } from '@voxnorm/data'
 import {
   allocateNetworks,
   createTrainer,
@@ -14,7 +15,6 @@ import {
   type Trainer,
 } from '@voxnorm/models'
 import type { Runtime } from '@voxnorm/tensor'
-import { uniform } from '@voxnorm/tensor/tuning'
 import type { Config } from '../config/schema.ts'
 
 /** Networks with random weights on a device. */
@@ -56,7 +56,7 @@ export const trainerOf = (
 
 /** Patches of noise with random labels, the sites in turn. */
 export function randomBatch(model: ModelConfig, batch: number, seed: number): PatchBatch {
-  const next = uniform(seed)
+  const { uniform: next } = randomStream(seed, 'bench')
   const voxels = batch * model.patch ** 3
   const patches = Float32Array.from({ length: voxels * model.modalities.length }, next)
   return {

@@ -1,7 +1,7 @@
+import { randomStream } from '@voxnorm/data'
 import { createPredictor, predictVolume, readNetworks } from '@voxnorm/models'
 import type { DispatchTime, Runtime } from '@voxnorm/tensor'
 import { kernelProcessorTime } from '@voxnorm/tensor/node'
-import { uniform } from '@voxnorm/tensor/tuning'
 import type { Config } from '../config/schema.ts'
 import { checkPrediction, checkStep } from './network-check.ts'
 import { openNetworks, randomBatch, scalarsOf, trainerOf } from './random-training.ts'
@@ -82,7 +82,7 @@ export async function measurePrediction(
     const { stride } = config.inference
     const side = 2 * model.patch
     const channels = model.modalities.length
-    const next = uniform(config.seed)
+    const { uniform: next } = randomStream(config.seed, 'bench')
     const volume = {
       shape: [side, side, side] as const,
       channels,

@@ -1,10 +1,9 @@
-export type { InputCase, OpCase, OpCases, Pick } from '../op-case.ts'
+export type { OpCase, OpCases } from '../op-case.ts'
 export { BATCH_NORM_PARTS, batchNormCase } from '../ops/batchnorm/cases.ts'
 export { type Conv3dProblem, conv3dCase, uNetLayers } from '../ops/conv3d/cases.ts'
 export { poolCases } from '../ops/pool/cases.ts'
 export { type UpsampledConv3dProblem, upsampledConv3dCase } from '../ops/upconv3d/cases.ts'
 export {
-  type CheckResult,
   checkCase,
   chosenKernel,
   compare,
