@@ -1,10 +1,11 @@
 import { defineConfig } from 'vitest/config'
+import { kernelText } from './scripts/wgsl.js'
 
 /** Kernels are real `.wgsl` files; here they become modules that export their text. */
 const wgslAsText = {
   name: 'wgsl-as-text',
   transform(code: string, id: string) {
-    if (id.endsWith('.wgsl')) return { code: `export default ${JSON.stringify(code)}`, map: null }
+    if (id.endsWith('.wgsl')) return { code: `export default ${JSON.stringify(kernelText(code))}`, map: null }
     return undefined
   },
 }

@@ -2,7 +2,8 @@ import { bind, grad, initialArena } from '@voxnorm/autograd'
 import { runUNet3d, uNet3d } from '@voxnorm/models'
 import { kernelProcessorTime, openGpu } from '@voxnorm/node'
 import { compile, f32, input, mul, Runtime, sum } from '@voxnorm/tensor'
-import { fill, median, PLAN_REWRITES } from '@voxnorm/tensor/testing'
+import { PLAN_REWRITES } from '@voxnorm/tensor/testing'
+import { fill, median } from '@voxnorm/tensor/tuning'
 import { keep, option } from './measure.ts'
 
 /** `[batch, side, base width]`: the tiny preset, the small U-Net of bench/peers, and a wider one. */

@@ -12,7 +12,7 @@ import {
   sliceOf,
   type Tensor,
 } from '@voxnorm/tensor'
-import { compare, fill, median } from '@voxnorm/tensor/testing'
+import { compare, fill, median } from '@voxnorm/tensor/tuning'
 import { keep, option } from './measure.ts'
 
 /** One layer on its own. */

@@ -1,7 +1,7 @@
 import { grad } from '@voxnorm/autograd'
 import { kernelProcessorTime, openGpu } from '@voxnorm/node'
 import { compile, concat, conv3d, f32, input, Runtime, type Tensor, upsample } from '@voxnorm/tensor'
-import { compare, fill, median } from '@voxnorm/tensor/testing'
+import { compare, fill, median } from '@voxnorm/tensor/tuning'
 import { keep, option } from './measure.ts'
 
 /** `[batch, full side, channels of the skip, channels of the upsampled part, output channels]`. */

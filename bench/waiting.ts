@@ -2,7 +2,7 @@ import { openNetworks, randomBatch, scalarsOf, trainerOf } from '@voxnorm/measur
 import { hostProcessorTime, kernelProcessorTime, nap, openGpu } from '@voxnorm/node'
 import { PRESETS } from '@voxnorm/pipeline/training'
 import { Runtime } from '@voxnorm/tensor'
-import { median } from '@voxnorm/tensor/testing'
+import { median } from '@voxnorm/tensor/tuning'
 import { keep, option } from './measure.ts'
 
 /** Iterations in a round: enough that waits are not all at its end. */

@@ -1,9 +1,11 @@
 // Builds the package in the current folder: every entry of `exports` becomes one ES module under dist/,
-// dependencies stay imports, kernels (.wgsl) are inlined as text, and tsc puts the types into dist/types.
+// dependencies stay imports, kernels (.wgsl) are inlined as text without their comments, and tsc puts the types into
+// dist/types.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
+import { kernelsAsText } from './wgsl.js'
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
 const entryPoints = Object.values(manifest.exports).map((entry) => entry['@voxnorm/source'])
@@ -27,7 +29,7 @@ try {
     sourcesContent: false,
     external: ['node:*'],
     packages: 'external',
-    loader: { '.wgsl': 'text' },
+    plugins: [kernelsAsText],
     logLevel: 'warning',
   })
   const tsc = join(import.meta.dirname, '../node_modules/typescript/bin/tsc')

@@ -1,6 +1,7 @@
 // JavaScript, so that Node can run it unaided: the programs of this folder are bundled with it before they start.
 import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
+import { kernelsAsText } from './wgsl.js'
 
 /**
  * Makes one ES module of a TypeScript file and of everything of this repository that it imports, straight from the
@@ -22,8 +23,7 @@ export async function bundle(entry, platform) {
     platform,
     target: 'es2023',
     conditions: ['@voxnorm/source'],
-    loader: { '.wgsl': 'text' },
-    plugins: platform === 'node' ? [librariesStayOutside] : [],
+    plugins: platform === 'node' ? [kernelsAsText, librariesStayOutside] : [kernelsAsText],
     logLevel: 'silent',
   })
   return outputFiles[0].text

@@ -114,6 +114,41 @@ describe('boundaries between packages', () => {
     expect(wrong).toEqual([])
   })
 
+  test('nothing but tests and benches imports what is for them', () => {
+    const isTesting = /^packages\/[\w-]+\/src\/testing\//
+    const wrong = complaints(({ path, imports }) =>
+      imports
+        .filter(({ from }) =>
+          from.startsWith('.') ? isTesting.test(join(dirname(path), from)) : /\/testing$/.test(from),
+        )
+        .filter(() => !isTesting.test(path))
+        .map(({ from }) => `imports ${from}`),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  test('the texts for matrix units are loaded by a device that has such, never before', () => {
+    const wrong = complaints(({ path, code }) =>
+      path.endsWith('/matrix-texts.ts')
+        ? []
+        : (code.match(/\bfrom '[^']*\b(matrix-texts\.ts|matrix\.wgsl|halo\.wgsl)'/g) ?? []),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  test('libraries speak of no flags and no commands: the command line words the remedy', () => {
+    const wrong = complaints(({ path, package: name, code }) =>
+      name === 'cli' || NODE_ONLY.test(path)
+        ? []
+        : (code.match(/'[^'\n]*'|`[^`]*`/g) ?? []).filter((text) =>
+            /(^|[\s(`'])--[a-z]|\bvoxnorm (train|predict|doctor|evaluate|report|reproduce|synth|bench)\b|exit code/i.test(
+              text,
+            ),
+          ),
+    )
+    expect(wrong).toEqual([])
+  })
+
   test('no file imports itself, however long the way round', () => {
     const graph = new Map(
       sources.map(({ path, imports }) => [

@@ -14,7 +14,7 @@ import {
   upsample,
   type Variable,
 } from '@voxnorm/tensor'
-import { uniform } from '@voxnorm/tensor/testing'
+import { uniform } from '@voxnorm/tensor/tuning'
 import { type Case, UNET } from './cases.ts'
 import type { Exchanged, Tensors } from './exchange.ts'
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { median } from '@voxnorm/tensor/testing'
+import { median } from '@voxnorm/tensor/tuning'
 import { commit } from '../measure.ts'
 import type { Case } from './cases.ts'
 import { type Index, largestError, readTensors, writeTensors } from './exchange.ts'

@@ -1,12 +1,10 @@
-export { GradientError, type GradOptions, grad } from './grad.ts'
+export { GradientError, grad } from './grad.ts'
 export {
   type CheckedInput,
-  type Derivatives,
-  type GradcheckOptions,
   gradcheck,
   randomPoint,
 } from './gradcheck.ts'
-export { fanInUniform, filledWith, type Initializer, initialValues, kaimingUniform } from './init.ts'
+export { fanInUniform, filledWith, initialValues, kaimingUniform } from './init.ts'
 export { type FileLayout, fromFile, toFile } from './layout.ts'
 export { LOSS_SCALE_START, type LossScale, lossScale } from './loss-scale.ts'
 export {
@@ -15,7 +13,6 @@ export {
   collectParameters,
   countTrained,
   initialArena,
-  type NamedParameter,
   type Network,
   type Weights,
 } from './module.ts'
@@ -40,8 +37,6 @@ export {
   SafetensorsError,
   type SafetensorsFile,
   type StoredTensor,
-  type StoredType,
-  type StoredValues,
   writeSafetensors,
 } from './safetensors.ts'
 export {

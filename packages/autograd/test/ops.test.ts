@@ -1,5 +1,6 @@
 import { gradcheck } from '@voxnorm/autograd'
-import { allCases, fill } from '@voxnorm/tensor/testing'
+import { allCases } from '@voxnorm/tensor/testing'
+import { fill } from '@voxnorm/tensor/tuning'
 import { describe, it } from 'vitest'
 
 const differentiable = Object.entries(allCases)

@@ -1,4 +1,4 @@
-import { InputOutputError, VoxnormError } from '@voxnorm/data/errors'
+import { type ErrorKind, InputOutputError, type Remedy, VoxnormError } from '@voxnorm/data/errors'
 import type { Judge } from '@voxnorm/pipeline'
 
 /** What a command ends with; numbers follow sysexits and the shell, and scripts rely on them. */
@@ -19,7 +19,15 @@ export const EXIT = {
 /** One of the numbers in {@link EXIT}. */
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
-const KNOWN_CODES: ReadonlySet<number> = new Set(Object.values(EXIT))
+const EXIT_OF_KIND: Readonly<Record<ErrorKind, ExitCode>> = {
+  config: EXIT.usage,
+  data: EXIT.badData,
+  'missing-input': EXIT.missingInput,
+  output: EXIT.cannotCreate,
+  'input-output': EXIT.inputOutput,
+  stopped: EXIT.stoppedEarly,
+  interrupted: EXIT.interrupted,
+}
 
 const MORE_MEMORY = 'close other programs, or use smaller images, a smaller batch or a smaller --window'
 
@@ -38,11 +46,39 @@ const SYSTEM_CODES: Readonly<Record<string, { readonly exit: ExitCode; readonly 
   EIO: { exit: EXIT.inputOutput, fix: 'check the disk' },
 }
 
-const DEVICE_CODES: Readonly<Record<string, ExitCode>> = {
-  unavailable: EXIT.noAdapter,
-  lost: EXIT.stoppedEarly,
-  'out-of-memory': EXIT.outOfMemory,
-  validation: EXIT.someFailed,
+// What to do about an error of the device that has no fix of its own.
+const DEVICE_CODES: Readonly<Record<string, { readonly exit: ExitCode; readonly fix: string }>> = {
+  unavailable: { exit: EXIT.noAdapter, fix: 'run `voxnorm doctor` to see what was tried' },
+  lost: {
+    exit: EXIT.stoppedEarly,
+    fix: 'run again with --resume; if it happens again, use smaller batches or another --device',
+  },
+  'out-of-memory': {
+    exit: EXIT.outOfMemory,
+    fix: 'train with a smaller batch or --set train.microBatch=1, predict with a smaller --window',
+  },
+  validation: {
+    exit: EXIT.someFailed,
+    fix: 'this is a fault in voxnorm: run again with --debug and report what it prints',
+  },
+}
+
+const NAME_THE_CONVENTION =
+  'data.labels in a config, --labels (reference) or --label-convention (predictions) of evaluate'
+
+// The libraries know no flags, and no keys of a config: here is where a user of the command line turns to.
+const REMEDIES: Readonly<Record<Remedy, string>> = {
+  'brain-mask':
+    'give a brain mask (--mask, or a column mask in the table), strip the skull, or take all voxels above zero for brain ' +
+    '(--mask-from positive; data.maskFrom for a training)',
+  'ignored-labels':
+    'leave the participant out, or say in data.labels what these numbers are: {CSF: …, GM: …, WM: …}',
+  'label-convention': `name the convention of these files: ${NAME_THE_CONVENTION}`,
+  'label-description':
+    'call them background, CSF, GM and WM there, or give the numbers in data.labels or --labels: {CSF: [1, 4], GM: 2, WM: 3}',
+  'label-table': `name the convention: ${NAME_THE_CONVENTION}`,
+  model: 'copy the model again, or give a model that voxnorm train wrote',
+  patches: 'raise data.patchesPerSite or lower train.batch',
 }
 
 /** Whether the machine refused to give memory for an array, which V8 and Node say in three ways. */
@@ -54,6 +90,10 @@ function isOutOfMemory(error: unknown): error is Error {
     error instanceof RangeError && /allocation failed|Invalid typed array length: \d+$/.test(error.message)
   )
 }
+
+// By its name: a command line that opens no device does not load what has the class.
+const isDeviceError = (error: unknown): error is Error & { readonly kind: string; readonly fix?: string } =>
+  error instanceof Error && error.name === 'DeviceError'
 
 interface SystemError extends Error {
   readonly code: string
@@ -69,18 +109,25 @@ function isSystemError(error: unknown): error is SystemError {
 /**
  * The exit code an error stands for.
  *
- * Errors of the project carry theirs; a missing WebGPU adapter is 69; a device or a machine without memory is 71;
+ * Errors of the project go by their kind; a missing WebGPU adapter is 69; a device or a machine without memory is 71;
  * file-system errors go by their code; anything else, a command that the device refused included, is a fault of the
  * program (1).
  */
 export function exitCodeOf(error: unknown): ExitCode {
-  if (error instanceof VoxnormError && KNOWN_CODES.has(error.exitCode)) return error.exitCode as ExitCode
-  if (error instanceof Error && error.name === 'DeviceError') {
-    return DEVICE_CODES[String((error as { kind?: unknown }).kind)] ?? EXIT.someFailed
-  }
+  if (error instanceof VoxnormError) return EXIT_OF_KIND[error.kind]
+  if (isDeviceError(error)) return DEVICE_CODES[error.kind]?.exit ?? EXIT.someFailed
   if (isOutOfMemory(error)) return EXIT.outOfMemory
   if (isSystemError(error)) return SYSTEM_CODES[error.code]?.exit ?? EXIT.inputOutput
   return EXIT.someFailed
+}
+
+/** The message of an error, with the command line's words for what to do about it. */
+export function messageOf(error: Error): string {
+  if (error instanceof VoxnormError && error.remedy !== undefined) {
+    return `${error.sentence}\n  fix: ${REMEDIES[error.remedy]}`
+  }
+  const known = isDeviceError(error) && error.fix === undefined ? DEVICE_CODES[error.kind] : undefined
+  return known === undefined ? error.message : `${error.message}\n  fix: ${known.fix}`
 }
 
 /**
@@ -97,7 +144,7 @@ export function errorBlock(error: unknown, debug = false): string {
 }
 
 function sentenceOf(error: unknown): string {
-  if (error instanceof VoxnormError) return `error: ${error.message}`
+  if (error instanceof VoxnormError || isDeviceError(error)) return `error: ${messageOf(error)}`
   if (isOutOfMemory(error)) {
     const held = Math.round(process.memoryUsage().rss / 2 ** 20)
     const problem = `the machine has no memory left (${error.message}); this process holds ${held} MiB`
@@ -108,7 +155,7 @@ function sentenceOf(error: unknown): string {
     const where = error.path === undefined ? '' : `${error.path}: `
     return `error: ${where}${reason(error)}${known === undefined ? '' : `\n  fix: ${known.fix}`}`
   }
-  if (error instanceof Error && /^(Shape|Kernel|Device|Plan)Error$/.test(error.name)) {
+  if (error instanceof Error && /^(Shape|Kernel|Plan)Error$/.test(error.name)) {
     return `error: ${error.message}`
   }
   const message = error instanceof Error ? error.message : String(error)

@@ -40,7 +40,8 @@ export function listenForStop(onRequest: (signal: StopSignal) => void): StopList
     signal: controller.signal,
     received: () => received,
     throwIfStopped(done) {
-      if (received !== undefined) throw new StoppedError(received, exitCodeOfSignal(received), done)
+      if (received !== undefined)
+        throw new StoppedError(received, received === 'SIGINT' ? 'interrupted' : 'stopped', done)
     },
     release() {
       for (const { signal, listener } of listeners) process.off(signal, listener)

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { KERNEL_TARGETS, parseShapes } from '@voxnorm/measuring'
 import type { Kernel } from '@voxnorm/tensor'
-import { conv3dCase } from '@voxnorm/tensor/testing'
+import { conv3dCase } from '@voxnorm/tensor/tuning'
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { main } from '../src/main.ts'
 

@@ -143,6 +143,19 @@ describe('errors', () => {
     expect(exitCodeOf(error)).toBe(code)
   })
 
+  it('words the remedies that libraries leave to it', () => {
+    const fixOf = (error: unknown) => errorBlock(error).split('fix: ')[1]
+    expect(fixOf(new DeviceError('lost', 'no'))).toMatch(/^run again with --resume; .* another --device\n$/)
+    expect(fixOf(new DeviceError('out-of-memory', 'no'))).toMatch(/train\.microBatch=1.*--window/)
+    expect(fixOf(new DeviceError('validation', 'no'))).toMatch(/^this is a fault in voxnorm: .*--debug/)
+    expect(fixOf(new DeviceError('unavailable', 'no'))).toMatch(/`voxnorm doctor`/)
+    expect(fixOf(new DeviceError('unavailable', 'no', { fix: 'install it' }))).toBe('install it\n')
+    const mask = new DataError('no', { file: 'a.nii', fix: 'give a mask', remedy: 'brain-mask' })
+    expect(errorBlock(mask)).toMatch(
+      /^error: a\.nii: no\n {2}fix: .*--mask, .*column mask.*--mask-from positive; data\.maskFrom/,
+    )
+  })
+
   it('prints one block without a stack, and the stack with --debug', () => {
     const error = new DataError('The file is cut off.', { file: 'a.nii', fix: 'copy it again' })
     expect(errorBlock(error)).toBe('error: a.nii: The file is cut off.\n  fix: copy it again\n')

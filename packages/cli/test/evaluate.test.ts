@@ -224,15 +224,15 @@ describe('evaluate', () => {
   it('ends with the code of the mistake when nothing can be scored', async () => {
     const { out, table } = await writeCases('none', cases.slice(0, 1))
     writeFileSync(path.join(out, 's1_T1w_dseg.nii.gz'), 'not an image')
-    await expect(run('-i', out, '--reference', table)).rejects.toMatchObject({ exitCode: 65 })
+    await expect(run('-i', out, '--reference', table)).rejects.toMatchObject({ kind: 'data' })
     await expect(run('-i', path.join(folder, 'nowhere'), '--reference', table)).rejects.toMatchObject({
-      exitCode: 66,
+      kind: 'missing-input',
     })
     await expect(run('-i', path.dirname(table), '--reference', table)).rejects.toThrow(
       /no segmentation of any subject/,
     )
     await expect(run('-i', out, '--reference', table, '--labels', 'mars')).rejects.toMatchObject({
-      exitCode: 64,
+      kind: 'config',
     })
   })
 
@@ -262,7 +262,7 @@ describe('evaluate', () => {
       )
     for (const one of cases) await asFast(one)
     const score = (...more: string[]) => run('-i', out, '--reference', table, ...more)
-    await expect(score()).rejects.toMatchObject({ exitCode: 65 })
+    await expect(score()).rejects.toMatchObject({ kind: 'data' })
     await expect(score()).rejects.toThrow(
       /\{CSF: 1, GM: 2, WM: 3\} \(paper, .*fsl-fast\)[\s\S]*--labels paper/,
     )
@@ -371,7 +371,7 @@ describe('evaluate', () => {
     const { out, table } = await writeCases('grid', [makeCase('s1', 'a', 5)])
     const small = makeLabelVolume([4, 6, 4], new Uint8Array(96), AFFINE)
     await writeVolumeFile(path.join(out, 's1_T1w_dseg.nii.gz'), small)
-    await expect(run('-i', out, '--reference', table)).rejects.toMatchObject({ exitCode: 65 })
+    await expect(run('-i', out, '--reference', table)).rejects.toMatchObject({ kind: 'data' })
   })
 })
 

@@ -52,7 +52,9 @@ describe('assertFreeForOutput', () => {
     put({ GeneratedBy: [{ Name: 'voxnorm' }] }, 'bids', 'derivatives', 'made', 'dataset_description.json')
     const place = at('bids', 'derivatives', 'voxnorm')
     for (const name of ['bids', 'bids/sub-1/anat', 'bids/derivatives/made']) {
-      expect(() => check(name)).toThrow(expect.objectContaining({ exitCode: 73, fix: `write into ${place}` }))
+      expect(() => check(name)).toThrow(
+        expect.objectContaining({ kind: 'output', fix: `write into ${place}` }),
+      )
     }
     check('bids/derivatives/voxnorm')
   })

@@ -303,7 +303,7 @@ describe('the report of predictions', () => {
       path.join(at, 'segmentation.tsv'),
       'participant_id\tsite\tlabel\tdice\nsub-0\ta\tGM\t0.87654321\n',
     )
-    await expect(run(at)).rejects.toMatchObject({ exitCode: 73 })
+    await expect(run(at)).rejects.toMatchObject({ kind: 'output' })
     expect(existsSync(path.join(at, 'group.html'))).toBe(false)
     describePrediction(at)
     // In a BIDS derivative the table lies with its subject.
@@ -324,7 +324,7 @@ describe('the report of predictions', () => {
   })
 
   it('says when there is nothing to report', async () => {
-    await expect(run(path.join(folder, 'nowhere'))).rejects.toMatchObject({ exitCode: 66 })
+    await expect(run(path.join(folder, 'nowhere'))).rejects.toMatchObject({ kind: 'missing-input' })
     mkdirSync(path.join(folder, 'empty'))
     await expect(run(path.join(folder, 'empty'))).rejects.toThrow(/there is nothing to report here/)
   })

@@ -85,8 +85,8 @@ describe('synth', () => {
   it('refuses a place that is taken and leaves nothing behind when it fails', async () => {
     const taken = path.join(folder, 'taken')
     writeFileSync(taken, '')
-    await expect(run(taken)).rejects.toMatchObject({ exitCode: 73 })
-    await expect(run(path.join(taken, 'inside'))).rejects.toMatchObject({ exitCode: 73 })
+    await expect(run(taken)).rejects.toMatchObject({ kind: 'output' })
+    await expect(run(path.join(taken, 'inside'))).rejects.toMatchObject({ kind: 'output' })
     expect(existsSync(path.join(taken, 'inside'))).toBe(false)
   })
 
@@ -98,7 +98,7 @@ describe('synth', () => {
     [['--subjects', '0'], 'voxnorm synth: --subjects must be 1 or more.'],
   ])('%j is a usage error', async (words, message) => {
     const error = await run(path.join(folder, 'never'), ...words).catch((reason: unknown) => reason)
-    expect(error).toMatchObject({ exitCode: 64 })
+    expect(error).toMatchObject({ kind: 'config' })
     expect((error as Error).message.split('\n')[0]).toBe(message)
   })
 })

@@ -48,7 +48,8 @@ export function batchSchedule(options: BatchScheduleOptions): BatchSchedule {
     throw new ConfigError(
       `${sites} pools of ${patchesPerSite} patches are smaller than one batch of ${batch}.`,
       {
-        fix: 'raise data.patchesPerSite or lower train.batch',
+        fix: 'take more patches of each site, or a smaller batch',
+        remedy: 'patches',
       },
     )
   }

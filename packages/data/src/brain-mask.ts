@@ -37,9 +37,10 @@ export interface BrainMask {
   readonly warnings: readonly string[]
 }
 
-const FIX =
-  'give a brain mask (--mask, or a column mask in the table), strip the skull, or take all voxels above zero for brain ' +
-  '(--mask-from positive; data.maskFrom for a training)'
+const REMEDY = {
+  fix: 'give a brain mask, strip the skull, or take all voxels above zero for brain',
+  remedy: 'brain-mask',
+} as const
 
 /** Of its bounding box an ellipsoid fills 0.52, a slice of it 0.79. */
 const FULLEST_BOX = 0.85
@@ -81,7 +82,7 @@ export function findBrain(
   if (background.share < LEAST_BACKGROUND) {
     throw new DataError(
       `the skull does not seem to be stripped: no value stands for the background, as the most frequent one on the border of the field of view (${Number(background.value.toPrecision(4))}) is that of ${percent(background.share)} of it.`,
-      { file, fix: FIX },
+      { file, ...REMEDY },
     )
   }
   const mask = outsideBackground(volume, background)
@@ -89,7 +90,7 @@ export function findBrain(
   if (impossible !== undefined) {
     throw new DataError(`what is not background in this image cannot be a brain: ${impossible}.`, {
       file,
-      fix: FIX,
+      ...REMEDY,
     })
   }
   return { mask, finding: { ...finding, source: 'background', plausible: true }, warnings: doubts }

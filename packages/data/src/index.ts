@@ -3,9 +3,11 @@
 export {
   ConfigError,
   DataError,
+  type ErrorKind,
   InputOutputError,
   MissingInputError,
   OutputError,
+  type Remedy,
   VoxnormError,
 } from './errors.ts'
 

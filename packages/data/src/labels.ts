@@ -119,7 +119,8 @@ export function toInternal(
     `The label map marks ${count} voxels to be ignored (${[...convention.ignored].join(', ')}), and every voxel of the brain must have a class here.`,
     {
       ...(file === undefined ? {} : { file }),
-      fix: 'leave the participant out, or say in data.labels what these numbers are: {CSF: …, GM: …, WM: …}',
+      fix: 'leave the participant out, or say what these numbers are: {CSF: …, GM: …, WM: …}',
+      remedy: 'ignored-labels',
     },
   )
 }
@@ -266,7 +267,8 @@ function outsideConvention(
     `The label map holds ${listed.join(', ')}${more}, but the convention ${convention.name} knows only ${expected}.`,
     {
       ...(file === undefined ? {} : { file }),
-      fix: 'name the convention of these files: data.labels in a config, --labels (reference) or --label-convention (predictions) of evaluate',
+      fix: 'name the convention of these files',
+      remedy: 'label-convention',
     },
   )
 }

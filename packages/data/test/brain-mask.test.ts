@@ -125,8 +125,8 @@ describe('findBrain', () => {
     const noise = () => Math.hypot(15 * random.normal(), 15 * random.normal())
     const noisy = volumeOf(stripped().map((value) => Math.round(Math.max(value, noise()) + 1)))
     expect(refusal(noisy).message).toMatch(/^scan\.nii: the skull does not seem to be stripped/)
-    expect(refusal(noisy)).toMatchObject({ exitCode: 65, file: 'scan.nii' })
-    expect(refusal(noisy).fix).toMatch(/--mask,.*column mask.*--mask-from positive.*data\.maskFrom/)
+    expect(refusal(noisy)).toMatchObject({ kind: 'data', file: 'scan.nii', remedy: 'brain-mask' })
+    expect(refusal(noisy).fix).toMatch(/brain mask.*strip the skull.*above zero/)
 
     // A frame of zeros around noise, as a resampling leaves it, is a background; the box in it is no brain.
     const framed = noisy.data.map((value, voxel) => {

@@ -9,7 +9,7 @@ import {
   repetitionsFor,
   SlotPool,
 } from '@voxnorm/tensor'
-import { checkCase, chosenKernel, compareWithPlain, fittingWays, instantiate } from '@voxnorm/tensor/testing'
+import { checkCase, chosenKernel, compareWithPlain, fittingWays, instantiate } from '@voxnorm/tensor/tuning'
 import type { Measurement } from './row.ts'
 import type { KernelProblem } from './targets.ts'
 

@@ -18,7 +18,7 @@ import {
   sliceOf,
   type Variable,
 } from '@voxnorm/tensor'
-import { compare } from '@voxnorm/tensor/testing'
+import { compare } from '@voxnorm/tensor/tuning'
 import { type OpenNetworks, openNetworks, randomBatch, scalarsOf, trainerOf } from './random-training.ts'
 
 /** How far a whole run was from float64, and what was compared at what size. */

@@ -1,3 +1,4 @@
+import { randomStream } from '@voxnorm/data'
 import {
   allocateNetworks,
   createTrainer,
@@ -15,7 +16,6 @@ import {
 } from '@voxnorm/models'
 import type { Config } from '@voxnorm/pipeline/training'
 import type { Runtime } from '@voxnorm/tensor'
-import { uniform } from '@voxnorm/tensor/testing'
 
 /** Networks with random weights on a device. */
 export interface OpenNetworks {
@@ -56,7 +56,7 @@ export const trainerOf = (
 
 /** Patches of noise with random labels, the sites in turn. */
 export function randomBatch(model: ModelConfig, batch: number, seed: number): PatchBatch {
-  const next = uniform(seed)
+  const { uniform: next } = randomStream(seed, 'bench')
   const voxels = batch * model.patch ** 3
   const patches = Float32Array.from({ length: voxels * model.modalities.length }, next)
   return {

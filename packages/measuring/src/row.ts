@@ -1,6 +1,6 @@
 import { shortNumber, textTable } from '@voxnorm/pipeline/words'
 import type { Clock, DType } from '@voxnorm/tensor'
-import { median, medianDeviation, type Roof } from '@voxnorm/tensor/testing'
+import { median, medianDeviation, type Roof } from '@voxnorm/tensor/tuning'
 
 /** One line of a bench. The names are those of `bench --json`; what is not known is null. */
 export interface Row {

@@ -7,7 +7,7 @@ import {
   poolCases,
   uNetLayers,
   upsampledConv3dCase,
-} from '@voxnorm/tensor/testing'
+} from '@voxnorm/tensor/tuning'
 import type { Shape, ShapeKey } from './shape.ts'
 
 /** One op at one shape: what kernels are timed on. */

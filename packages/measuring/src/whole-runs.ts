@@ -1,8 +1,8 @@
+import { randomStream } from '@voxnorm/data'
 import { createPredictor, predictVolume, readNetworks } from '@voxnorm/models'
 import { kernelProcessorTime } from '@voxnorm/node'
 import type { Config } from '@voxnorm/pipeline/training'
 import type { DispatchTime, Runtime } from '@voxnorm/tensor'
-import { uniform } from '@voxnorm/tensor/testing'
 import { checkPrediction, checkStep } from './network-check.ts'
 import { openNetworks, randomBatch, scalarsOf, trainerOf } from './random-training.ts'
 import type { KernelShare, Measurement } from './row.ts'
@@ -82,7 +82,7 @@ export async function measurePrediction(
     const { stride } = config.inference
     const side = 2 * model.patch
     const channels = model.modalities.length
-    const next = uniform(config.seed)
+    const { uniform: next } = randomStream(config.seed, 'bench')
     const volume = {
       shape: [side, side, side] as const,
       channels,

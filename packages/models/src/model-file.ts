@@ -216,7 +216,8 @@ function readIntensityReference(text: string, file: string | undefined): Intensi
   if (reference !== undefined) return reference
   throw new DataError('What the model says of its training scans (intensityReference) cannot be used.', {
     ...(file === undefined ? {} : { file }),
-    fix: 'copy the model again, or give a model that voxnorm train wrote',
+    fix: 'copy the model again, or give another one',
+    remedy: 'model',
   })
 }
 

@@ -10,7 +10,8 @@ import {
   sum,
   type Tensor,
 } from '@voxnorm/tensor'
-import { fill, PLAN_REWRITES, type PlanRewrite } from '@voxnorm/tensor/testing'
+import { PLAN_REWRITES, type PlanRewrite } from '@voxnorm/tensor/testing'
+import { fill } from '@voxnorm/tensor/tuning'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Mode } from '../src/layers.ts'
 import { runUNet3d, type UNet3d, uNet3d } from '../src/unet3d.ts'

@@ -12,7 +12,7 @@ import {
   type Tensor,
   type Variable,
 } from '@voxnorm/tensor'
-import { fill } from '@voxnorm/tensor/testing'
+import { fill } from '@voxnorm/tensor/tuning'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Padding } from '../src/config.ts'
 import { runUNet3d, type UNet3d, uNet3d } from '../src/unet3d.ts'

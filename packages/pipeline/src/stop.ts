@@ -7,11 +7,11 @@ export interface StopRequest {
   throwIfStopped(done: string): void
 }
 
-/** Somebody ended the work: a person (code 130), or a machine that will run it again (code 75). */
+/** Somebody ended the work: a person who interrupted it, or a machine on which it may go on later. */
 export class StoppedError extends VoxnormError {
   /** `by` says who asked, for example `SIGTERM`. */
-  constructor(by: string, code: 75 | 130, done: string) {
-    super(code, `stopped by ${by}: ${done}.`, { fix: 'run the same command again' })
+  constructor(by: string, kind: 'stopped' | 'interrupted', done: string) {
+    super(kind, `stopped by ${by}: ${done}.`, { fix: 'run the same command again' })
     this.name = 'StoppedError'
   }
 }
@@ -21,7 +21,7 @@ export function stopOnAbort(signal = new AbortController().signal): StopRequest 
   return {
     signal,
     throwIfStopped(done) {
-      if (signal.aborted) throw new StoppedError('the signal', 130, done)
+      if (signal.aborted) throw new StoppedError('the signal', 'interrupted', done)
     },
   }
 }

@@ -12,7 +12,7 @@ function messageOf(text: string, overrides: Overrides = {}): string {
     parseConfig(text, 'run.yaml', overrides)
   } catch (error) {
     expect(error).toBeInstanceOf(ConfigError)
-    expect((error as ConfigError).exitCode).toBe(64)
+    expect((error as ConfigError).kind).toBe('config')
     return (error as ConfigError).message
   }
   throw new Error('the configuration was accepted')

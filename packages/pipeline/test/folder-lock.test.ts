@@ -77,7 +77,7 @@ describe('lockFolder', () => {
     const attempt = () => lockFolder(folder, 'train')
     expect(attempt).toThrow(/since 2026-05-04 03:02:01 UTC \(process 1 on another-machine\)/)
     expect(attempt).toThrow(`if it was killed, remove ${file()}`)
-    expect(attempt).toThrow(expect.objectContaining({ exitCode: 73, file: folder }))
+    expect(attempt).toThrow(expect.objectContaining({ kind: 'output', file: folder }))
   })
 
   it('takes over a lock that was never written to its end', () => {

@@ -18,9 +18,11 @@ export function openTestLog(write: (line: string) => void = () => {}, chatty = f
   }
 }
 
+const CODES: Readonly<Record<string, number>> = { data: 65, 'missing-input': 66, stopped: 75 }
+
 /** Words errors of ours by their text; what would end every other input ends all. */
 export const judge: Judge = (error) => ({
-  code: error instanceof VoxnormError ? error.exitCode : 1,
+  code: (error instanceof VoxnormError && CODES[error.kind]) || 1,
   message: (error as Error).message.replaceAll(/\s*\n\s*/g, ' '),
   endsAll: [InputOutputError, OutputError, StoppedError].some((kind) => error instanceof kind),
 })

@@ -68,7 +68,7 @@ describe('planRun and loadRun', () => {
       stopWhen(() => true),
       loadSubject,
     )
-    await expect(stopped).rejects.toMatchObject({ exitCode: 75 })
+    await expect(stopped).rejects.toMatchObject({ kind: 'stopped' })
     expect(data.validation.map(({ id }) => id)).toEqual(['p3'])
     // The empty first slice is cut off.
     expect(data.train[0]!.shape).toEqual([3, 4, 4])
@@ -163,7 +163,7 @@ describe('planRun and loadRun', () => {
 
   it('refuses one site for the adversarial method, and takes it for others', async () => {
     const rows = [row('p1', 'a', 'train'), row('p2', 'a', 'validation')]
-    await expect(planOf(config(rows))).rejects.toMatchObject({ exitCode: 64 })
+    await expect(planOf(config(rows))).rejects.toMatchObject({ kind: 'config' })
     expect((await planOf(config(rows, 'train: {method: baseline}'))).sites).toEqual(['a'])
   })
 
@@ -180,7 +180,7 @@ describe('planRun and loadRun', () => {
     expect(subjects.map(({ split }) => split)).toEqual(['train', 'train', 'test', 'test', 'validation'])
     expect(warnings).toEqual([])
     const unknown = planOf(config(rows, '', 'loso:d'))
-    await expect(unknown).rejects.toMatchObject({ exitCode: 64 })
+    await expect(unknown).rejects.toMatchObject({ kind: 'config' })
     await expect(unknown).rejects.toThrow('use one of loso:a, loso:b, loso:c')
     const two = rows.slice(0, 2)
     await expect(planOf(config(two, '', 'loso:a'))).rejects.toThrow('has only b')
@@ -194,7 +194,7 @@ describe('planRun and loadRun', () => {
       data: { ...settings.data, labels: { BG: [0, 30], CSF: [10], GM: [20], WM: [31] } },
     }
     const loading = loadRun(other, await planOf(other), log, never, loadSubject)
-    await expect(loading).rejects.toMatchObject({ exitCode: 65 })
+    await expect(loading).rejects.toMatchObject({ kind: 'data' })
     await expect(loading).rejects.toThrow(
       'has a voxel of WM in its brain, read by the label convention explicit map',
     )

@@ -127,7 +127,7 @@ describe('openRunFolder', () => {
     await run.writeConfig(PRESETS.tiny)
     const error = captured(() => assertFreeForRun(folder, { resume: false }))
     expect(error).toBeInstanceOf(OutputError)
-    expect((error as OutputError).exitCode).toBe(73)
+    expect((error as OutputError).kind).toBe('output')
     expect((error as OutputError).message).toBe(
       `${folder}: this folder already holds a run.\n  fix: add --resume to continue it, or choose another folder`,
     )

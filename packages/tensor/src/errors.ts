@@ -42,14 +42,19 @@ export class KernelError extends Error {
   }
 }
 
-/** No usable device, a device that was lost, or a device that ran out of memory. */
+/**
+ * No usable device, a device that was lost, ran out of memory, or refused a command, which is a fault in a kernel or a plan.
+ * Most have no fix of their own: what to do follows from the kind, and every program has words of its own for it.
+ */
 export class DeviceError extends Error {
   override readonly name = 'DeviceError'
   readonly kind: 'unavailable' | 'lost' | 'out-of-memory' | 'validation'
+  readonly fix: string | undefined
 
   constructor(kind: DeviceError['kind'], problem: string, details: ErrorDetails = {}) {
     super(block(problem, details))
     this.kind = kind
+    this.fix = details.fix
   }
 }
 

@@ -1,6 +1,5 @@
 export { DeviceError, KernelError, PlanError, ShapeError } from './errors.ts'
 export {
-  byteLength,
   type DType,
   describeSpec,
   elements,
@@ -15,7 +14,6 @@ export {
   collect,
   constant,
   input,
-  inputOp,
   read,
   type Tensor,
   type Update,
@@ -55,10 +53,8 @@ export { kernelOf, type TunedKernels } from './plan/choose.ts'
 export { compile, type PlanOptions } from './plan/compile.ts'
 export { SlotPool } from './plan/memory.ts'
 export { inputNames, largestBytes, tensorRoom } from './plan/needs.ts'
-export type { PlanDefinition } from './plan/normalize.ts'
-export type { DispatchTime, Feeds, OutputValues, Plan, PlanSummary } from './plan/plan.ts'
+export type { DispatchTime, Feeds, Plan, PlanSummary } from './plan/plan.ts'
 export { type Clock, clockOf, repetitionsFor } from './plan/stopwatch.ts'
 export { execute } from './reference/execute.ts'
 export type { Capabilities } from './runtime/capabilities.ts'
 export { Runtime } from './runtime/runtime.ts'
-export { fingerprintOf, isTunable, problemOf, ruleOf } from './tuning/problem.ts'

@@ -14,26 +14,24 @@ async function withRuntime(action: (runtime: Runtime) => Promise<void>): Promise
   }
 }
 
-it('says how much memory was asked for, what there is, and what to do', async () => {
+it('says how much memory was asked for, and what there is', async () => {
   await withRuntime(async (runtime) => {
     const { maxBufferSize } = runtime.capabilities.limits
     const asked = runtime.buffer(maxBufferSize + 4, GPUBufferUsage.STORAGE, 'the moments of Adam')
     await expect(asked).rejects.toMatchObject({
       kind: 'out-of-memory',
-      message: expect.stringMatching(
-        /the moments of Adam asks for [\d.]+ MiB.*0\.0 MiB are in use\n {2}fix: .*microBatch=1/,
-      ),
+      message: expect.stringMatching(/the moments of Adam asks for [\d.]+ MiB.*0\.0 MiB are in use$/),
     })
   })
 })
 
-it('calls a command that the device refuses a fault of the program', async () => {
+it('tells of a command that the device refuses', async () => {
   await withRuntime(async (runtime) => {
     const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.STORAGE
     runtime.device.createBuffer({ size: 16, usage })
     await expect(runtime.idle()).rejects.toMatchObject({
       kind: 'validation',
-      message: expect.stringContaining('fault in voxnorm'),
+      message: expect.stringContaining('the device refused a command'),
     })
   })
 })

@@ -1,7 +1,8 @@
 import { collect, input, type Tensor } from '../src/graph/tensor.ts'
 import type { Kernel } from '../src/op.ts'
 import type { Capabilities } from '../src/runtime/capabilities.ts'
-import type { OpCase } from '../src/testing/index.ts'
+import { matrixUnits } from '../src/runtime/matrix-syntax.ts'
+import type { OpCase } from '../src/tuning/index.ts'
 import { withKernels } from './with-kernels.ts'
 
 /** A GPU with matrix units, as an NVIDIA one shows itself. */
@@ -10,7 +11,7 @@ export const matrixGpu: Capabilities = {
   software: false,
   subgroupSize: 32,
   features: new Set(['subgroups', 'shader-f16', 'chromium-experimental-subgroup-matrix']),
-  matrices: 'present',
+  matrices: await matrixUnits('present'),
   limits: {
     maxStorageBufferBindingSize: 2 ** 31 - 4,
     maxBufferSize: 2 ** 32 - 4,

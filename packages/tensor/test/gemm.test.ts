@@ -18,15 +18,15 @@ import { upsampledConv3d } from '../src/ops/upconv3d/op.ts'
 import { chooseKernel } from '../src/plan/choose.ts'
 import type { Capabilities } from '../src/runtime/capabilities.ts'
 import { Runtime } from '../src/runtime/runtime.ts'
+import { fusedCase } from '../src/testing/index.ts'
 import {
   type Conv3dProblem,
   checkCase,
   conv3dCase,
   fittingKernels,
-  fusedCase,
   type OpCase,
   uNetLayers,
-} from '../src/testing/index.ts'
+} from '../src/tuning/index.ts'
 import { withKernels } from './with-kernels.ts'
 
 const DIRECTIONS = ['forward', 'input', 'weight'] as const

@@ -7,17 +7,18 @@ import { type Conv3dParams, geometry } from '../src/ops/conv3d/geometry.ts'
 import { forwardHalo, type HaloTile, haloLayout, haloProgram, TILES } from '../src/ops/conv3d/halo.ts'
 import { chooseKernel, waysOf } from '../src/plan/choose.ts'
 import type { Capabilities } from '../src/runtime/capabilities.ts'
+import { matrixUnits } from '../src/runtime/matrix-syntax.ts'
 import { Runtime } from '../src/runtime/runtime.ts'
 import { specialize } from '../src/runtime/specialize.ts'
+import { fusedCase } from '../src/testing/index.ts'
 import {
   type Conv3dProblem,
   checkCase,
   conv3dCase,
-  fusedCase,
   inHalves,
   type OpCase,
   uNetLayers,
-} from '../src/testing/index.ts'
+} from '../src/tuning/index.ts'
 import { matrixGpu, nodeOf, withEmulatedMatrices } from './emulated-matrices.ts'
 
 const DIRECTIONS = ['forward', 'input'] as const
@@ -113,14 +114,15 @@ describe('texts of the halo kernel', async () => {
     ['input', halfCase('input', layer('replicate'))],
   ] as const
 
-  it.each(['present', 'former'] as const)('compile, in the %s syntax', async (matrices) => {
+  it.each(['present', 'former'] as const)('compile, in the %s syntax', async (syntax) => {
+    const device = { ...matrixGpu, matrices: await matrixUnits(syntax) }
     for (const [direction, opCase] of cases) {
       const stageOf = (tile: HaloTile) => {
         const node = nodeOf(opCase)
         const specs = node.inputs.map((tensor) => tensor.spec)
         const params = node.params as Conv3dParams
         const { program } = kernelWith(direction, tile)
-        const [stage] = program(specs, node.spec, params, { ...matrixGpu, matrices }).stages
+        const [stage] = program(specs, node.spec, params, device).stages
         const dtypeOf = (slot: Slot) =>
           (slot === 'output' ? node : node.inputs[Number(slot.slice(5))])?.spec.dtype
         const halves = stage!.bindings.flatMap((slot, at) => (dtypeOf(slot) === 'f16' ? at : []))

@@ -4,18 +4,19 @@ import { create } from 'webgpu'
 import type { Kernel } from '../src/op.ts'
 import { chooseKernel } from '../src/plan/choose.ts'
 import type { Capabilities } from '../src/runtime/capabilities.ts'
+import { matrixUnits } from '../src/runtime/matrix-syntax.ts'
 import { Runtime } from '../src/runtime/runtime.ts'
+import { fusedCase } from '../src/testing/index.ts'
 import {
   type Conv3dProblem,
   checkCase,
   conv3dCase,
-  fusedCase,
   inHalves,
   type OpCase,
   type UpsampledConv3dProblem,
   uNetLayers,
   upsampledConv3dCase,
-} from '../src/testing/index.ts'
+} from '../src/tuning/index.ts'
 import { matrixGpu as gpu, nodeOf, withEmulatedMatrices } from './emulated-matrices.ts'
 
 const OPS = ['conv3d', 'conv3dInput', 'conv3dWeight'] as const
@@ -48,12 +49,12 @@ describe('the kernel for matrix units', () => {
 
   it.each(['present', 'former'] as const)(
     'compiles for the layers of a network, in the %s syntax',
-    async (matrices) => {
-      const device = { ...smallGpu, matrices }
+    async (syntax) => {
+      const device = { ...smallGpu, matrices: await matrixUnits(syntax) }
       const nobody = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis'])
       const runtime = await Runtime.open(nobody)
       const texts = new Set<string>()
-      const sizes = [...(matrices === 'present' ? [...layers, { ...wide, stride: 2 }] : [wide])]
+      const sizes = [...(syntax === 'present' ? [...layers, { ...wide, stride: 2 }] : [wide])]
       const cases = [
         ...sizes.flatMap((layer) => OPS.map((op) => halfCase(op, layer))),
         ...(['normalized', 'moments', 'normalized moments'] as const).map(

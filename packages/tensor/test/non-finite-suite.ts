@@ -5,9 +5,9 @@ import {
   checkNonFinite,
   checkUpdateNonFinite,
   contractOf,
-  inHalves,
   leastCases,
 } from '../src/testing/index.ts'
+import { inHalves } from '../src/tuning/index.ts'
 
 /** Declares tests of what every op makes of NaN, infinities and zero on a device. */
 export function testNonFinite(runtime: Runtime, device: string): void {

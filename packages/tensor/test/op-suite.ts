@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Runtime } from '../src/runtime/runtime.ts'
-import { allCases, checkCase, checkUpdate, fittingKernels, inHalves, picker } from '../src/testing/index.ts'
+import { allCases, checkUpdate } from '../src/testing/index.ts'
+import { checkCase, fittingKernels, inHalves, picker } from '../src/tuning/index.ts'
 
 /** Declares the tests of every op's kernels on a device, with all cases and so many random shapes. */
 export function testOps(runtime: Runtime, device: string, randomShapes: number): void {

@@ -7,7 +7,7 @@ import { sumOp } from '../src/ops/reduce/op.ts'
 import { upsampledConv3dWeightOp } from '../src/ops/upconv3d/op.ts'
 import type { Capabilities } from '../src/runtime/capabilities.ts'
 import { Runtime } from '../src/runtime/runtime.ts'
-import { batchNormCase, checkCase, conv3dCase, type OpCase } from '../src/testing/index.ts'
+import { batchNormCase, checkCase, conv3dCase, type OpCase } from '../src/tuning/index.ts'
 import { asIfOn } from './with-kernels.ts'
 
 const opened = await openGpu({ device: process.env['VOXNORM_TEST_DEVICE'] ?? 'software' })

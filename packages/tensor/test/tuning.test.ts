@@ -10,6 +10,7 @@ import { upsampledConv3d } from '../src/ops/upconv3d/op.ts'
 import { chooseKernel, kernelOf, waysOf } from '../src/plan/choose.ts'
 import { compile } from '../src/plan/compile.ts'
 import type { Capabilities } from '../src/runtime/capabilities.ts'
+import { matrixUnits } from '../src/runtime/matrix-syntax.ts'
 import { Runtime } from '../src/runtime/runtime.ts'
 import {
   type Conv3dProblem,
@@ -20,7 +21,7 @@ import {
   picker,
   tune,
   uNetLayers,
-} from '../src/testing/index.ts'
+} from '../src/tuning/index.ts'
 import { fingerprintOf, isTunable, problemOf, ruleOf } from '../src/tuning/problem.ts'
 
 const opened = await openGpu({ device: process.env['VOXNORM_TEST_DEVICE'] ?? 'swiftshader' })
@@ -47,7 +48,7 @@ const plainGpu: Capabilities = {
 }
 const roomyGpu: Capabilities = {
   ...plainGpu,
-  matrices: 'present',
+  matrices: await matrixUnits('present'),
   limits: { ...plainGpu.limits, maxComputeWorkgroupStorageSize: 49_152 },
 }
 

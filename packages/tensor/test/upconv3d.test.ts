@@ -16,7 +16,7 @@ import {
 import { conv3dInputOp, conv3dWeightOp } from '../src/ops/conv3d/op.ts'
 import { upsampledConv3dInputOp, upsampledConv3dWeightOp } from '../src/ops/upconv3d/op.ts'
 import { sumPoolOp, upsample } from '../src/ops/upsample/op.ts'
-import { compare, fill } from '../src/testing/index.ts'
+import { compare, fill } from '../src/tuning/index.ts'
 
 let runtime: Runtime
 let release: () => void

@@ -2,7 +2,7 @@ import { rewrite } from '../src/graph/rewrite.ts'
 import { apply } from '../src/graph/tensor.ts'
 import type { Kernel } from '../src/op.ts'
 import type { Capabilities } from '../src/runtime/capabilities.ts'
-import type { OpCase } from '../src/testing/index.ts'
+import type { OpCase } from '../src/tuning/index.ts'
 
 /** The case with other kernels for its op, wherever that stands in its graph. */
 export function withKernels(opCase: OpCase, kernels: readonly Kernel<never>[]): OpCase {

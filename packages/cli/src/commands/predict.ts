@@ -28,7 +28,7 @@ import { labelsOfFlag } from '@voxnorm/pipeline/training'
 import { textTable } from '@voxnorm/pipeline/words'
 import type { Command } from '../command.ts'
 import { type Arguments, hasFlag, listFlag, numberFlag, textFlag } from '../command-line.ts'
-import { EXIT, judge } from '../exit-codes.ts'
+import { EXIT, judge, messageOf } from '../exit-codes.ts'
 import { listenForStop } from '../stop-request.ts'
 import { version } from '../version.ts'
 
@@ -112,8 +112,12 @@ export const predict: Command = {
     let lock: FolderLock | undefined
     let device: OpenDevice | undefined
     try {
-      const found = await readInputs(words, listFlag(parsed, 'mask'), file.config.modalities, (word) =>
-        tellListing(log, word),
+      const found = await readInputs(
+        words,
+        listFlag(parsed, 'mask'),
+        file.config.modalities,
+        (word) => tellListing(log, word),
+        messageOf,
       )
       for (const warning of found.warnings) log.warning('data', warning)
       const inputs = chooseSplit(found.inputs, textFlag(parsed, 'split'), textFlag(parsed, 'model')!)

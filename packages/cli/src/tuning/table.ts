@@ -1,7 +1,7 @@
 import { dawnVersion } from '@voxnorm/node'
 import type { OpenDevice } from '@voxnorm/pipeline'
-import { fingerprintOf, problemOf, ruleOf, type Tensor } from '@voxnorm/tensor'
-import type { Tuned } from '@voxnorm/tensor/testing'
+import type { Tensor } from '@voxnorm/tensor'
+import { fingerprintOf, problemOf, ruleOf, type Tuned } from '@voxnorm/tensor/tuning'
 import { z } from 'zod'
 
 const milliseconds = z.number().nonnegative().nullable()

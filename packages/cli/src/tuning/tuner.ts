@@ -1,8 +1,8 @@
 import path from 'node:path'
 import type { Log, OpenDevice, StopRequest } from '@voxnorm/pipeline'
 import type { Config, Tuner } from '@voxnorm/pipeline/training'
-import { DeviceError, describeSpec, isTunable, problemOf, type Tensor } from '@voxnorm/tensor'
-import { tune } from '@voxnorm/tensor/testing'
+import { DeviceError, describeSpec, type Tensor } from '@voxnorm/tensor'
+import { isTunable, problemOf, tune } from '@voxnorm/tensor/tuning'
 import {
   emptyTable,
   formatTable,

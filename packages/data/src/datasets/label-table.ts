@@ -26,7 +26,8 @@ export function parseLabelTable(text: string, file: string): LabelMap {
   }
   throw new DataError('The table does not give the numbers of CSF, GM and WM.', {
     file,
-    fix: 'name the convention: data.labels in a config, --labels (reference) or --label-convention (predictions) of evaluate',
+    fix: 'name the convention',
+    remedy: 'label-table',
   })
 }
 

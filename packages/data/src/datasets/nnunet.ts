@@ -71,7 +71,8 @@ function labelMapFrom(labels: unknown, file: string): LabelMap | undefined {
   const broken = (problem: string, cause?: unknown) =>
     new DataError(`The labels of the description ${problem}.`, {
       file,
-      fix: 'call them background, CSF, GM and WM there, or give the numbers in data.labels or --labels: {CSF: [1, 4], GM: 2, WM: 3}',
+      fix: 'call them background, CSF, GM and WM there, or say what the numbers are: {CSF: [1, 4], GM: 2, WM: 3}',
+      remedy: 'label-description',
       cause,
     })
   if (!isRecord(labels)) throw broken('are no object of names and numbers')

@@ -46,7 +46,7 @@ describe.each(ways)('openSubjectLoader %s', (_, module) => {
     const results = await Promise.allSettled(names.map((name) => loader.load(subject(name), OPTIONS)))
     for (const [index, result] of results.entries()) {
       if (names[index] !== 'none') expect(result.status).toBe('fulfilled')
-      else expect(result).toMatchObject({ reason: { name: 'MissingInputError', exitCode: 66 } })
+      else expect(result).toMatchObject({ reason: { name: 'MissingInputError', kind: 'missing-input' } })
     }
     loader.close()
   })

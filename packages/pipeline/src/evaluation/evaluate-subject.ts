@@ -13,6 +13,7 @@ import {
   scaleIntensities,
   toInternalOrIgnored,
 } from '@voxnorm/data'
+import type { Judge } from '../failures.ts'
 import { readImage } from '../images.ts'
 import type { Log } from '../log.ts'
 import type { Source } from '../storage.ts'
@@ -45,6 +46,7 @@ export interface SubjectEvaluation {
   /** How to find the brain without a mask file. */
   readonly maskFrom: MaskFrom
   readonly log: Log
+  readonly judge: Judge
 }
 
 /** What came out for one subject. */
@@ -59,7 +61,7 @@ export interface Evaluated {
 /** Scores the segmentation of a subject, and takes its intensities before and after. Throws DataError for bad files. */
 export async function evaluateSubject(
   prediction: Prediction,
-  { source, factsOf, maskFrom, log }: SubjectEvaluation,
+  { source, factsOf, maskFrom, log, judge }: SubjectEvaluation,
 ): Promise<Evaluated> {
   const readLabels = (file: string, convention: LabelSpecification) => labelsIn(source, file, convention, log)
   const read = async (file: string) => toldImage(await readImage(source, file), log)
@@ -95,7 +97,7 @@ export async function evaluateSubject(
   assertUsableImage(before, image)
   const maskFile = subject.mask === undefined ? undefined : await read(subject.mask)
   if (maskFile !== undefined) assertSameGrid(before, maskFile.volume, image, maskFile.file)
-  const mask = brainOf({ file: image, volume: before }, maskFile, maskFrom, log)
+  const mask = brainOf({ file: image, volume: before }, maskFile, maskFrom, { log, judge })
   // Labels are scored without it; only how alike the sites became stays unknown.
   if (mask === undefined) return scored
   const labels = reference ?? predicted

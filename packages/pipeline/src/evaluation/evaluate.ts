@@ -1,5 +1,5 @@
 import { type Cell, type Dataset, formatTable, type Subject } from '@voxnorm/data'
-import { type Failure, forEachInput, type Judge, writeFailures } from '../failures.ts'
+import { type Failure, forEachInput, writeFailures } from '../failures.ts'
 import { changedSentence } from '../prediction/changed-structure.ts'
 import type { Sink } from '../storage.ts'
 import { evaluateSubject, type Prediction, type SubjectEvaluation } from './evaluate-subject.ts'
@@ -27,7 +27,6 @@ export interface EvaluationTask extends SubjectEvaluation {
   readonly labelsDecided: boolean
   /** How many of the predictions do not keep the structure of their image. */
   readonly changed: number
-  readonly judge: Judge
 }
 
 /** The tables of an evaluation. */

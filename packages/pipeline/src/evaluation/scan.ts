@@ -1,4 +1,5 @@
 import { DataError, findBrain, headerWarnings, type MaskFrom, type NamedVolume } from '@voxnorm/data'
+import type { Judge } from '../failures.ts'
 import { warnOfFiles } from '../file-warnings.ts'
 import type { Log } from '../log.ts'
 
@@ -7,7 +8,7 @@ export function brainOf(
   image: NamedVolume,
   maskFile: NamedVolume | undefined,
   maskFrom: MaskFrom,
-  log: Log,
+  { log, judge }: { readonly log: Log; readonly judge: Judge },
 ): Uint8Array | undefined {
   try {
     const { mask, warnings } = findBrain(image, maskFile, maskFrom)
@@ -18,8 +19,10 @@ export function brainOf(
     return mask
   } catch (error) {
     if (!(error instanceof DataError)) throw error
-    const message = error.message.replaceAll(/\s*\n\s*/g, ' ')
-    log.warning('brain', `${message}; until then its intensities are not compared between the sites`)
+    log.warning(
+      'brain',
+      `${judge(error).message}; until then its intensities are not compared between the sites`,
+    )
     return undefined
   }
 }

@@ -35,10 +35,11 @@ export async function readInputs(
   masks: readonly string[],
   modalities: readonly string[],
   listener?: (word: string) => ListingProgress,
+  messageOf: (error: Error) => string = ({ message }) => message,
 ): Promise<PredictionInputs> {
   const inputs: PredictionInput[] = []
   const warnings: string[] = []
-  const lookAround = openSurroundings()
+  const lookAround = openSurroundings(messageOf)
   let files = 0
   for (const word of words) {
     if (isDatasetOrFolder(word)) {

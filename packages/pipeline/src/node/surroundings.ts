@@ -17,9 +17,11 @@ export interface Surroundings {
  * a prediction of the whole dataset would give them.
  *
  * Known are the `dataset.tsv` of a folder above the first image, else the BIDS dataset around it, of which only the
- * subject's own files are looked at. What cannot be read is a warning.
+ * subject's own files are looked at. What cannot be read is a warning, in the words of `messageOf`.
  */
-export function openSurroundings(): (images: readonly string[]) => Promise<Surroundings> {
+export function openSurroundings(
+  messageOf: (error: Error) => string,
+): (images: readonly string[]) => Promise<Surroundings> {
   const tables = new Map<string, Promise<readonly Subject[]>>()
   const readTable = (table: string) => {
     const known = tables.get(table) ?? readDatasetTable(table).then(({ subjects }) => subjects)
@@ -40,7 +42,7 @@ export function openSurroundings(): (images: readonly string[]) => Promise<Surro
     } catch (error) {
       // A folder may be closed to us although its images are not.
       if (!(error instanceof VoxnormError || (error instanceof Error && 'code' in error))) throw error
-      const message = error.message.replaceAll(/\s*\n\s*/g, ' ')
+      const message = messageOf(error).replaceAll(/\s*\n\s*/g, ' ')
       return {
         warning: `${images[0]}: the dataset around it cannot be read, so that neither its site nor its mask is known. ${message}`,
       }

@@ -117,7 +117,7 @@ async function findFinished(
     const difference = await hashInputs(source, input).then(
       (hashes) => differenceFrom(sink, record, settings, hashes),
       // What cannot be read fails in its turn, and is named there.
-      (error: Error) => error.message,
+      (error: unknown) => options.judge(error).message,
     )
     if (difference === undefined) kept.add(input)
     else log.warning('continue', `${input.id} is predicted again: ${difference}`, { id: input.id })

@@ -70,6 +70,6 @@ describe('chooseSplit', () => {
     )
     expect(attempt([input('s1', 'a')], 'test', 'run')).toThrow(/no subject of the input has that split/)
     expect(attempt([input('p', 'x', 'train')], undefined, 'run')).toThrow(/no subject of it is marked test/)
-    expect(attempt(plain, 'all', 'torn')).toThrow(expect.objectContaining({ exitCode: 65 }))
+    expect(attempt(plain, 'all', 'torn')).toThrow(expect.objectContaining({ kind: 'data' }))
   })
 })

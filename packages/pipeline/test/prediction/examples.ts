@@ -32,7 +32,7 @@ export async function fakeNetwork(prepared: PreparedSubject): Promise<PredictedV
 export const stopWhen = (stopped: () => boolean): StopRequest => ({
   signal: new AbortController().signal,
   throwIfStopped(done) {
-    if (stopped()) throw new StoppedError('SIGTERM', 75, done)
+    if (stopped()) throw new StoppedError('SIGTERM', 'stopped', done)
   },
 })
 

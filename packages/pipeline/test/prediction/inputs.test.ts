@@ -34,17 +34,17 @@ describe('readInputs', () => {
     const loose = path.join(folder, 'loose')
     const reject = async (words: string[], masks: string[], modalities: string[]) =>
       await readInputs(words, masks, modalities).catch((error: unknown) => error)
-    expect(await reject([`${loose}/none.nii`], [], ['T1w'])).toMatchObject({ exitCode: 66 })
-    expect(await reject([`${loose}/a.nii.gz`], [], ['T1w', 'T2w'])).toMatchObject({ exitCode: 64 })
+    expect(await reject([`${loose}/none.nii`], [], ['T1w'])).toMatchObject({ kind: 'missing-input' })
+    expect(await reject([`${loose}/a.nii.gz`], [], ['T1w', 'T2w'])).toMatchObject({ kind: 'config' })
     expect(await reject([`${loose}/a.nii.gz`, `${loose}/b.nii`], [`${loose}/b.nii`], ['T1w'])).toMatchObject({
-      exitCode: 64,
+      kind: 'config',
     })
     mkdirSync(path.join(folder, 'other'))
     writeFileSync(path.join(folder, 'other', 'a.nii.gz'), '')
     const twice = await reject([`${loose}/a.nii.gz`, path.join(folder, 'other', 'a.nii.gz')], [], ['T1w'])
     expect((twice as Error).message).toMatch(/would be written to the same names/)
     const pairs = await reject([loose], [], ['T1w', 'T2w'])
-    expect(pairs).toMatchObject({ exitCode: 64 })
+    expect(pairs).toMatchObject({ kind: 'config' })
     expect((pairs as Error).message).toContain('loose images')
   })
 

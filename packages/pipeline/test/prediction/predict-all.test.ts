@@ -80,7 +80,7 @@ describe('predictAll', () => {
     await expect(
       predictAll(inputs.slice(0, 1), fakeNetwork, predictAllOptions(out), log),
     ).rejects.toMatchObject({
-      exitCode: 65,
+      kind: 'data',
     })
   })
 
@@ -214,7 +214,7 @@ describe('predictAll', () => {
     const stop = stopWhen(() => volumes === 2)
     const attempt = predictAll(inputs, network, { ...predictAllOptions(out), stop }, log)
     await expect(attempt).rejects.toMatchObject({
-      exitCode: 75,
+      kind: 'stopped',
       message: expect.stringContaining('1 of 2 volumes are done'),
     })
     expect(readdirSync(out).filter((name) => name.startsWith('good1'))).toEqual([])
@@ -259,7 +259,7 @@ describe('predictAll', () => {
       const inputs = await heads('changed')
       const options = { ...predictAllOptions(path.join(folder, 'strict-only')), strict: true }
       const attempt = predictAll(inputs, inventingNetwork, options, log)
-      await expect(attempt).rejects.toMatchObject({ exitCode: 65, file: inputs[0]!.images[0] })
+      await expect(attempt).rejects.toMatchObject({ kind: 'data', file: inputs[0]!.images[0] })
     })
 
     it('refuses nothing where no image is made', async () => {

@@ -107,7 +107,7 @@ describe('predictSubject', () => {
   it('names the file that cannot be used', async () => {
     const broken = makeVolume(SHAPE, ramp(SHAPE).fill(Number.NaN), ODD)
     const attempt = predictSubject('s', [named(broken, 'bad.nii')], undefined, options('native'), fakeNetwork)
-    await expect(attempt).rejects.toMatchObject({ exitCode: 65, file: 'bad.nii' })
+    await expect(attempt).rejects.toMatchObject({ kind: 'data', file: 'bad.nii' })
     const first = makeVolume(SHAPE, ramp(SHAPE), ODD)
     const second = makeVolume(SHAPE, ramp(SHAPE), IDENTITY_AFFINE)
     const pair = predictSubject(

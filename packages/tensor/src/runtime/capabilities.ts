@@ -1,4 +1,4 @@
-import type { MatrixSyntax } from './matrix-syntax.ts'
+import type { MatrixUnits } from './matrix-syntax.ts'
 
 /** What kernels may know of a device when they decide whether they fit it. */
 export interface Capabilities {
@@ -9,11 +9,8 @@ export interface Capabilities {
   /** Lanes of a subgroup, when the device has subgroups of one size only; else null. */
   readonly subgroupSize: number | null
   readonly features: ReadonlySet<string>
-  /**
-   * In which syntax the device's matrix units are written, where it has such that multiply 16×16 halves and sum in f32;
-   * else null.
-   */
-  readonly matrices: MatrixSyntax | null
+  /** The device's matrix units, where it has such that multiply 16×16 halves and sum in f32; else null. */
+  readonly matrices: MatrixUnits | null
   readonly limits: {
     readonly maxStorageBufferBindingSize: number
     readonly maxBufferSize: number

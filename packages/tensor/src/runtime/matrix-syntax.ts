@@ -4,6 +4,20 @@
  */
 export type MatrixSyntax = 'present' | 'former'
 
+/** The matrix units of a device. */
+export interface MatrixUnits {
+  readonly syntax: MatrixSyntax
+  /** Kernels for them, in their syntax. */
+  readonly texts: { readonly matrix: string; readonly halo: string }
+}
+
+/** Matrix units of a syntax, with the kernels' texts, which are loaded by this. */
+export async function matrixUnits(syntax: MatrixSyntax): Promise<MatrixUnits> {
+  const { halo, matrix } = await import('../ops/conv3d/matrix-texts.ts')
+  const written = (text: string) => (syntax === 'former' ? inFormerSyntax(text) : text)
+  return { syntax, texts: { halo: written(halo), matrix: written(matrix) } }
+}
+
 /** A module that compiles in the present syntax only. */
 export const MATRIX_PROBE = `enable f16;
 enable subgroups;
@@ -17,7 +31,7 @@ var<workgroup> tile: array<f16, 256>;
  * A kernel in the former syntax: how a matrix lies in memory is a bool among the arguments, and it is loaded from single
  * halves. The kernel loads from `tiles` of fours, which it fills with `keep`, at indices called `at`.
  */
-export function inFormerSyntax(text: string): string {
+function inFormerSyntax(text: string): string {
   return text
     .replace(/tiles: array<vec4<f16>, (.*)>;/, 'tiles: array<f16, 4 * ($1)>;')
     .replace('{ tiles[at] = four; }', '{ for (var i = 0; i < 4; i++) { tiles[at * 4 + i] = four[i]; } }')

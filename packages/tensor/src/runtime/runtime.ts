@@ -1,7 +1,7 @@
 import { DeviceError, KernelError } from '../errors.ts'
 import { exactKey, identities } from '../graph/exact-key.ts'
 import type { Capabilities } from './capabilities.ts'
-import { MATRIX_PROBE, type MatrixSyntax } from './matrix-syntax.ts'
+import { MATRIX_PROBE, type MatrixUnits, matrixUnits } from './matrix-syntax.ts'
 import { specialize } from './specialize.ts'
 
 /** What `Runtime.open` may be told. */
@@ -66,14 +66,10 @@ export class Runtime {
       this.failure ??=
         error instanceof GPUOutOfMemoryError
           ? this.outOfMemory(error.message)
-          : new DeviceError('validation', `the device refused a command: ${error.message}`, {
-              fix: 'this is a fault in voxnorm: run again with --debug and report what it prints',
-            })
+          : new DeviceError('validation', `the device refused a command: ${error.message}`)
     })
     void device.lost.then((info) => {
-      this.lost = new DeviceError('lost', `the device was lost: ${info.message || info.reason}`, {
-        fix: 'run again with --resume; if it happens again, use smaller batches or another --device',
-      })
+      this.lost = new DeviceError('lost', `the device was lost: ${info.message || info.reason}`)
       if (info.reason !== 'destroyed') this.failure ??= this.lost
       for (const give of this.waiting) give(this.failure ?? this.lost)
     })
@@ -86,9 +82,7 @@ export class Runtime {
   static async open(gpu: GPU, options: RuntimeOptions = {}): Promise<Runtime> {
     const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' })
     if (!adapter) {
-      throw new DeviceError('unavailable', 'no WebGPU adapter was found', {
-        fix: 'run `voxnorm doctor` to see what was tried',
-      })
+      throw new DeviceError('unavailable', 'no WebGPU adapter was found')
     }
     const features = WANTED_FEATURES.filter((feature) => adapter.features.has(feature))
     const { limits, info } = adapter
@@ -146,9 +140,7 @@ export class Runtime {
 
   private outOfMemory(problem: string): DeviceError {
     const used = mebibytes(this.allocatedBytes)
-    return new DeviceError('out-of-memory', `the device has no memory left: ${problem}; ${used} are in use`, {
-      fix: 'train with a smaller batch or --set train.microBatch=1, predict with a smaller --window',
-    })
+    return new DeviceError('out-of-memory', `the device has no memory left: ${problem}; ${used} are in use`)
   }
 
   /** A small buffer for results on their way to the host, made without waiting: a failure shows at the next `check`. */
@@ -282,7 +274,7 @@ export class Runtime {
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`
 
 /** See `Capabilities.matrices`. */
-async function matricesOf(device: GPUDevice, info: GPUAdapterInfo): Promise<MatrixSyntax | null> {
+async function matricesOf(device: GPUDevice, info: GPUAdapterInfo): Promise<MatrixUnits | null> {
   const { subgroupMatrixConfigs = [] } = info as { subgroupMatrixConfigs?: readonly MatrixConfig[] }
   const multiplies = ({ componentType, resultComponentType, M, N, K }: MatrixConfig) =>
     componentType === 'f16' && resultComponentType === 'f32' && M === 16 && N === 16 && K === 16
@@ -290,7 +282,7 @@ async function matricesOf(device: GPUDevice, info: GPUAdapterInfo): Promise<Matr
   if (!isThere || !subgroupMatrixConfigs.some(multiplies)) return null
   device.pushErrorScope('validation')
   device.createShaderModule({ code: MATRIX_PROBE, label: 'probe' })
-  return (await device.popErrorScope()) ? 'former' : 'present'
+  return matrixUnits((await device.popErrorScope()) ? 'former' : 'present')
 }
 
 /** Sizes and types that a device's matrix units multiply; no part of WebGPU's types so far. */

@@ -1,3 +1,4 @@
+import type { OpCases } from '../op-case.ts'
 import { batchNormCases } from '../ops/batchnorm/cases.ts'
 import { broadcastCases } from '../ops/broadcast/cases.ts'
 import { channelsCases } from '../ops/channels/cases.ts'
@@ -14,7 +15,6 @@ import { softmaxCases } from '../ops/softmax/cases.ts'
 import { upsampledConv3dCases } from '../ops/upconv3d/cases.ts'
 import { updatesCases } from '../ops/updates/cases.ts'
 import { upsampleCases } from '../ops/upsample/cases.ts'
-import type { OpCases } from './cases.ts'
 import { fusedCases } from './fused-cases.ts'
 
 /** The cases of every op, by the folder that holds it. */

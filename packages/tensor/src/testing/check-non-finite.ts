@@ -1,13 +1,13 @@
 import { KernelError } from '../errors.ts'
 import { elements } from '../graph/spec.ts'
+import type { InputCase, OpCase, UpdateCase } from '../op-case.ts'
 import { compile } from '../plan/compile.ts'
 import type { OutputValues } from '../plan/plan.ts'
 import { execute } from '../reference/execute.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import type { InputCase, OpCase, UpdateCase } from './cases.ts'
-import { fittingKernels, instantiate } from './check.ts'
+import { fittingKernels, instantiate } from '../tuning/check.ts'
+import { fill } from '../tuning/values.ts'
 import { runUpdate } from './check-update.ts'
-import { fill } from './values.ts'
 
 /**
  * What a result must have in common with the reference where numbers are not finite. `exact`: NaN, Infinity and -Infinity

@@ -1,14 +1,14 @@
 import { KernelError } from '../errors.ts'
 import { f32 } from '../graph/spec.ts'
 import { input, read } from '../graph/tensor.ts'
+import type { UpdateCase } from '../op-case.ts'
 import { Arena } from '../plan/arena.ts'
 import { compile } from '../plan/compile.ts'
 import { GUARD_WORDS, Guard } from '../plan/guard.ts'
 import type { OutputValues } from '../plan/plan.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import type { UpdateCase } from './cases.ts'
-import { compare } from './check.ts'
-import { fill } from './values.ts'
+import { compare } from '../tuning/check.ts'
+import { fill } from '../tuning/values.ts'
 
 /**
  * A number such as no update leaves alone, behind what it should change. A NaN would not do, unlike behind results: it

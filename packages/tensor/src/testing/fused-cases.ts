@@ -1,6 +1,7 @@
 import { elements, f32, type Spec } from '../graph/spec.ts'
 import { apply, type Tensor } from '../graph/tensor.ts'
 import type { Op } from '../op.ts'
+import type { InputCase, OpCase, OpCases, Pick } from '../op-case.ts'
 import { channelScalesOp, type Fusible, type Fusion, momentsAsideOp } from '../ops/batchnorm/fusion.ts'
 import { concat } from '../ops/channels/op.ts'
 import type { Conv3dParams } from '../ops/conv3d/geometry.ts'
@@ -8,7 +9,6 @@ import { conv3dOp, conv3dWeightOp } from '../ops/conv3d/op.ts'
 import { maxPoolGradientOp, maxPoolOp } from '../ops/pool/op.ts'
 import { reshape } from '../ops/reshape/op.ts'
 import { upsampledConv3dOp, upsampledConv3dWeightOp } from '../ops/upconv3d/op.ts'
-import type { InputCase, OpCase, OpCases, Pick } from './cases.ts'
 
 /** Sizes of what is fused. */
 interface Sizes {

@@ -4,9 +4,9 @@ import { waysOf } from '../plan/choose.ts'
 import type { Step } from '../plan/step.ts'
 import { clockOf, repetitionsFor, timeSteps } from '../plan/stopwatch.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import { compareWithPlain } from '../testing/check.ts'
-import { median } from '../testing/statistics.ts'
+import { compareWithPlain } from './check.ts'
 import { problemOf, ruleOf } from './problem.ts'
+import { median } from './statistics.ts'
 import { openWorkbench, type Workbench } from './workbench.ts'
 
 /** A way to compute a node, and the median of its times. */

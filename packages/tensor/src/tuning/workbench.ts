@@ -7,7 +7,7 @@ import { SlotPool } from '../plan/memory.ts'
 import { elementsOf } from '../plan/plan.ts'
 import { encodeStep, type Memory, type Step, StepBuilder } from '../plan/step.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import { fill } from '../testing/values.ts'
+import { fill } from './values.ts'
 
 /**
  * A node alone on a device, with random operands. All ways to compute it share the memory of operands and result: plans

@@ -1,6 +1,6 @@
 import { f32, u32 } from '../../graph/spec.ts'
 import { apply } from '../../graph/tensor.ts'
-import type { OpCase, OpCases } from '../../testing/cases.ts'
+import type { OpCase, OpCases } from '../../op-case.ts'
 import { classSumsOp, oneHotOp, spreadClassesOp } from './op.ts'
 
 function classCases(batch: number, voxels: readonly number[], classes: number): OpCase[] {

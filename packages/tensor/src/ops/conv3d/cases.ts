@@ -1,6 +1,6 @@
 import { elements, f32 } from '../../graph/spec.ts'
 import { apply } from '../../graph/tensor.ts'
-import type { OpCase, OpCases, Pick } from '../../testing/cases.ts'
+import type { OpCase, OpCases, Pick } from '../../op-case.ts'
 import { type Conv3dParams, outputSize } from './geometry.ts'
 import { conv3dInputOp, conv3dOp, conv3dWeightOp } from './op.ts'
 

@@ -1,7 +1,6 @@
 import { elements, type Spec } from '../../graph/spec.ts'
 import { type Kernel, linearGrid, type Program, type Slot, type Stage } from '../../op.ts'
 import type { Capabilities } from '../../runtime/capabilities.ts'
-import { inFormerSyntax } from '../../runtime/matrix-syntax.ts'
 import { type FusedStage, fusedStage, ownInputs } from '../batchnorm/fusion.ts'
 import { sharedSum } from '../reduce/program.ts'
 import { DIRECTIONS, ENOUGH_WORKGROUPS, type GemmLayout, resultElements, roundUp } from './gemm.ts'
@@ -12,7 +11,6 @@ import {
   convolutionCost,
   geometry,
 } from './geometry.ts'
-import source from './halo.wgsl'
 import {
   CUT_OFF,
   canLeaveMoments,
@@ -120,7 +118,7 @@ export function haloProgram(
   const layout = [workgroups, tiles[1], slices, slicesPerShare]
   const [x, y] = linearGrid(workgroups, 1)
   const stage: Stage = {
-    source: device.matrices === 'former' ? inFormerSyntax(source) : source,
+    source: device.matrices!.texts.halo,
     file: `halo.wgsl:${direction}`,
     constants: {
       ...tile,

@@ -1,7 +1,6 @@
 import { f32, type Spec } from '../../graph/spec.ts'
 import { type Kernel, linearGrid, type Program, type Slot, type Stage } from '../../op.ts'
 import type { Capabilities } from '../../runtime/capabilities.ts'
-import { inFormerSyntax } from '../../runtime/matrix-syntax.ts'
 import { type Fusible, fusedStage, ownInputs } from '../batchnorm/fusion.ts'
 import { sharedSum } from '../reduce/program.ts'
 import {
@@ -25,7 +24,6 @@ import {
   geometry,
   shapeWords,
 } from './geometry.ts'
-import source from './matrix.wgsl'
 
 /** How a workgroup divides its tile: the tunables of matrix.wgsl. */
 interface MatrixTile {
@@ -152,7 +150,7 @@ export function matrixProgram(
   const [x, y] = linearGrid(workgroups, 1)
   const layout = [ADDENDS[addend ?? 'none'], workgroups, tiles[1], slices, slicesPerShare]
   const stage: Stage = {
-    source: device.matrices === 'former' ? inFormerSyntax(source) : source,
+    source: device.matrices!.texts.matrix,
     file: `matrix.wgsl:${direction}`,
     constants: {
       ...tile,

@@ -1,6 +1,6 @@
 import { f32, u32 } from '../../graph/spec.ts'
 import { apply } from '../../graph/tensor.ts'
-import type { OpCases } from '../../testing/cases.ts'
+import type { OpCases } from '../../op-case.ts'
 import { add } from '../pointwise/binary.ts'
 import { castOp, copyOp } from './op.ts'
 

@@ -1,6 +1,6 @@
 import { u32 } from '../../graph/spec.ts'
 import { apply } from '../../graph/tensor.ts'
-import type { OpCase, OpCases } from '../../testing/cases.ts'
+import type { OpCase, OpCases } from '../../op-case.ts'
 import { channelMaskOp } from './op.ts'
 
 const maskCase = (count: number, rate: number, stream: number): OpCase => ({

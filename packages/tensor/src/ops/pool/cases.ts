@@ -1,6 +1,6 @@
 import { f32 } from '../../graph/spec.ts'
 import { apply } from '../../graph/tensor.ts'
-import type { OpCase, OpCases } from '../../testing/cases.ts'
+import type { OpCase, OpCases } from '../../op-case.ts'
 import { maxPoolGradientOp, maxPoolOp } from './op.ts'
 
 /** Pooling and its gradient on `x [n,d,h,w,c]`. */

@@ -1,5 +1,5 @@
 import { f32 } from '../../graph/spec.ts'
-import type { OpCases } from '../../testing/cases.ts'
+import type { OpCases } from '../../op-case.ts'
 import { copy, copyOp } from '../copy/op.ts'
 import { add, addOp } from '../pointwise/binary.ts'
 import { reshape } from './op.ts'

@@ -1,5 +1,5 @@
 import { f32 } from '../../graph/spec.ts'
-import type { InputCase, OpCases, UpdateCase } from '../../testing/cases.ts'
+import type { InputCase, OpCases, UpdateCase } from '../../op-case.ts'
 import { lossScaleOp, lossScaleUpdate } from './loss-scale.ts'
 import {
   accumulateOp,

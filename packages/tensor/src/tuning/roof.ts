@@ -1,10 +1,10 @@
 import { elements, f16, f32 } from '../graph/spec.ts'
 import { apply, input } from '../graph/tensor.ts'
 import { linearGrid, type Op } from '../op.ts'
+import type { OpCase } from '../op-case.ts'
 import { compile } from '../plan/compile.ts'
 import { SlotPool } from '../plan/memory.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import type { OpCase } from './cases.ts'
 import { fittingKernels } from './check.ts'
 import matrixMultiply from './matrix-multiply.wgsl'
 import multiplyAdd from './multiply-add.wgsl'
@@ -79,7 +79,7 @@ const matrixMultiplyOp: Op<{ readonly workgroups: number; readonly rounds: numbe
   kernels: [
     {
       name: 'registers',
-      fits: ({ matrices, subgroupSize }) => matrices === 'present' && subgroupSize === 32,
+      fits: ({ matrices, subgroupSize }) => matrices?.syntax === 'present' && subgroupSize === 32,
       program: (_x, _y, { workgroups, rounds }) => ({
         stages: [
           {

@@ -1,5 +1,5 @@
 import { elements } from '../graph/spec.ts'
-import type { InputCase, Pick } from './cases.ts'
+import type { InputCase, Pick } from '../op-case.ts'
 
 /** A small generator of uniform numbers in [0, 1) (mulberry32), so that every test run sees the same values. */
 export function uniform(seed: number): () => number {

@@ -1,6 +1,6 @@
-import type { Spec } from '../graph/spec.ts'
-import type { Tensor, Update } from '../graph/tensor.ts'
-import type { Op, UpdateOp } from '../op.ts'
+import type { Spec } from './graph/spec.ts'
+import type { Tensor, Update } from './graph/tensor.ts'
+import type { Op, UpdateOp } from './op.ts'
 
 /** How a test input is filled. */
 export interface InputCase {
