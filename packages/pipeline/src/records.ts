@@ -46,7 +46,7 @@ export async function readPredictionRecords(sink: Sink): Promise<PredictionRecor
   if (previews.length === 0) {
     throw new MissingInputError('there is nothing to report here.', {
       file: sink.name,
-      fix: 'give a folder that voxnorm train -o or voxnorm predict -o wrote',
+      fix: 'give the folder of a training or of predictions',
     })
   }
   const tableIn = async (name: string) => {
@@ -86,7 +86,7 @@ async function required(sink: Sink, name: string): Promise<string> {
   if (text !== undefined) return text
   throw new MissingInputError('this file of a run folder cannot be read.', {
     file: `${sink.name}/${name}`,
-    fix: 'give the folder that voxnorm train -o wrote',
+    fix: 'give the folder of a training',
   })
 }
 

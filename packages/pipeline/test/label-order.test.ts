@@ -5,7 +5,11 @@ import { openTestLog } from './log.ts'
 
 const lines: string[] = []
 const log = openTestLog((line) => lines.push(line), true)
-const options = { place: 'data', decided: false, log }
+const howToDecide = (side: string, meaning: string) => {
+  const flag = side === 'reference' ? '--labels' : '--label-convention'
+  return `decide with ${flag} ${meaning}, or with ${flag} bids`
+}
+const options = { place: 'data', decided: false, howToDecide, log }
 
 /** 100 voxels of each class, the first `wrong` of which are called something else. */
 const REFERENCE = [0, 1, 2, 3].flatMap((label) => new Array<number>(100).fill(label))

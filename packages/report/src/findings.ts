@@ -137,12 +137,12 @@ function seams(judged: readonly Judged[]): Finding[] {
     ...told(
       strong,
       `A grid ${shown(strong)}: the image steps there ${span(strong.map(value), 2)} times as much as its input explains ` +
-        '(seam index, where 1 is seamless). Edges and outlines at these places are not anatomy. A smaller --stride ' +
+        '(seam index, where 1 is seamless). Edges and outlines at these places are not anatomy. A smaller stride ' +
         'softens it.',
     ),
     ...told(
       faint,
-      `A faint grid ${shown(faint)}: seam index ${span(faint.map(value), 2)}, where 1 is seamless. A smaller --stride ` +
+      `A faint grid ${shown(faint)}: seam index ${span(faint.map(value), 2)}, where 1 is seamless. A smaller stride ` +
         'softens it.',
     ),
   ]

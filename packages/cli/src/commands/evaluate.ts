@@ -102,6 +102,10 @@ export const evaluate: Command = {
       reference: place,
       folder: input,
       labelsDecided: asked !== undefined || told !== undefined,
+      howToDecide: (side, meaning) => {
+        const flag = side === 'reference' ? '--labels' : '--label-convention'
+        return `decide with ${flag} ${meaning}, or with ${flag} bids`
+      },
       changed: countChanged(predictions.map(({ segmentation }) => segmentation)),
       log,
       judge,

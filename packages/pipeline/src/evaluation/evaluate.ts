@@ -5,7 +5,7 @@ import type { Sink } from '../storage.ts'
 import { evaluateSubject, type Prediction, type SubjectEvaluation } from './evaluate-subject.ts'
 import { HARMONIZATION_COLUMNS, type HarmonizationRow, harmonizationRows } from './harmonization.ts'
 import { familiarity } from './known-split.ts'
-import { checkLabelOrder, type UnexplainedSide } from './label-order.ts'
+import { checkLabelOrder, type HowToDecide, type UnexplainedSide } from './label-order.ts'
 import {
   SEGMENTATION_COLUMNS,
   type SegmentationRow,
@@ -25,6 +25,7 @@ export interface EvaluationTask extends SubjectEvaluation {
   readonly folder: string
   /** Whether the user said what the labels mean. */
   readonly labelsDecided: boolean
+  readonly howToDecide: HowToDecide
   /** How many of the predictions do not keep the structure of their image. */
   readonly changed: number
 }
@@ -45,7 +46,7 @@ export interface Evaluation {
  * told of and the others are done; see {@link forEachInput}. Throws DataError where the labels seem to mean something else.
  */
 export async function evaluateAll(task: EvaluationTask): Promise<Evaluation> {
-  const { predictions, unusable, reference, folder, labelsDecided: decided, log, judge } = task
+  const { predictions, unusable, reference, folder, labelsDecided: decided, howToDecide, log, judge } = task
   let done = 0
   const { results, failures } = await forEachInput(
     [...predictions, ...unusable.map((subject) => ({ subject }))],
@@ -60,10 +61,13 @@ export async function evaluateAll(task: EvaluationTask): Promise<Evaluation> {
   const scores = results.flatMap(({ score }) => (score === undefined ? [] : [score]))
   const unexplained = (side: UnexplainedSide) =>
     results.flatMap(({ score, unexplained }) => (score && unexplained === side ? [score.matrix] : []))
-  checkLabelOrder(unexplained('reference'), 'reference', { place: reference, decided, log })
-  checkLabelOrder(unexplained('prediction'), 'prediction', { place: folder, decided, log })
+  checkLabelOrder(unexplained('reference'), 'reference', { place: reference, decided, howToDecide, log })
+  checkLabelOrder(unexplained('prediction'), 'prediction', { place: folder, decided, howToDecide, log })
   for (const tissue of absentTissues(scores)) {
-    log.warning('labels', `${reference}: no reference has a voxel of ${tissue}; does --labels fit it?`)
+    log.warning(
+      'labels',
+      `${reference}: no reference has a voxel of ${tissue}; does its label convention fit it?`,
+    )
   }
   const familiar = familiarity(results.flatMap(({ score, split }) => (score === undefined ? [] : [split])))
   if (familiar !== undefined) log.warning('split', familiar)

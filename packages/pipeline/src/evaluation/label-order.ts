@@ -30,6 +30,19 @@ type Order = (typeof ORDERS)[number]
 const CLEAR_GAIN = 0.1
 const FITTING_DICE = 0.5
 
+/** How a user decides what the numbers of a side mean: `meaning` is the name of a convention, or a map in quotes. */
+export type HowToDecide = (side: UnexplainedSide, meaning: string) => string
+
+/** What {@link checkLabelOrder} has to know besides the labels. */
+export interface LabelOrderOptions {
+  /** Where the labels are, for messages. */
+  readonly place: string
+  /** Whether the user has said what the labels of the other side mean. */
+  readonly decided: boolean
+  readonly howToDecide: HowToDecide
+  readonly log: Log
+}
+
 /**
  * Asks whether labels of which nothing says what their numbers mean, and which were read as bids, would fit the other side
  * better with their tissues exchanged.
@@ -40,7 +53,7 @@ const FITTING_DICE = 0.5
 export function checkLabelOrder(
   matrices: readonly ConfusionMatrix[],
   side: UnexplainedSide,
-  { place, decided, log }: { readonly place: string; readonly decided: boolean; readonly log: Log },
+  { place, decided, howToDecide, log }: LabelOrderOptions,
 ): void {
   if (matrices.length === 0) return
   const total = CLASSES.map((_, actual) =>
@@ -50,10 +63,9 @@ export function checkLabelOrder(
   const best = dice.indexOf(Math.max(...dice))
   const gain = dice[best]! - dice[0]!
   if (best === 0) return
-  const flag = side === 'reference' ? '--labels' : '--label-convention'
   const { text, word } = numbersOf(ORDERS[best]!)
   const sentence = `nothing says what the numbers of the ${side} mean: read as bids (GM 1, WM 2, CSF 3) the mean Dice is ${dice[0]!.toFixed(2)}, read as ${text} it would be ${dice[best]!.toFixed(2)}.`
-  const fix = `decide with ${flag} ${word}, or with ${flag} bids`
+  const fix = howToDecide(side, word)
   const clear = gain >= CLEAR_GAIN && dice[best]! >= FITTING_DICE
   if (clear && !decided) throw new DataError(sentence, { file: place, fix })
   log.warning('labels', `${place}: ${sentence} They are read as bids; ${fix}.`)
@@ -73,7 +85,7 @@ function transpose(counts: readonly (readonly number[])[]): number[][] {
   return counts.map((_, column) => counts.map((row) => row[column]!))
 }
 
-/** What the numbers of bids would mean, with the names of the conventions that say so, and a value for the flag. */
+/** What the numbers of bids would mean, with the names of the conventions that say so, and the shortest way to say so. */
 function numbersOf(order: Order): { readonly text: string; readonly word: string } {
   const { written } = labelConvention('bids')
   const numbers = new Map(order.map((tissue, index) => [tissue as number, written[index + 1]!]))

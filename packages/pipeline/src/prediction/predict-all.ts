@@ -185,10 +185,10 @@ async function predictInput(
 function assertStructureKept({ images }: PredictionInput, { structure }: Trust): void {
   if (structure === undefined || structure.structureIndex >= STRUCTURE_LIMIT) return
   throw new DataError(
-    `the normalised image does not keep the anatomy: its structure index is ${structure.structureIndex.toFixed(3)}, and --strict refuses everything below ${STRUCTURE_LIMIT}.`,
+    `the normalised image does not keep the anatomy: its structure index is ${structure.structureIndex.toFixed(3)}, and a strict prediction refuses everything below ${STRUCTURE_LIMIT}.`,
     {
       file: images[0]!,
-      fix: 'do not use this model for this scan; predict without --strict to see in the report what was changed',
+      fix: 'do not use this model for this scan; predict without being strict to see in the report what was changed',
     },
   )
 }

@@ -110,7 +110,7 @@ export function trustWarnings({ structure, likeness }: Trust): string[] {
   const warnings: string[] = []
   if (structure !== undefined && structure.structureIndex < STRUCTURE_LIMIT) {
     warnings.push(
-      `the anatomy may be changed: its structure index is ${structure.structureIndex.toFixed(3)}, below ${STRUCTURE_LIMIT}; look at the outlined places in the report (--strict refuses such images)`,
+      `the anatomy may be changed: its structure index is ${structure.structureIndex.toFixed(3)}, below ${STRUCTURE_LIMIT}; look at the outlined places in the report (a strict prediction refuses such images)`,
     )
   }
   if (likeness !== undefined && likeness.percentile >= UNLIKE_PERCENTILE) {

@@ -247,7 +247,9 @@ describe('predictAll', () => {
       const { results, failures } = await predictAll(inputs, network, options, log)
       expect(results.map(({ id }) => id)).toEqual(['kept'])
       expect(failures).toMatchObject([{ participant_id: 'changed', code: 65 }])
-      expect(failures[0]!.message).toMatch(/structure index is 0\.\d{3}, and --strict refuses .* fix: /)
+      expect(failures[0]!.message).toMatch(
+        /structure index is 0\.\d{3}, and a strict prediction refuses .* fix: /,
+      )
       const written = readdirSync(out, { recursive: true }).map(String)
       expect(written.filter((name) => name.includes('changed'))).toEqual([])
       expect(written).toContain('kept_desc-norm.nii.gz')
