@@ -9,7 +9,13 @@ import {
   MissingInputError,
   type Volume,
 } from '@voxnorm/data'
-import { createPredictor, predictVolume, readModel } from '@voxnorm/models'
+import {
+  createPredictor,
+  type ModelConfig,
+  predictVolume,
+  readModel,
+  type StoredModel,
+} from '@voxnorm/models'
 import type { Runtime } from '@voxnorm/tensor'
 import type { Log } from './log.ts'
 import { type Assessor, assessHere } from './prediction/assessor.ts'
@@ -88,44 +94,14 @@ export async function normalize(
   scan: Uint8Array | NamedBytes | readonly NamedBytes[],
   options: NormalizeOptions,
 ): Promise<Normalized> {
-  const { runtime, mask, signal, onProgress, grid = 'model', maskFrom = MASK_FROM[0] } = options
-  const stop = stopOnAbort(signal)
+  const { runtime, mask, signal, onProgress } = options
   const stored = readModel(model)
   const { config, intensityReference } = stored
-  const window = options.window ?? config.patch
-  const stride = options.stride ?? Math.min(DEFAULT_STRIDE, window)
   const scans = namedScans(scan)
-  if (scans.length !== config.modalities.length) {
-    throw new DataError(
-      `the model takes ${config.modalities.length} images per subject (${config.modalities.join(', ')}), but got ${scans.length}.`,
-    )
-  }
-  const names = outputNames(
-    scans.map(({ name }) => name),
-    config.modalities,
-  )
-  const input: PredictionInput = {
-    id: names.base,
-    site: 'n/a',
-    split: 'n/a',
-    images: scans.map(({ name }) => name),
-    ...(mask && { mask: mask.name }),
-    names,
-  }
-  const normalized = stored.names.includes('generator')
-  const provenance: Provenance = {
-    version: VERSION,
-    modelFile: 'model.safetensors',
-    modelSha256: await sha256(model),
-    trainingSites: config.sites,
-    normalized,
-    seed: 42,
-    adapter: runtime.capabilities.adapter,
-    grid,
-    maskFrom,
-    window,
-    stride,
-  }
+  const input = inputOf(scans, mask, config)
+  const provenance = provenanceOf(stored, await sha256(model), options)
+  const { window, stride } = provenance
+  const stop = stopOnAbort(signal)
   const goOn = () => stop.throwIfStopped('the scan is not normalised')
   const warnings: string[] = []
   const predictor = await createPredictor(runtime, stored)
@@ -136,7 +112,7 @@ export async function normalize(
       {
         source: memorySource(mask === undefined ? scans : [...scans, mask]),
         assessor: options.assessor ?? assessHere,
-        grid,
+        grid: options.grid ?? 'model',
         model: config,
         provenance,
         ...(intensityReference && { intensityReference }),
@@ -151,13 +127,10 @@ export async function normalize(
       },
     )
     const convention = labelConvention(options.labels ?? 'bids')
+    const choices = { convention, probabilities: true, provenance }
     const sink = openMemorySink()
     const { trust } = assessment
-    const { volumes } = await writePrediction(sink, input, prediction, trust, {
-      convention,
-      probabilities: true,
-      provenance,
-    })
+    const { volumes } = await writePrediction(sink, input, prediction, trust, choices)
     const { normalized: images, labels, probabilities } = prediction
     return {
       image: images[0]!,
@@ -171,6 +144,44 @@ export async function normalize(
     }
   } finally {
     predictor.dispose()
+  }
+}
+
+/** The scans as one subject. Throws DataError unless there is one for each modality of the model. */
+function inputOf(
+  scans: readonly NamedBytes[],
+  mask: NamedBytes | undefined,
+  { modalities }: ModelConfig,
+): PredictionInput {
+  if (scans.length !== modalities.length) {
+    throw new DataError(
+      `the model takes ${modalities.length} images per subject (${modalities.join(', ')}), but got ${scans.length}.`,
+    )
+  }
+  const images = scans.map(({ name }) => name)
+  const names = outputNames(images, modalities)
+  return { id: names.base, site: 'n/a', split: 'n/a', images, ...(mask && { mask: mask.name }), names }
+}
+
+/** What sidecars say of the way in which the files come about. */
+function provenanceOf(
+  { config, names }: StoredModel,
+  modelSha256: string,
+  options: NormalizeOptions,
+): Provenance {
+  const { runtime, grid = 'model', maskFrom = MASK_FROM[0], window = config.patch } = options
+  return {
+    version: VERSION,
+    modelFile: 'model.safetensors',
+    modelSha256,
+    trainingSites: config.sites,
+    normalized: names.includes('generator'),
+    seed: 42,
+    adapter: runtime.capabilities.adapter,
+    grid,
+    maskFrom,
+    window,
+    stride: options.stride ?? Math.min(DEFAULT_STRIDE, window),
   }
 }
 
