@@ -7,7 +7,7 @@ import { comparisonChart } from '../src/figures/comparison.ts'
 import type { MosaicPatch } from '../src/figures/mosaic.ts'
 import { insetPlaces } from '../src/figures/mosaic-insets.ts'
 import { curveColors, steps } from '../src/figures/panel.ts'
-import { svgToPng } from '../src/figures/png.ts'
+import { svgToPng } from '../src/figures/rasterize.ts'
 import { decodePng } from './decode-png.ts'
 import {
   biasField,
