@@ -1,14 +1,12 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { inflateSync } from 'node:zlib'
-import { type Shape3, windowCorners } from '@voxnorm/data'
-import { axialSlab, makePreview, PREDICTION, type PreviewInput, type Trust } from '@voxnorm/pipeline'
+import { makePreview, PREDICTION, type Trust } from '@voxnorm/pipeline'
 import { openDiskSink } from '@voxnorm/pipeline/node'
 import { openRunFolder, PRESETS } from '@voxnorm/pipeline/training'
-import { curveChart, escapeHtml, greyPng, palettePng } from '@voxnorm/report'
 import { parseHTML } from 'linkedom'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ball } from '../../pipeline/test/prediction/ball.ts'
 import { parseArguments } from '../src/command-line.ts'
 import { report } from '../src/commands/report.ts'
 import { openDevice } from '../src/device.ts'
@@ -24,35 +22,6 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const log = openLog({ write: () => {}, terminal: false, format: 'text', quiet: true, now: Date.now })
 const run = (...words: string[]) =>
   report.run({ arguments: parseArguments(report, words), log, words, openDevice })
-
-/** A ball of three shells: CSF outside, then GM, then WM. */
-function ball(site: string, participant: string, offset: number): PreviewInput {
-  const shape: Shape3 = [20, 24, 16]
-  const raw = new Float32Array(20 * 24 * 16)
-  const label = new Uint8Array(raw.length)
-  for (let voxel = 0; voxel < raw.length; voxel++) {
-    const [x, y, z] = [voxel % 20, Math.floor(voxel / 20) % 24, Math.floor(voxel / 480)]
-    const radius = Math.hypot(x - 9.5, y - 11.5, z - 7.5)
-    label[voxel] = radius < 3 ? 3 : radius < 5 ? 2 : radius < 7 ? 1 : 0
-    raw[voxel] = label[voxel] === 0 ? 0 : offset + 0.2 * label[voxel]!
-  }
-  return {
-    participant,
-    site,
-    split: 'validation',
-    modality: 'T1w',
-    shape,
-    spacing: [1, 1, 2],
-    raw,
-    normalized: raw.map((value) => (value > 0 ? value - offset : 0)),
-    rawRange: [0, 1],
-    normalizedRange: [0, 1],
-    mask: label.map((tissue) => (tissue > 0 ? 1 : 0)),
-    predicted: label.map((tissue) => (tissue > 0 ? 1 : 0)),
-    prediction: label,
-    reference: label,
-  }
-}
 
 /** `warm` iterations of warm-up; cells of the confusion by what a patch is and is taken for. */
 interface Course {
@@ -327,93 +296,5 @@ describe('the report of predictions', () => {
     await expect(run(path.join(folder, 'nowhere'))).rejects.toMatchObject({ kind: 'missing-input' })
     mkdirSync(path.join(folder, 'empty'))
     await expect(run(path.join(folder, 'empty'))).rejects.toThrow(/there is nothing to report here/)
-  })
-})
-
-describe('curveChart', () => {
-  it('draws curves of one point without a warning on the terminal', () => {
-    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
-    const curves = ['a', 'b', 'c'].map((name, x) => ({ name, color: 'red', points: [{ x, y: x }] }))
-    expect(curveChart(curves, { x: 'iteration', y: 'loss' }).match(/<circle/g)).toHaveLength(3)
-    expect(warn).not.toHaveBeenCalled()
-    warn.mockRestore()
-  })
-})
-
-describe('makePreview', () => {
-  const preview = makePreview(ball('a', 'sub-1', 0.3))
-
-  it('cuts three planes to the brain, up is up', () => {
-    expect(preview.slices.map(({ plane, width, height, aspect }) => [plane, width, height, aspect])).toEqual([
-      ['axial', 18, 18, 1],
-      ['coronal', 18, 16, 2],
-      ['sagittal', 18, 16, 2],
-    ])
-    const tilted = ball('a', 'sub-1', 0)
-    tilted.prediction.fill(0)
-    tilted.prediction[9 + 20 * 17 + 480 * 8] = 3
-    const axial = makePreview(tilted).slices[0]!
-    const pixels = Buffer.from(axial.prediction, 'base64')
-    expect(pixels.filter((value) => value > 0)).toHaveLength(1)
-    expect(Math.floor(pixels.indexOf(3) / axial.width)).toBe(20 - 17)
-  })
-
-  it('shows the planes that were predicted, and counts no voxel elsewhere', () => {
-    const input = ball('a', 'sub-1', 0.3)
-    const slab = axialSlab(input.mask, input.shape, 4)
-    const slices = new Set<number>()
-    slab.forEach((inside, voxel) => {
-      expect(inside === 0 || input.mask[voxel] === 1).toBe(true)
-      if (inside > 0) slices.add(Math.floor(voxel / 480))
-    })
-    expect([...slices]).toEqual([8, 9, 10, 11])
-    const plane = slab.map((inside, voxel) => (Math.floor(voxel / 480) === 8 ? inside : 0))
-    expect(windowCorners([16, 24, 20], 8, 4, slab)).toEqual(windowCorners([16, 24, 20], 8, 4, plane))
-    const part = makePreview({ ...input, predicted: slab })
-    expect(part.slices).toEqual(preview.slices.slice(0, 1))
-    expect(part.voxelsFrom).toBe('slab')
-    expect(preview.voxelsFrom).toBe('brain')
-    const counted = part.histograms.flatMap(({ raw }) => raw).reduce((sum, count) => sum + count, 0)
-    expect(counted).toBe(slab.reduce((sum, inside) => sum + inside, 0))
-  })
-
-  it('counts every voxel of a tissue once', () => {
-    const input = ball('a', 'sub-1', 0.3)
-    preview.histograms.forEach(({ tissue, raw, normalized }, index) => {
-      const voxels = input.prediction.filter((label) => label === index + 1).length
-      expect(tissue).toBe(['CSF', 'GM', 'WM'][index])
-      expect(raw.reduce((sum, count) => sum + count, 0)).toBe(voxels)
-      expect(normalized!.reduce((sum, count) => sum + count, 0)).toBe(voxels)
-    })
-    expect(preview.histograms[0]!.raw[32]).toBeGreaterThan(0)
-  })
-})
-
-describe('png', () => {
-  it('stores the pixels so that a decoder finds them', () => {
-    const pixels = Uint8Array.from({ length: 6 }, (_, index) => index * 40)
-    for (const [bytes, type] of [
-      [greyPng(pixels, 3), 0],
-      [palettePng(pixels, 3, [[1, 2, 3, 4]]), 3],
-    ] as const) {
-      const view = Buffer.from(bytes)
-      expect(view.subarray(1, 4).toString()).toBe('PNG')
-      expect([view.readUInt32BE(16), view.readUInt32BE(20), view[24], view[25]]).toEqual([3, 2, 8, type])
-      const start = view.indexOf('IDAT')
-      const length = view.readUInt32BE(start - 4)
-      expect([...inflateSync(view.subarray(start + 4, start + 4 + length))]).toEqual([
-        0, 0, 40, 80, 0, 120, 160, 200,
-      ])
-      expect(view.subarray(-8, -4).toString()).toBe('IEND')
-      expect(view.readUInt32BE(view.length - 4)).toBe(0xae426082)
-    }
-  })
-})
-
-describe('escapeHtml', () => {
-  it('leaves nothing that a browser would interpret', () => {
-    expect(escapeHtml(`<a href="x" onclick='y'>&`)).toBe(
-      '&lt;a href=&quot;x&quot; onclick=&#39;y&#39;&gt;&amp;',
-    )
   })
 })

@@ -55,13 +55,15 @@ export { holm, wilcoxonSignedRank } from './statistics/wilcoxon.ts'
 
 // Labels and tables
 
-export type { LabelConvention, LabelMap, LabelSpecification, PartlyLabelled } from './labels.ts'
+export type { LabelConvention, LabelMap, LabelSpecification, PartlyLabelled, Tissue } from './labels.ts'
 export {
   fromInternal,
   LABEL_CONVENTIONS,
   labelConvention,
   segmentationRows,
   specificationOf,
+  TISSUE_COLORS,
+  TISSUES,
   toInternal,
   toInternalOrIgnored,
 } from './labels.ts'

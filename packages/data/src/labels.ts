@@ -4,6 +4,13 @@ import { CLASSES } from './image/volume.ts'
 /** Name of a tissue class; its position in {@link CLASSES} is the internal label. */
 export type TissueClass = (typeof CLASSES)[number]
 
+/** The tissues: all classes but the background. */
+export const TISSUES = ['CSF', 'GM', 'WM'] as const satisfies readonly TissueClass[]
+export type Tissue = (typeof TISSUES)[number]
+
+/** The colour of each tissue, in label tables and in everything that is drawn on white. */
+export const TISSUE_COLORS = { CSF: '#3b6fd4', GM: '#4aa564', WM: '#d9534f' } as const
+
 /**
  * A convention written out: every number that may occur, by class. BG is `[0]` if absent. Voxels of the numbers under
  * `ignore` count neither for nor against any class.
@@ -201,17 +208,17 @@ export interface LabelTableRow {
   readonly mapping: number
 }
 
-const TISSUES = {
+const STANDARD_ROWS = {
   BG: { name: 'Background', color: '#000000', mapping: 0 },
-  CSF: { name: 'Cerebrospinal Fluid', color: '#3b6fd4', mapping: 3 },
-  GM: { name: 'Gray Matter', color: '#4aa564', mapping: 1 },
-  WM: { name: 'White Matter', color: '#d9534f', mapping: 2 },
+  CSF: { name: 'Cerebrospinal Fluid', color: TISSUE_COLORS.CSF, mapping: 3 },
+  GM: { name: 'Gray Matter', color: TISSUE_COLORS.GM, mapping: 1 },
+  WM: { name: 'White Matter', color: TISSUE_COLORS.WM, mapping: 2 },
 } as const
 
 /** Rows of the `dseg.tsv` that explains label files written in `convention`, ordered by number. */
 export function segmentationRows(convention: LabelConvention): LabelTableRow[] {
   const rows = CLASSES.map((abbreviation, label): LabelTableRow => {
-    const { name, color, mapping } = TISSUES[abbreviation]
+    const { name, color, mapping } = STANDARD_ROWS[abbreviation]
     return { index: convention.written[label]!, name, abbreviation, color, mapping }
   })
   return rows.sort((first, second) => first.index - second.index)

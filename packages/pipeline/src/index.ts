@@ -9,7 +9,7 @@ export {
   type SubjectIntensities,
 } from './evaluation/harmonization.ts'
 export { checkLabelOrder } from './evaluation/label-order.ts'
-export { type SegmentationRow, scoreSegmentation, TISSUES, type Tissue } from './evaluation/segmentation.ts'
+export { type SegmentationRow, scoreSegmentation } from './evaluation/segmentation.ts'
 export { classifierLimit, classifySites } from './evaluation/site-classifier.ts'
 export type { Judge } from './failures.ts'
 export { warnOfFiles } from './file-warnings.ts'

@@ -1,5 +1,5 @@
 import type { MetricsLine } from '@voxnorm/pipeline'
-import { matrixChart } from './charts.ts'
+import { matrixChart } from './charts/charts.ts'
 import type { Collapse } from './collapse.ts'
 import type { Section } from './page.ts'
 

@@ -1,13 +1,9 @@
+import { TISSUES } from '@voxnorm/data'
 import type { Preview } from '@voxnorm/pipeline'
-import {
-  type Curve,
-  densityChart,
-  escapeHtml,
-  highest,
-  legend,
-  siteColor,
-  slidingDensityChart,
-} from './charts.ts'
+import { type Curve, densityChart, highest, slidingDensityChart } from './charts/charts.ts'
+import { legendHtml } from './charts/legend.ts'
+import { siteColor } from './colors.ts'
+import { escapeHtml } from './html.ts'
 
 type Stage = 'raw' | 'normalized'
 
@@ -23,7 +19,7 @@ export function densitiesHtml(previews: readonly Preview[], sites: readonly stri
     histograms.every(({ normalized }) => normalized !== undefined),
   )
   const moving = both && String(first!.rawRange) === String(first!.normalizedRange)
-  const figures = (['CSF', 'GM', 'WM'] as const).map((tissue) => {
+  const figures = TISSUES.map((tissue) => {
     const before = curvesOf(previews, sites, tissue, 'raw')
     const after = curvesOf(previews, sites, tissue, 'normalized')
     const top = moving ? highest([...before, ...after]) : undefined
@@ -46,7 +42,7 @@ export function densitiesHtml(previews: readonly Preview[], sites: readonly stri
   return (
     `<p class="note">Share of the voxels${where} per intensity; tissues by ${from}. ` +
     'Where the curves of two sites lie on each other, the sites agree.</p>' +
-    legend(sites.map((name, index) => ({ name, color: siteColor(index) }))) +
+    legendHtml(sites.map((name, index) => ({ name, color: siteColor(index), mark: 'area' }))) +
     `<div class="slide">${control}<div class="figures">${figures.join('')}</div></div>`
   )
 }

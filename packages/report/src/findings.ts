@@ -1,4 +1,4 @@
-import { STRUCTURE_LIMIT } from '@voxnorm/data'
+import { STRUCTURE_LIMIT, TISSUES } from '@voxnorm/data'
 import { type Preview, type Trust, UNLIKE_PERCENTILE } from '@voxnorm/pipeline'
 
 /** One thing that the numbers say, in plain language. */
@@ -20,8 +20,6 @@ const SEAM_LIMIT = 1.15
 const STRONG_SEAM_LIMIT = 1.2
 /** Findings of one kind that are told one by one. */
 const MOST_NAMED = 8
-
-const TISSUES = ['CSF', 'GM', 'WM'] as const
 
 /** What the measures of trust say about these scans; doubts come with the names of the scans. */
 export function findings(previews: readonly Preview[]): Finding[] {

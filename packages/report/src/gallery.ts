@@ -1,5 +1,6 @@
 import { fromBase64, type Preview, type PreviewSlice } from '@voxnorm/pipeline'
-import { escapeHtml, legend } from './charts.ts'
+import { legendHtml } from './charts/legend.ts'
+import { escapeHtml } from './html.ts'
 import { outlinePath } from './outlines.ts'
 import { greyPng, type PaletteColor, palettePng, pngUri } from './png.ts'
 
@@ -71,7 +72,7 @@ export function slicesHtml(previews: readonly Preview[]): string {
         ]
       : []),
   ]
-  return `<p class="note">${note}${changes}</p>${legend(keys)}${blocks.join('')}`
+  return `<p class="note">${note}${changes}</p>${legendHtml(keys.map((key) => ({ ...key, mark: 'area' })))}${blocks.join('')}`
 }
 
 function sliceRow(
@@ -82,12 +83,12 @@ function sliceRow(
   const { plane } = slice
   const { image, again, outline, figure } = drawing(slice)
   const grey = (name: string, pixels: string, window: Range) =>
-    image(`${id}-${name}`, greyPng(applyWindow(bytes(pixels), window), slice.width))
+    image(`${id}-${name}`, greyPng(applyWindow(fromBase64(pixels), window), slice.width))
   const under = slice.normalized === undefined ? 'raw' : 'normalized'
   // Lines and colours stand out from a picture that is a little darker.
   const dimmed = (name: string) => `<g class="dim">${again(`${id}-${name}`)}</g>`
   const tissues = (pixels: string) => {
-    const labels = bytes(pixels)
+    const labels = fromBase64(pixels)
     return BORDERS.map(({ color, from }) =>
       outline(
         labels.map((label) => (label >= from ? 1 : 0)),
@@ -112,9 +113,9 @@ function sliceRow(
     const full = FULL_RESIDUAL * (scales.normalized[1] - scales.normalized[0])
     const residual = image(
       `${id}-residual`,
-      palettePng(bytes(slice.residual), slice.width, residualPalette(full)),
+      palettePng(fromBase64(slice.residual), slice.width, residualPalette(full)),
     )
-    const places = slice.changed === undefined ? '' : outline(bytes(slice.changed), 'var(--changed)')
+    const places = slice.changed === undefined ? '' : outline(fromBase64(slice.changed), 'var(--changed)')
     cells.push(figure('changes', 'flicker', `changes, ${plane}`, dimmed('normalized'), residual + places))
   }
   cells.push(labelled('segmentation', slice.prediction))
@@ -145,10 +146,6 @@ function residualPalette(full: number): PaletteColor[] {
     const opacity = Math.round(255 * Math.min(1, Math.abs(share) / full))
     return [...(share > 0 ? BRIGHTER : DARKER), opacity]
   })
-}
-
-function bytes(base64: string): Uint8Array {
-  return fromBase64(base64)
 }
 
 /** Spreads the part of the grey levels between the window's ends over all of them. */

@@ -1,4 +1,4 @@
-import { escapeHtml } from './charts.ts'
+import { escapeHtml } from './html.ts'
 import { STYLE } from './style.ts'
 
 /** One part of a page. */

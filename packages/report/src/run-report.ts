@@ -1,3 +1,4 @@
+import { TISSUES } from '@voxnorm/data'
 import {
   type DatasetRecord,
   type MetricsLine,
@@ -6,15 +7,17 @@ import {
   warmUpNotice,
 } from '@voxnorm/pipeline'
 import { duration } from '@voxnorm/pipeline/words'
-import { type Curve, curveChart, escapeHtml, legend, TISSUE_COLORS } from './charts.ts'
+import { type Curve, type CurveChartOptions, curveChart } from './charts/charts.ts'
+import { legendHtml } from './charts/legend.ts'
 import { collapseOf, collapseSentence } from './collapse.ts'
+import { TISSUE_VARIABLES } from './colors.ts'
 import { confusionSection, judgementsOf } from './confusion-section.ts'
 import { structureDoubted } from './findings.ts'
+import { escapeHtml } from './html.ts'
 import { bulletList, figureGrid, renderPage, type Section, table } from './page.ts'
 import { previewSections } from './preview-sections.ts'
 import { findingList, trustSection } from './trust-section.ts'
 
-const CLASSES = ['CSF', 'GM', 'WM'] as const
 const MAX_POINTS = 400
 
 /** The report of a training. */
@@ -86,13 +89,15 @@ function curves(metrics: readonly MetricsLine[], dataset: DatasetRecord): Sectio
   const add = (
     caption: string,
     list: readonly Curve[],
-    options: Omit<Parameters<typeof curveChart>[1], 'x' | 'span'>,
+    options: Omit<CurveChartOptions, 'x' | 'span'>,
     line?: string,
   ) => {
     const filled = list.filter(({ points }) => points.length > 0)
     if (filled.length === 0) return
     const chart = curveChart(filled, { x: 'iteration', span, ...options })
-    charts.push({ caption, body: legend(filled, line) + chart })
+    const names = filled.map(({ name, color }) => ({ name, color, mark: 'area' as const }))
+    const dashed = line === undefined ? [] : [{ name: line, color: 'currentColor', mark: 'dashed' as const }]
+    charts.push({ caption, body: legendHtml([...names, ...dashed]) + chart })
   }
   const curve = (name: string, key: string, color: string, kind: MetricsLine['kind']): Curve => ({
     name,
@@ -110,7 +115,7 @@ function curves(metrics: readonly MetricsLine[], dataset: DatasetRecord): Sectio
   add(
     'Dice per tissue on the validation set: higher is better',
     [
-      ...CLASSES.map((tissue) => curve(tissue, `dice.${tissue}`, TISSUE_COLORS[tissue], 'validation')),
+      ...TISSUES.map((tissue) => curve(tissue, `dice.${tissue}`, TISSUE_VARIABLES[tissue], 'validation')),
       curve('mean', 'dice.mean', 'currentColor', 'validation'),
     ],
     { y: 'Dice', range: [0, 1] },
@@ -155,7 +160,7 @@ function diceTable(metrics: readonly MetricsLine[], dataset: DatasetRecord): Sec
   const cell = (key: string) => numberOf(best, key)[0]?.toFixed(3) ?? 'n/a'
   const rows = [
     ...dataset.sites.map((site) => [`mean of the tissues, ${site}`, cell(`dice.site.${site}`)]),
-    ...CLASSES.map((tissue) => [`${tissue}, all sites`, cell(`dice.${tissue}`)]),
+    ...TISSUES.map((tissue) => [`${tissue}, all sites`, cell(`dice.${tissue}`)]),
     ['mean, all sites', cell('dice.mean')],
   ].filter(([, text]) => text !== 'n/a')
   const note = `<p class="note">Validation set at the best iteration (${best.iteration}).</p>`

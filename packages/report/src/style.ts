@@ -1,17 +1,22 @@
+import { TISSUE_COLORS } from '@voxnorm/data'
+import { TISSUE_COLORS_ON_DARK } from './colors.ts'
+
+const [LIGHT, DARK] = [TISSUE_COLORS, TISSUE_COLORS_ON_DARK]
+
 /** The style sheet of all pages: light and dark, from a phone to a wide screen, and on paper. */
 export const STYLE = `
 :root {
   --paper: #fbfbf9; --card: #ffffff; --ink: #1d2327; --soft: #5b666e; --line: #e2e4e0; --accent: #2f6f9f;
-  --csf: #2f68c5; --gm: #2f8f55; --wm: #cc4b37;
+  --csf: ${LIGHT.CSF}; --gm: ${LIGHT.GM}; --wm: ${LIGHT.WM};
   /* Lines lie on pictures, which are dark whatever the page is. */
-  --csf-line: #6b9df0; --gm-line: #5fe08e; --wm-line: #ff7b62; --changed: #ffe14d;
+  --csf-line: ${DARK.CSF}; --gm-line: ${DARK.GM}; --wm-line: ${DARK.WM}; --changed: #ffe14d;
   --good: #2f8f55; --doubt: #b3541e; --unknown: #5b666e;
   --site1: #2f6f9f; --site2: #d9822b; --site3: #6b4fa0; --site4: #1f8a83; --site5: #b23a6b; --site6: #77751f;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --paper: #14181b; --card: #1c2226; --ink: #e6e9ea; --soft: #9aa6ad; --line: #2e363b; --accent: #6db1e1;
-    --csf: #6b9df0; --gm: #5fc488; --wm: #f0806d;
+    --csf: ${DARK.CSF}; --gm: ${DARK.GM}; --wm: ${DARK.WM};
     --good: #5fc488; --doubt: #f0a75a; --unknown: #9aa6ad;
     --site1: #6db1e1; --site2: #f0a75a; --site3: #a98be0; --site4: #55c7be; --site5: #e879a6; --site6: #c3c04d;
   }

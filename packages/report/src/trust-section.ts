@@ -1,6 +1,6 @@
 import { type Preview, type TrustRow, trustRows } from '@voxnorm/pipeline'
-import { escapeHtml } from './charts.ts'
 import { type Finding, findings } from './findings.ts'
+import { escapeHtml } from './html.ts'
 import { type Section, table } from './page.ts'
 
 // Signs as well as colours: not every reader sees colours, and not every printer has them.

@@ -70,7 +70,7 @@ export function readExperiments(words: readonly string[]): Experiment[] {
   return EXPERIMENTS.filter((name) => words.includes('all') || words.includes(name))
 }
 
-/** Whether the study can play an experiment, else the reason why not as a sentence. */
+/** Why an experiment cannot be done with the data of a study, as a sentence; undefined where it can. */
 export function reasonAgainst(experiment: Experiment, { modalities }: Study): string | undefined {
   if (experiment !== 'table5' || modalities.length > 1) return undefined
   return `Table 5 compares one modality with two, but only ${modalities.join(', ')} exists for every subject of the first two sites.`

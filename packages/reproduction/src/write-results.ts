@@ -1,5 +1,5 @@
 import { distinctRuns, keyOf, type Run, runsOf, sitesOfSetting } from './experiments.ts'
-import { svgToPng } from './figures/png.ts'
+import { svgToPng } from './figures/rasterize.ts'
 import { rawHistograms } from './measurement/raw-histograms.ts'
 import type { Examination, Measurement } from './measurement/records.ts'
 import { drawFigures } from './page/draw-figures.ts'

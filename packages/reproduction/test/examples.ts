@@ -1,4 +1,4 @@
-import { TISSUES } from '@voxnorm/pipeline'
+import { TISSUES } from '@voxnorm/data'
 import type { Run, Study } from '../src/experiments.ts'
 import type { MeasuredSubject, Measurement } from '../src/measurement/records.ts'
 

@@ -1,13 +1,13 @@
+import { wrap } from '@voxnorm/report'
 import fc from 'fast-check'
 import { parseHTML } from 'linkedom'
 import { describe, expect, it } from 'vitest'
 import { BLUE_RED, colorAt } from '../src/figures/colors.ts'
 import { comparisonChart } from '../src/figures/comparison.ts'
-import { wrap } from '../src/figures/frame.ts'
 import type { MosaicPatch } from '../src/figures/mosaic.ts'
 import { insetPlaces } from '../src/figures/mosaic-insets.ts'
 import { curveColors, steps } from '../src/figures/panel.ts'
-import { svgToPng } from '../src/figures/png.ts'
+import { svgToPng } from '../src/figures/rasterize.ts'
 import { decodePng } from './decode-png.ts'
 import {
   biasField,

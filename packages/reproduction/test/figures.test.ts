@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { svgToPng } from '../src/figures/png.ts'
+import { svgToPng } from '../src/figures/rasterize.ts'
 import { decodePng } from './decode-png.ts'
 import { FIGURES } from './sample-figures.ts'
 

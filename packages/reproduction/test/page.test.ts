@@ -65,7 +65,7 @@ describe('the page of a reproduction', () => {
     ])
   })
 
-  it('says what the budget was turned into and who plays whom', () => {
+  it('says what the budget was turned into and which site stands for which', () => {
     expect(page).toContain('Budget 20m: networks of width 4, patches of 16³ at 2 mm')
     expect(page).toContain('a (in the role of iSEG)')
     expect(page).toContain('λ is multiplied with 0.25')

@@ -1,9 +1,9 @@
+import type { Point } from '@voxnorm/report'
 import { figure4, figure8, type SlicePanel } from '../src/figures/bias-field.ts'
 import { comparisonChart } from '../src/figures/comparison.ts'
 import { figure9 } from '../src/figures/confusion.ts'
 import { figure2, figure7 } from '../src/figures/histograms.ts'
 import { type MosaicPatch, mosaicFigure } from '../src/figures/mosaic.ts'
-import type { Point } from '../src/figures/panel.ts'
 import { figure5 } from '../src/figures/segmentations.ts'
 
 const SITES = ['iSEG & co', 'MRBrainS <13>'] as const

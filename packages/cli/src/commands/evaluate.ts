@@ -1,12 +1,11 @@
 import { existsSync } from 'node:fs'
-import { MASK_FROM, type MaskFrom } from '@voxnorm/data'
+import { MASK_FROM, type MaskFrom, TISSUES } from '@voxnorm/data'
 import { openDataset } from '@voxnorm/data/node'
 import {
   evaluateAll,
   HARMONIZATION_COLUMNS,
   type HarmonizationRow,
   type SegmentationRow,
-  TISSUES,
   writeEvaluation,
 } from '@voxnorm/pipeline'
 import {

@@ -1,4 +1,4 @@
-import { type Cell, type Dataset, formatTable, type Subject } from '@voxnorm/data'
+import { type Cell, type Dataset, formatTable, type Subject, TISSUES } from '@voxnorm/data'
 import { type Failure, forEachInput, writeFailures } from '../failures.ts'
 import { changedSentence } from '../prediction/changed-structure.ts'
 import type { Sink } from '../storage.ts'
@@ -6,13 +6,7 @@ import { evaluateSubject, type Prediction, type SubjectEvaluation } from './eval
 import { HARMONIZATION_COLUMNS, type HarmonizationRow, harmonizationRows } from './harmonization.ts'
 import { familiarity } from './known-split.ts'
 import { checkLabelOrder, type HowToDecide, type UnexplainedSide } from './label-order.ts'
-import {
-  SEGMENTATION_COLUMNS,
-  type SegmentationRow,
-  type SubjectScore,
-  summarize,
-  TISSUES,
-} from './segmentation.ts'
+import { SEGMENTATION_COLUMNS, type SegmentationRow, type SubjectScore, summarize } from './segmentation.ts'
 import { classifierLimit } from './site-classifier.ts'
 
 /** Predictions of the subjects of a data set, and what is needed to score them. */

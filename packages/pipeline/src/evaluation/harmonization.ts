@@ -1,5 +1,12 @@
-import { CLASSES, intensityHistogram, jensenShannon, jensenShannonBound, wasserstein1 } from '@voxnorm/data'
-import { TISSUES, type Tissue } from './segmentation.ts'
+import {
+  CLASSES,
+  intensityHistogram,
+  jensenShannon,
+  jensenShannonBound,
+  TISSUES,
+  type Tissue,
+  wasserstein1,
+} from '@voxnorm/data'
 import { classifiableSites, classifySites } from './site-classifier.ts'
 
 /** A tissue, or all of the brain. */

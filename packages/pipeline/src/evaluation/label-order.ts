@@ -5,9 +5,9 @@ import {
   diceOfMatrix,
   LABEL_CONVENTIONS,
   labelConvention,
+  TISSUES,
 } from '@voxnorm/data'
 import type { Log } from '../log.ts'
-import { TISSUES } from './segmentation.ts'
 
 /** Of which labels nothing says what their numbers mean. */
 export type UnexplainedSide = 'reference' | 'prediction'

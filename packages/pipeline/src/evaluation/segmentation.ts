@@ -6,14 +6,10 @@ import {
   diceOfMatrix,
   type LabelVolume,
   type SegmentationDistances,
+  TISSUES,
+  type Tissue,
   voxelSizes,
 } from '@voxnorm/data'
-
-/** The tissues that are scored, in the order of the tables. */
-export const TISSUES = ['CSF', 'GM', 'WM'] as const
-
-/** A tissue's name. */
-export type Tissue = (typeof TISSUES)[number]
 
 /** How well one tissue of one subject was segmented: a row of segmentation.tsv. */
 export interface SegmentationRow {

@@ -10,6 +10,9 @@ export interface ClassifiedImage {
  * Features are divided by their pooled deviation within the sites of the other images. The classifier has no part in
  * training, so it is an independent judge: 1 when every image gives its site away, about 1 / K when none does. Sites
  * with a single image are left out: nothing would be left to know them by. NaN unless two sites remain.
+ *
+ * A few images are enough for it, and it needs no seed. Patches, of which there are many, are judged by `probeSites` of
+ * @voxnorm/data, with a permutation test (docs/method.md#independent-site-classifier).
  */
 export function classifySites(all: readonly ClassifiedImage[]): number {
   const sites = classifiableSites(all.map(({ site }) => site))

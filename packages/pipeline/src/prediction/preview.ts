@@ -1,4 +1,4 @@
-import { boundingBox, CLASSES, intensityHistogram, type Shape3 } from '@voxnorm/data'
+import { boundingBox, CLASSES, intensityHistogram, type Shape3, TISSUES, type Tissue } from '@voxnorm/data'
 import { base64 } from '../base64.ts'
 import type { Trust } from './trust.ts'
 
@@ -52,7 +52,7 @@ export interface PreviewSlice {
 
 /** Voxel counts of one tissue in equal bins over the preview's ranges. */
 export interface PreviewHistogram {
-  readonly tissue: 'CSF' | 'GM' | 'WM'
+  readonly tissue: Tissue
   readonly raw: readonly number[]
   readonly normalized?: readonly number[]
 }
@@ -114,7 +114,7 @@ export function makePreview(input: PreviewInput): Preview {
     ...(input.trust && { trust: input.trust }),
     ...(input.warnings?.length && { warnings: input.warnings }),
     slices: known.map((plane) => makeSlice(input, box, plane)),
-    histograms: (['CSF', 'GM', 'WM'] as const).map((tissue) => {
+    histograms: TISSUES.map((tissue) => {
       const mask = labels.map((label, voxel) => (predicted[voxel]! > 0 && CLASSES[label] === tissue ? 1 : 0))
       const count = (values: Float32Array, range: readonly [number, number]) =>
         Array.from(intensityHistogram(values, { bins: BINS, range, mask }))

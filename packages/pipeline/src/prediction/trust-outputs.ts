@@ -1,4 +1,4 @@
-import { STRUCTURE_LIMIT } from '@voxnorm/data'
+import { STRUCTURE_LIMIT, TISSUES } from '@voxnorm/data'
 import type { PerTissue, Trust } from './trust.ts'
 
 /** From this percentile on a scan counts as unlike the training scans. */
@@ -14,8 +14,6 @@ export interface TrustRow {
 
 /** Columns of NAME_trust.tsv. */
 export const TRUST_COLUMNS = ['measure', 'value', 'meaning'] as const
-
-const TISSUES = ['CSF', 'GM', 'WM'] as const
 
 /** The rows of NAME_trust.tsv; measures that do not exist for a prediction have none. */
 export function trustRows({ structure, classical, likeness }: Trust): TrustRow[] {

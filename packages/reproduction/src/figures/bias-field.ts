@@ -1,8 +1,7 @@
-import * as Plot from '@observablehq/plot'
-import { greyPng, palettePng } from '@voxnorm/report'
+import { type Box, greyPng, image, palettePng, text, wrap } from '@voxnorm/report'
 import { BLUE_RED, GREYS, scalePalette } from './colors.ts'
-import { type Box, colorBar, figureSvg, greyLevels, image, SIZES, text, WIDTH, wrap } from './frame.ts'
-import { curveLegend, curveMarks, PANEL_HEIGHT, panel, type StyledCurve, stacked } from './panel.ts'
+import { colorBar, figureSvg, greyLevels, SIZES, WIDTH } from './frame.ts'
+import { curveLegend, curveMarks, PANEL_HEIGHT, panel, type StyledCurve, stacked, zeroLine } from './panel.ts'
 
 /** A slice in rows from the top, with square pixels. */
 export interface SlicePanel {
@@ -71,7 +70,8 @@ export function figure8({ title, panels }: BiasProfileOptions): string {
       caption: site,
       x: 'position along y (voxel index)',
       y: 'mean z-score',
-      marks: [Plot.ruleY([0], { stroke: 'currentColor', strokeOpacity: 0.35 }), ...curveMarks(curves)],
+      points: curves.flatMap(({ points }) => points),
+      marks: (axes) => zeroLine(axes) + curveMarks(curves, axes),
     }),
   )
   return stacked(title, bodies, curveLegend(panels[0]?.curves ?? []))

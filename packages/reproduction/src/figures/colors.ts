@@ -4,9 +4,6 @@ import type { PaletteColor } from '@voxnorm/report'
 export const INK = '#222222'
 export const FAINT = '#8a8a8a'
 
-/** The tissues' colours in the paper's histograms. */
-export const TISSUE_COLORS = { CSF: '#2f68c5', GM: '#2f8f55', WM: '#cc4b37' } as const
-
 /** Six colours that people with any colour vision tell apart (Okabe and Ito, 2008). */
 const CATEGORICAL = ['#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00'] as const
 

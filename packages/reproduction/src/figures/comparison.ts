@@ -1,8 +1,17 @@
-import * as Plot from '@observablehq/plot'
+import {
+  type Axes,
+  gridLines,
+  type LegendEntry,
+  linearScale,
+  round,
+  text,
+  textWidth,
+  wrap,
+  xAxis,
+} from '@voxnorm/report'
 import { categoricalColor, FAINT } from './colors.ts'
-import { figureSvg, SIZES, text, textWidth, WIDTH, wrap } from './frame.ts'
-import { type LegendEntry, legend } from './legend.ts'
-import { plotGroup } from './panel.ts'
+import { figureSvg, legend, SIZES, WIDTH } from './frame.ts'
+import { plotFrame } from './panel.ts'
 
 /** A number of ours, with the ends of its interval, and the paper's where it has one; NaN is drawn as nothing. */
 export interface ComparisonRow {
@@ -22,6 +31,7 @@ export interface ComparisonOptions {
 
 const ROW = 34
 const AXIS = 56
+const TOP = 4
 const LINE = SIZES.number * 1.1
 const OURS = categoricalColor(0)
 const PUBLISHED = categoricalColor(5)
@@ -30,60 +40,63 @@ const PUBLISHED = categoricalColor(5)
 export function comparisonChart({ title, rows, x }: ComparisonOptions): string {
   const left = Math.min(280, Math.max(...rows.map(({ name }) => textWidth(name, SIZES.number)))) + 12
   const names = rows.map(({ name }) => wrap(name, left - 12, SIZES.number))
-  // Whole units, since Plot rounds the heights of bands.
   const rowHeight = Math.ceil(Math.max(ROW, ...names.map((lines) => lines.length * LINE + 8)))
+  const bottom = TOP + rows.length * rowHeight
   const height = rows.length * rowHeight + AXIS
-  const marks = rows.map((row, index) => ({ ...row, row: index }))
   const values = rows
     .flatMap(({ ours, published, low, high }) => [ours, published, low, high])
     .filter((value) => isNumber(value))
   const [least, most] = values.length === 0 ? [0, 1] : [Math.min(...values), Math.max(...values)]
   // Room on both sides, so that no dot lies on the frame; a single value still needs an axis.
   const room = 0.06 * (most - least) || 0.1 * Math.abs(most) || 1
-  const plot = plotGroup({
-    width: WIDTH,
-    height,
-    marginTop: 4,
-    marginLeft: left,
-    marginRight: 14,
-    marginBottom: AXIS - 4,
-    x: {
+  const axes: Axes = {
+    x: linearScale([least - room, most + room], [left, WIDTH - 14]),
+    y: linearScale([0, rows.length], [TOP, bottom]),
+  }
+  const plot = [
+    gridLines('vertical', axes, 6, 0.14),
+    xAxis(axes.x, bottom, {
       label: x,
-      labelAnchor: 'center',
-      labelArrow: 'none',
+      labelAt: 'middle',
       labelOffset: 46,
-      domain: [least - room, most + room],
-      ticks: 6,
-    },
-    y: { type: 'band', domain: marks.map(({ row }) => row), axis: null, padding: 0 },
-    marks: [
-      Plot.gridX({ ticks: 6, strokeOpacity: 0.14 }),
-      Plot.ruleY(marks, { y: 'row', stroke: FAINT, strokeOpacity: 0.4, strokeDasharray: '1 4' }),
-      Plot.ruleY(
-        marks.filter(({ low, high }) => isNumber(low) && isNumber(high)),
-        { y: 'row', x1: 'low', x2: 'high', stroke: OURS, strokeWidth: 3, strokeOpacity: 0.55 },
-      ),
-      Plot.dot(
-        marks.filter(({ ours }) => isNumber(ours)),
-        { x: 'ours', y: 'row', r: 6, fill: OURS },
-      ),
-      // After ours: where both agree, the open mark leaves the full one visible.
-      Plot.dot(
-        marks.filter(({ published }) => isNumber(published)),
-        { x: 'published', y: 'row', r: 6, symbol: 'diamond2', stroke: PUBLISHED, strokeWidth: 2.4 },
-      ),
-      Plot.frame({ strokeOpacity: 0.35 }),
-    ],
-  })
+      count: 6,
+      sizes: [SIZES.number, SIZES.label],
+    }),
+    ...rows.map((row, index) => dots(row, axes, axes.y.at(index + 0.5))),
+    plotFrame({ x: axes.x, y: linearScale([0, 1], [bottom, TOP]) }),
+  ]
   const labels = names.flatMap((lines, index) =>
     lines.map((line, place) => {
-      const middle = 4 + (index + 0.5) * rowHeight + (place - (lines.length - 1) / 2) * LINE
+      const middle = axes.y.at(index + 0.5) + (place - (lines.length - 1) / 2) * LINE
       return text(left - 10, middle + 5, line, { size: SIZES.number, anchor: 'end' })
     }),
   )
   const key = legend(entries(rows))
   const legendGroup = `<g transform="translate(0 ${height + 4})">${key.svg}</g>`
-  return figureSvg(title, height + 4 + key.height, plot + labels.join('') + legendGroup)
+  return figureSvg(
+    title,
+    height + 4 + key.height,
+    `<g class="panel">${plot.join('')}</g>${labels.join('')}${legendGroup}`,
+  )
+}
+
+/** What a row shows at its height: the interval, our number, and the published one. */
+function dots({ ours, published, low, high }: ComparisonRow, { x }: Axes, y: number): string {
+  // Finer than any screen, and the same on every machine.
+  const at = (value: number) => round(x.at(value), 4)
+  const line = (from: number, to: number) => `<line x1="${from}" x2="${to}" y1="${y}" y2="${y}"/>`
+  const [left, right] = x.range
+  const guide = `<g stroke="${FAINT}" stroke-opacity="0.4" stroke-dasharray="1 4">${line(left, right)}</g>`
+  const interval =
+    isNumber(low) && isNumber(high)
+      ? `<g stroke="${OURS}" stroke-width="3" stroke-opacity="0.55">${line(at(low), at(high))}</g>`
+      : ''
+  const dot = isNumber(ours) ? `<circle cx="${at(ours)}" cy="${y}" r="6" fill="${OURS}"/>` : ''
+  // After ours: where both agree, the open mark leaves the full one visible.
+  const mark = isNumber(published)
+    ? `<g fill="none" stroke="${PUBLISHED}" stroke-width="2.4"><path transform="translate(${at(published)},${y})" d="M0,-7.5L7.5,0L0,7.5L-7.5,0Z"/></g>`
+    : ''
+  return guide + interval + dot + mark
 }
 
 function entries(rows: readonly ComparisonRow[]): LegendEntry[] {

@@ -1,5 +1,6 @@
+import { area, text, textWidth } from '@voxnorm/report'
 import { BLUE_RED, colorAt, cssColorAt, inkOn } from './colors.ts'
-import { area, colorBar, figureSvg, SIZES, text, textWidth, WIDTH } from './frame.ts'
+import { colorBar, figureSvg, SIZES, WIDTH } from './frame.ts'
 
 export interface ConfusionOptions {
   readonly title: string

@@ -1,18 +1,16 @@
-import * as Plot from '@observablehq/plot'
-import { TISSUE_COLORS } from './colors.ts'
+import { TISSUE_COLORS, type Tissue } from '@voxnorm/data'
+import { type Axes, areaPath, extent, type Point } from '@voxnorm/report'
 import {
   curveColors,
   curveLegend,
   curveMarks,
   PANEL_HEIGHT,
-  type Point,
   panel,
   type StyledCurve,
   stacked,
   steps,
 } from './panel.ts'
 
-type Tissue = 'CSF' | 'GM' | 'WM'
 /** Larger tissues first, so that the small ones are drawn over them. */
 const TISSUES = ['GM', 'WM', 'CSF'] as const
 
@@ -29,15 +27,18 @@ export interface RawHistogramOptions {
 export function figure2({ title, panels }: RawHistogramOptions): string {
   const all = panels.flatMap(({ tissues }) => TISSUES.flatMap((tissue) => steps(tissues[tissue])))
   const span = extent(all.map(({ x }) => x))
-  const bodies = panels.map(({ site, tissues }, index) =>
-    panel(index * PANEL_HEIGHT, {
+  const bodies = panels.map(({ site, tissues }, index) => {
+    const outlines = TISSUES.map((tissue) => ({ tissue, points: steps(tissues[tissue]) }))
+    return panel(index * PANEL_HEIGHT, {
       caption: site,
       x: 'raw intensity',
       y: 'voxels',
       span,
-      marks: TISSUES.map((tissue) => filled(steps(tissues[tissue]), TISSUE_COLORS[tissue], 0.5)),
-    }),
-  )
+      points: onGround(outlines.flatMap(({ points }) => points)),
+      marks: (axes) =>
+        outlines.map(({ tissue, points }) => filled(points, axes, TISSUE_COLORS[tissue], 0.5)).join(''),
+    })
+  })
   const names = TISSUES.map((name) => ({ name, color: TISSUE_COLORS[name], mark: 'area' as const }))
   return stacked(title, bodies, names)
 }
@@ -52,10 +53,17 @@ export interface HistogramOptions {
 export function figure7({ title, panels }: HistogramOptions): string {
   const bodies = panels.map(({ tissue, series }, index) => {
     const colors = curveColors(series)
-    const areas = series.map(({ points }, curve) => filled(withoutEmptyEnds(points), colors[curve]!, 0.18))
-    const lines = curveMarks(series.map((curve) => ({ ...curve, points: withoutEmptyEnds(curve.points) })))
-    const marks = [...areas, ...lines]
-    return panel(index * PANEL_HEIGHT, { caption: tissue, x: 'intensity', y: 'density', span: [0, 1], marks })
+    const curves = series.map((curve) => ({ ...curve, points: withoutEmptyEnds(curve.points) }))
+    return panel(index * PANEL_HEIGHT, {
+      caption: tissue,
+      x: 'intensity',
+      y: 'density',
+      span: [0, 1],
+      points: onGround(curves.flatMap(({ points }) => points)),
+      marks: (axes) =>
+        curves.map(({ points }, curve) => filled(points, axes, colors[curve]!, 0.18)).join('') +
+        curveMarks(curves, axes),
+    })
   })
   return stacked(title, bodies, curveLegend(panels[0]?.series ?? []))
 }
@@ -67,14 +75,11 @@ function withoutEmptyEnds(points: readonly Point[]): readonly Point[] {
   return first < 0 ? [] : points.slice(Math.max(0, first - 1), last + 2)
 }
 
-function filled(points: readonly Point[], color: string, opacity: number): Plot.Markish {
-  // With a single `y`, Plot would stack the areas on each other.
-  return Plot.areaY(points, { x: 'x', y1: 0, y2: 'y', fill: color, fillOpacity: opacity })
+/** With a point at zero, which every area stands on. */
+function onGround(points: readonly Point[]): readonly Point[] {
+  return points.length === 0 ? [] : [...points, { x: points[0]!.x, y: 0 }]
 }
 
-function extent(values: readonly number[]): readonly [number, number] {
-  return values.reduce<[number, number]>(
-    ([low, high], value) => [Math.min(low, value), Math.max(high, value)],
-    [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
-  )
+function filled(points: readonly Point[], axes: Axes, color: string, opacity: number): string {
+  return `<path d="${areaPath(points, axes, 'straight')}" fill="${color}" fill-opacity="${opacity}"/>`
 }

@@ -1,7 +1,6 @@
-import { greyPng } from '@voxnorm/report'
+import { type Box, greyPng, image, outline, text } from '@voxnorm/report'
 import { categoricalColor, INK } from './colors.ts'
-import { type Box, figureSvg, greyLevels, image, outline, SIZES, text, WIDTH } from './frame.ts'
-import { legend } from './legend.ts'
+import { figureSvg, greyLevels, legend, SIZES, WIDTH } from './frame.ts'
 import { type InsetPlace, insetPlaces, type MosaicPatch } from './mosaic-insets.ts'
 
 export type { MosaicPatch } from './mosaic-insets.ts'

@@ -1,14 +1,19 @@
-import * as Plot from '@observablehq/plot'
-import { parseHTML } from 'linkedom'
+import {
+  type Axes,
+  compactNumber,
+  curvePath,
+  extent,
+  gridLines,
+  type LegendEntry,
+  linearScale,
+  niceDomain,
+  type Point,
+  text,
+  xAxis,
+  yAxis,
+} from '@voxnorm/report'
 import { categoricalColor } from './colors.ts'
-import { compactNumber, figureSvg, SIZES, text, WIDTH } from './frame.ts'
-import { type LegendEntry, legend } from './legend.ts'
-
-/** A point of a curve or the middle of a histogram's bin. */
-export interface Point {
-  readonly x: number
-  readonly y: number
-}
+import { figureSvg, legend, SIZES, WIDTH } from './frame.ts'
 
 /** A named curve. Solid and dashed ones that belong together have one colour; see `curveColors`. */
 export interface StyledCurve {
@@ -21,47 +26,55 @@ export interface PanelOptions {
   readonly caption: string
   readonly x: string
   readonly y: string
-  /** First and last value of the horizontal axis; by default what the data needs. */
+  /** Everything that has to fit between the axes. */
+  readonly points: readonly Point[]
+  /** First and last value of the horizontal axis; by default what the points need. */
   readonly span?: readonly [number, number]
-  readonly marks: Plot.Markish[]
+  /** Draws within the axes. */
+  readonly marks: (axes: Axes) => string
 }
 
 export const PANEL_HEIGHT = 260
 const CAPTION = 28
+const MARGIN = { top: 10, right: 12, bottom: 52, left: 76 }
+const BOTTOM = PANEL_HEIGHT - CAPTION - MARGIN.bottom
 
 /** Axes with marks over the whole width of a figure, the panel's title above; `top` is where the panel begins. */
-export function panel(top: number, { caption, x, y, span, marks }: PanelOptions): string {
-  const axes = {
-    x: {
-      label: x,
-      labelAnchor: 'center',
-      labelArrow: 'none',
-      labelOffset: 44,
-      ...(span ? { domain: [...span] } : {}),
-    },
-    y: {
-      label: y,
-      labelAnchor: 'center',
-      labelArrow: 'none',
-      labelOffset: 66,
-      tickFormat: tickText,
-      ticks: 5,
-      nice: true,
-    },
-  } as const
-  const plot = plotGroup({
-    width: WIDTH,
-    height: PANEL_HEIGHT - CAPTION,
-    marginTop: 10,
-    marginLeft: 76,
-    marginRight: 12,
-    marginBottom: 52,
-    ...axes,
-    marks: [Plot.gridY({ ticks: 5, strokeOpacity: 0.14 }), ...marks, Plot.frame({ strokeOpacity: 0.35 })],
-  })
-  const title = text(76, CAPTION - 8, caption, { size: SIZES.caption, weight: 'bold' })
-  return `<g transform="translate(0 ${top})">${title}<g transform="translate(0 ${CAPTION})">${plot}</g></g>`
+export function panel(top: number, { caption, x, y, points, span, marks }: PanelOptions): string {
+  const [across, up] = [8, 5]
+  const axes: Axes = {
+    x: linearScale(span ?? extent(numbers(points.map((point) => point.x))), [
+      MARGIN.left,
+      WIDTH - MARGIN.right,
+    ]),
+    y: linearScale(niceDomain(extent(numbers(points.map((point) => point.y))), up), [BOTTOM, MARGIN.top]),
+  }
+  const axis = { labelAt: 'middle', sizes: [SIZES.number, SIZES.label], format: tickText } as const
+  const plot = [
+    gridLines('horizontal', axes, up, 0.14),
+    xAxis(axes.x, BOTTOM, { ...axis, label: x, labelOffset: 46, count: across }),
+    yAxis(axes.y, MARGIN.left, { ...axis, label: y, labelOffset: 58, count: up }),
+    marks(axes),
+    plotFrame(axes),
+  ]
+  const title = text(MARGIN.left, CAPTION - 8, caption, { size: SIZES.caption, weight: 'bold' })
+  return `<g transform="translate(0 ${top})">${title}<g class="panel" transform="translate(0 ${CAPTION})">${plot.join('')}</g></g>`
 }
+
+/** The border of the room between the axes. */
+export function plotFrame({ x, y }: Axes): string {
+  const [left, right] = x.range
+  const [bottom, top] = y.range
+  return `<rect x="${left}" y="${top}" width="${right - left}" height="${bottom - top}" fill="none" stroke="currentColor" stroke-opacity="0.35"/>`
+}
+
+/** A line where values change their sign. */
+export function zeroLine({ x, y }: Axes): string {
+  const at = Math.round(y.at(0))
+  return `<line x1="${x.range[0]}" x2="${x.range[1]}" y1="${at}" y2="${at}" stroke="currentColor" stroke-opacity="0.35"/>`
+}
+
+const numbers = (values: readonly number[]) => values.filter(Number.isFinite)
 
 /** Thousands and millions by their letters: counts of voxels are long. */
 function tickText(value: number): string {
@@ -75,14 +88,6 @@ export function stacked(title: string, bodies: readonly string[], entries: reado
   const end = bodies.length * PANEL_HEIGHT + 6
   const key = `<g transform="translate(0 ${end})">${names.svg}</g>`
   return figureSvg(title, end + names.height, bodies.join('') + key)
-}
-
-/** What Observable Plot draws, as a group that takes its lettering from here and nothing from a style sheet. */
-export function plotGroup(options: Plot.PlotOptions): string {
-  const { document } = parseHTML('<html><body></body></html>')
-  const plot = Plot.plot({ ...options, document: document as unknown as Document })
-  for (const style of plot.querySelectorAll('style')) style.remove()
-  return `<g class="panel" fill="currentColor" font-size="${SIZES.number}" text-anchor="middle">${plot.innerHTML}</g>`
 }
 
 /** The outline of a histogram whose points are the middles of equal bins: level over each bin, down to 0 at both ends. */
@@ -105,19 +110,15 @@ export function curveColors(curves: readonly Omit<StyledCurve, 'points'>[]): str
   return curves.map(({ style }) => categoricalColor(next[style]++))
 }
 
-/** The curves as marks. Points with a value that is no number leave a gap. */
-export function curveMarks(curves: readonly StyledCurve[]): Plot.Markish[] {
+/** The curves within axes. Points with a value that is no number leave a gap. */
+export function curveMarks(curves: readonly StyledCurve[], axes: Axes): string {
   const colors = curveColors(curves)
-  return curves.map(({ style, points }, index) =>
-    Plot.line(points, {
-      x: 'x',
-      y: 'y',
-      stroke: colors[index]!,
-      strokeWidth: 2.2,
-      strokeLinejoin: 'round',
-      ...(style === 'dashed' ? { strokeDasharray: '7 5' } : {}),
-    }),
-  )
+  return curves
+    .map(({ style, points }, index) => {
+      const dashes = style === 'dashed' ? ' stroke-dasharray="7 5"' : ''
+      return `<path d="${curvePath(points, axes, 'straight')}" stroke="${colors[index]}" fill="none" stroke-width="2.2" stroke-linejoin="round"${dashes}/>`
+    })
+    .join('')
 }
 
 /** Names of curves over all panels, each once, for one legend below. */

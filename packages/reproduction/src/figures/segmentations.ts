@@ -1,7 +1,6 @@
-import { palettePng } from '@voxnorm/report'
+import { image, palettePng, text, wrap } from '@voxnorm/report'
 import { LABEL_COLORS, labelPalette } from './colors.ts'
-import { figureSvg, image, SIZES, text, WIDTH, wrap } from './frame.ts'
-import { legend } from './legend.ts'
+import { figureSvg, legend, SIZES, WIDTH } from './frame.ts'
 
 /** Internal classes (0 BG, 1 CSF, 2 GM, 3 WM) of a slice in rows from the top, with square pixels. */
 export interface LabelPanel {

@@ -14,6 +14,8 @@ import {
   type NamedVolume,
   type Shape3,
   scaleIntensities,
+  TISSUES,
+  type Tissue,
   toInternal,
 } from '@voxnorm/data'
 import { readVolumeFile } from '@voxnorm/data/node'
@@ -25,8 +27,6 @@ import {
   type SubjectIntensities,
   type SubjectPrediction,
   scoreSegmentation,
-  TISSUES,
-  type Tissue,
   warnOfFiles,
 } from '@voxnorm/pipeline'
 import type { BeforeAfterCounts, MeasuredSubject, Plane } from './records.ts'

@@ -1,6 +1,5 @@
-import { labelConvention, toInternal } from '@voxnorm/data'
+import { labelConvention, TISSUES, type Tissue, toInternal } from '@voxnorm/data'
 import { readVolumeFile } from '@voxnorm/data/node'
-import { TISSUES, type Tissue } from '@voxnorm/pipeline'
 import { type Cohort, subjectsOf } from '../subjects.ts'
 
 /** Voxel counts of each tissue in equal bins from 0 to the largest intensity of the figure. */

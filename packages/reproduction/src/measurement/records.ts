@@ -1,5 +1,5 @@
-import type { Calibration, SiteProbe } from '@voxnorm/data'
-import type { HarmonizationRow, SegmentationRow, Tissue, Trust } from '@voxnorm/pipeline'
+import type { Calibration, SiteProbe, Tissue } from '@voxnorm/data'
+import type { HarmonizationRow, SegmentationRow, Trust } from '@voxnorm/pipeline'
 import type { Run } from '../experiments.ts'
 
 /** A plane of voxels in rows from the top. */

@@ -1,5 +1,4 @@
-import { CLASSES } from '@voxnorm/data'
-import type { TISSUES } from '@voxnorm/pipeline'
+import { CLASSES, type Tissue } from '@voxnorm/data'
 import { collapseOf } from '@voxnorm/report'
 import { type Experiment, runOf, type Study, sitesOfSetting } from '../experiments.ts'
 import { figure4, figure8, type SlicePanel } from '../figures/bias-field.ts'
@@ -132,20 +131,18 @@ function segmentations(sites: readonly string[], without: Measurement, ours: Mea
 }
 
 function intensities(sites: readonly string[], { subjects }: Measurement): Figure {
-  const panels = (['GM', 'WM', 'CSF'] as const satisfies readonly (typeof TISSUES)[number][]).map(
-    (tissue) => ({
-      tissue,
-      series: (['raw', 'normalized'] as const).flatMap((stage) =>
-        sites.map((site) => ({
-          name: `${site}, ${stage === 'raw' ? 'input' : 'normalised'}`,
-          style: stage === 'raw' ? ('solid' as const) : ('dashed' as const),
-          points: density(
-            subjects.filter((subject) => subject.site === site).map(({ tissues }) => tissues[tissue][stage]),
-          ),
-        })),
-      ),
-    }),
-  )
+  const panels = (['GM', 'WM', 'CSF'] as const satisfies readonly Tissue[]).map((tissue) => ({
+    tissue,
+    series: (['raw', 'normalized'] as const).flatMap((stage) =>
+      sites.map((site) => ({
+        name: `${site}, ${stage === 'raw' ? 'input' : 'normalised'}`,
+        style: stage === 'raw' ? ('solid' as const) : ('dashed' as const),
+        points: density(
+          subjects.filter((subject) => subject.site === site).map(({ tissues }) => tissues[tissue][stage]),
+        ),
+      })),
+    ),
+  }))
   return {
     number: 7,
     svg: figure7({ title: 'Intensities of the tissues before and after', panels }),

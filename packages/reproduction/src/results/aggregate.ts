@@ -1,5 +1,4 @@
-import { deviationOf, meanOf, stratifiedBootstrapInterval } from '@voxnorm/data'
-import type { TISSUES } from '@voxnorm/pipeline'
+import { deviationOf, meanOf, stratifiedBootstrapInterval, type Tissue } from '@voxnorm/data'
 import { type Collapse, collapseOf } from '@voxnorm/report'
 import { keyOf, type Run } from '../experiments.ts'
 import type { MeasuredSubject, Measurement } from '../measurement/records.ts'
@@ -32,7 +31,7 @@ export function scoreOf(
   sites: readonly string[],
 ): Score {
   const perSeed = measurements.map(({ subjects }) => siteMean(subjects, name, sites))
-  const tissue = (label: (typeof TISSUES)[number]) => meanOf(perSeed.map((values) => values[label]))
+  const tissue = (label: Tissue) => meanOf(perSeed.map((values) => values[label]))
   const people = subjectMeans(measurements, name, sites)
   const groups = sites.map((site) => people.filter((one) => one.site === site).map(({ value }) => value))
   const { low, high } = groups.some(({ length }) => length < 2)
@@ -73,7 +72,7 @@ export function subjectMeans(
 }
 
 function siteMean(subjects: readonly MeasuredSubject[], name: ScoreName, sites: readonly string[]) {
-  const ofTissue = (label: (typeof TISSUES)[number]) => {
+  const ofTissue = (label: Tissue) => {
     const bySite = sites.map((site) => {
       const own = subjects.filter((subject) => subject.site === site)
       const rows = own.flatMap(({ scores }) => scores.filter((row) => row.label === label))

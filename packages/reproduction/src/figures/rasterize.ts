@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { initWasm, Resvg } from '@resvg/resvg-wasm'
-import { PIXELATED } from './frame.ts'
+import { PIXELATED } from '@voxnorm/report'
 
 /** Pixels of the picture for each user unit: 1488 for a figure, enough for a page of paper. */
 const SCALE = 2
