@@ -23,6 +23,8 @@ describe('openPredictedLabels', () => {
     'index\tabbreviation\n0\tBG\nx\tGM\n2\tWM\n3\tCSF\n',
   ])('refuses a table that does not tell them: %j', (text) => {
     writeFileSync(path.join(folder, 'dseg.tsv'), text)
-    expect(() => openPredictedLabels(folder)(segmentation)).toThrow(expect.objectContaining({ remedy: 'label-table' }))
+    expect(() => openPredictedLabels(folder)(segmentation)).toThrow(
+      expect.objectContaining({ remedy: 'label-table' }),
+    )
   })
 })
