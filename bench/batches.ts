@@ -1,11 +1,11 @@
 import os from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { loadSubject, type openSubjectLoader } from '@voxnorm/data/node'
+import { trainingBatches } from '@voxnorm/models'
 import { hostProcessorTime } from '@voxnorm/node'
 import { type Config, loadRun, PRESETS, toTraining } from '@voxnorm/pipeline/training'
 import { median } from '@voxnorm/tensor/tuning'
-import { loadSubject, type openSubjectLoader } from '../packages/data/src/node/index.ts'
-import { trainingBatches } from '../packages/models/src/patch-batches.ts'
 import { keep, option } from './measure.ts'
 import { withPhantom } from './phantom.ts'
 

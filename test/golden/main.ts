@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ConfigError } from '@voxnorm/data'
-import { openDevice } from '../../packages/cli/src/device.ts'
+import { openDevice } from '@voxnorm/node'
 import { EXIT, errorBlock, exitCodeOf } from '../../packages/cli/src/exit-codes.ts'
 import { GoldenFolder } from './manifest.ts'
 import { type CaseResult, resultRow, runCase } from './report.ts'

@@ -6,11 +6,11 @@ import {
   modelOfTraining,
   segment,
 } from '@voxnorm/models'
+import { openDevice } from '@voxnorm/node'
 import type { OpenDevice } from '@voxnorm/pipeline'
 import { PRESETS } from '@voxnorm/pipeline/training'
 import { compile, f32, input, type PlanSummary } from '@voxnorm/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openDevice } from '../../packages/cli/src/device.ts'
 
 /** The networks of the paper for one modality and two sites. */
 const paper = modelOfTraining(PRESETS.paper, [{ site: 'iseg' }, { site: 'mrbrains' }])

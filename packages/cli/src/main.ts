@@ -70,7 +70,7 @@ const VERBS: readonly Verb[] = [
 
 /** Opens a device. Its code is loaded when it is needed, so that help and small verbs start at once. */
 export const openDevice: CommandInput['openDevice'] = async (name) =>
-  (await import('./device.ts')).openDevice(name)
+  (await import('@voxnorm/node')).openDevice(name)
 
 /**
  * Runs one command line (without `node` and the program's name) and returns the exit code.

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { formatTable, makeLabelVolume, makeVolume, type Shape3 } from '@voxnorm/data'
 import { writeVolumeFile } from '@voxnorm/data/node'
+import { openDevice } from '@voxnorm/node'
 import { TRUST_COLUMNS, trustRows } from '@voxnorm/pipeline'
 import { countChanged } from '@voxnorm/pipeline/node'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { parseArguments } from '../src/command-line.ts'
 import { evaluate } from '../src/commands/evaluate.ts'
-import { openDevice } from '../src/device.ts'
 import { openLog } from '../src/progress.ts'
 
 let folder: string

@@ -1,7 +1,7 @@
+import { openDevice } from '@voxnorm/node'
 import { describe, expect, it } from 'vitest'
 import { parseArguments } from '../src/command-line.ts'
 import { doctor } from '../src/commands/doctor.ts'
-import { openDevice } from '../src/device.ts'
 import { openLog } from '../src/progress.ts'
 
 describe('doctor', () => {

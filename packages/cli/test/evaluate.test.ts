@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { makeLabelVolume, makeVolume, parseTable, type Shape3 } from '@voxnorm/data'
 import { writeVolumeFile } from '@voxnorm/data/node'
+import { openDevice } from '@voxnorm/node'
 import { classifierLimit, classifySites, harmonizationRows, type SubjectIntensities } from '@voxnorm/pipeline'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseArguments } from '../src/command-line.ts'
 import { evaluate } from '../src/commands/evaluate.ts'
-import { openDevice } from '../src/device.ts'
 import { openLog } from '../src/progress.ts'
 
 const SHAPE: Shape3 = [5, 6, 4]

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { openDevice } from '@voxnorm/node'
 import { makePreview, PREDICTION, type Trust } from '@voxnorm/pipeline'
 import { openDiskSink } from '@voxnorm/pipeline/node'
 import { openRunFolder, PRESETS } from '@voxnorm/pipeline/training'
@@ -9,7 +10,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ball } from '../../pipeline/test/prediction/ball.ts'
 import { parseArguments } from '../src/command-line.ts'
 import { report } from '../src/commands/report.ts'
-import { openDevice } from '../src/device.ts'
 import { openLog } from '../src/progress.ts'
 
 const SITES = ['Adult & <old>', 'infant']

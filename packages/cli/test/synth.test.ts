@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { labelConvention, sitesOf, toInternal, voxelSizes } from '@voxnorm/data'
 import { openDataset, readVolumeFile } from '@voxnorm/data/node'
+import { openDevice } from '@voxnorm/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseArguments } from '../src/command-line.ts'
 import { synth } from '../src/commands/synth.ts'
-import { openDevice } from '../src/device.ts'
 import { openLog } from '../src/progress.ts'
 
 const log = openLog({ write: () => {}, terminal: false, format: 'text', quiet: true, now: Date.now })

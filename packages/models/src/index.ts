@@ -57,6 +57,7 @@ export {
   readNetworks,
   segment,
 } from './networks.ts'
+export { trainingBatches } from './patch-batches.ts'
 export {
   discriminatorAccuracy,
   discriminatorConfusion,

@@ -44,7 +44,7 @@ export {
 } from './prediction/trust-outputs.ts'
 export { writeFolderFiles, writePrediction } from './prediction/write-outputs.ts'
 export { type PredictionRecords, type RunRecords, readPredictionRecords, readRunRecords } from './records.ts'
-export { StoppedError, type StopRequest } from './stop.ts'
+export { StoppedError, type StopRequest, stopOnAbort } from './stop.ts'
 export { LOCK_NAME, openMemorySink, type Sink, type Source } from './storage.ts'
 export { PHANTOM_NAME, type PhantomPlan, writePhantom } from './synthesis.ts'
 export { type DatasetRecord, type MetricsLine, readMetrics } from './training/run-records.ts'
