@@ -18,7 +18,7 @@ export { type NamedBytes, type Normalized, type NormalizeOptions, normalize } fr
 export { changedSentence } from './prediction/changed-structure.ts'
 export { PREDICTION } from './prediction/folder-description.ts'
 export type { PredictionInput } from './prediction/input.ts'
-export { type PredictedInput, predictAll } from './prediction/predict-all.ts'
+export { type PredictAllOptions, type PredictedInput, predictAll } from './prediction/predict-all.ts'
 export type { PredictPrepared } from './prediction/predict-scan.ts'
 export {
   type GridChoice,

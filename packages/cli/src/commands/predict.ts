@@ -7,7 +7,15 @@ import {
   sidesOf,
   type Windows,
 } from '@voxnorm/models'
-import { type GridChoice, type OpenDevice, type PredictedInput, predictAll } from '@voxnorm/pipeline'
+import {
+  type GridChoice,
+  type Log,
+  type OpenDevice,
+  type PredictAllOptions,
+  type PredictedInput,
+  type PredictionInput,
+  predictAll,
+} from '@voxnorm/pipeline'
 import {
   assertFreeForOutput,
   assertLabelsStay,
@@ -87,79 +95,21 @@ export const predict: Command = {
   example: 'voxnorm predict -m run -i sub-01_T1w.nii.gz -o predictions',
   async run({ arguments: parsed, log, openDevice }) {
     const out = textFlag(parsed, 'output')!
-    const convention = labelConvention(labelsOfFlag(textFlag(parsed, 'label-convention') ?? 'bids'))
-    const file = readModel(textFlag(parsed, 'model')!)
-    const model = file.stored
-    const raw = hasFlag(parsed, 'skip-normalization')
-    const used = raw ? { ...model, names: model.names.filter((name) => name === 'segmenter') } : model
-    const normalized = used.names.includes('generator')
-    const strict = hasFlag(parsed, 'strict')
-    if (strict && !normalized) {
-      log.warning('strict', '--strict refuses nothing here: without normalisation no image is made')
-    }
-    const windows = readWindows(parsed, file.config, normalized)
-    const grid = (textFlag(parsed, 'grid') ?? 'model') as GridChoice
-    const words = listFlag(parsed, 'input')
-    const continued = hasFlag(parsed, 'continue')
-    const overwritten = hasFlag(parsed, 'overwrite')
-    if (continued && overwritten) {
-      throw new ConfigError('--continue keeps what is finished and --overwrite replaces it.', {
-        fix: 'give one of the two',
-      })
-    }
+    const choices = readChoices(parsed, log)
     const stop = listenForStop((signal) => log.warning('stop', `${signal}: stopping`))
     const assessor = openAssessor(stop.signal)
     let lock: FolderLock | undefined
     let device: OpenDevice | undefined
     try {
-      const found = await readInputs(
-        words,
-        listFlag(parsed, 'mask'),
-        file.config.modalities,
-        (word) => tellListing(log, word),
-        messageOf,
-      )
-      for (const warning of found.warnings) log.warning('data', warning)
-      const inputs = chooseSplit(found.inputs, textFlag(parsed, 'split'), textFlag(parsed, 'model')!)
-      assertFreeForOutput(out, { inputs: words, isOwn: isPredictionFolder })
+      const inputs = await findInputs(parsed, choices, log)
+      assertFreeForOutput(out, { inputs: listFlag(parsed, 'input'), isOwn: isPredictionFolder })
       lock = lockFolder(out, 'predict')
-      await assertNothingReplaced(out, inputs, { continued, overwritten })
-      await assertLabelsStay(out, inputs, convention)
+      await assertNothingReplaced(out, inputs, choices)
+      await assertLabelsStay(out, inputs, choices.convention)
       device = await openDevice(textFlag(parsed, 'device'))
       log.info('device', `predicting ${inputs.length} volumes on ${device.description}`)
-      const network = await createPredictor(device.runtime, used)
-      const { results, failures, kept } = await predictAll(
-        inputs,
-        (prepared, onProgress) => predictVolume(network, prepared, { ...windows, onProgress }),
-        {
-          source: openDiskSource(),
-          sink: openDiskSink(out),
-          assessor,
-          grid,
-          model: file.config,
-          convention,
-          probabilities: hasFlag(parsed, 'save-probabilities'),
-          strict,
-          continued,
-          ...(file.intensityReference && { intensityReference: file.intensityReference }),
-          stop,
-          judge,
-          provenance: {
-            version: version(),
-            modelFile: file.file,
-            modelSha256: file.sha256,
-            trainingSites: file.config.sites,
-            normalized,
-            seed: numberFlag(parsed, 'seed') ?? 42,
-            adapter: device.name,
-            grid,
-            maskFrom: (textFlag(parsed, 'mask-from') ?? MASK_FROM[0]) as MaskFrom,
-            ...windows,
-          },
-        },
-        log,
-      )
-      network.dispose()
+      const places = { source: openDiskSource(), sink: openDiskSink(out), assessor, stop }
+      const { results, failures, kept } = await predictWith(device, inputs, choices, places, log)
       return {
         exitCode: failures.length > 0 ? EXIT.someFailed : EXIT.done,
         document: { output: out, subjects: results, kept, failures },
@@ -172,6 +122,103 @@ export const predict: Command = {
       device?.close()
     }
   },
+}
+
+/** The model and what the flags say of how it is used. Throws ConfigError for flags that contradict each other. */
+function readChoices(parsed: Arguments, log: Log) {
+  const convention = labelConvention(labelsOfFlag(textFlag(parsed, 'label-convention') ?? 'bids'))
+  const { stored, config, ...file } = readModel(textFlag(parsed, 'model')!)
+  const raw = hasFlag(parsed, 'skip-normalization')
+  const model = raw ? { ...stored, names: stored.names.filter((name) => name === 'segmenter') } : stored
+  const normalized = model.names.includes('generator')
+  const strict = hasFlag(parsed, 'strict')
+  if (strict && !normalized) {
+    log.warning('strict', '--strict refuses nothing here: without normalisation no image is made')
+  }
+  const continued = hasFlag(parsed, 'continue')
+  const overwritten = hasFlag(parsed, 'overwrite')
+  if (continued && overwritten) {
+    throw new ConfigError('--continue keeps what is finished and --overwrite replaces it.', {
+      fix: 'give one of the two',
+    })
+  }
+  return {
+    file,
+    config,
+    model,
+    normalized,
+    convention,
+    strict,
+    continued,
+    overwritten,
+    windows: readWindows(parsed, config, normalized),
+    grid: (textFlag(parsed, 'grid') ?? 'model') as GridChoice,
+    maskFrom: (textFlag(parsed, 'mask-from') ?? MASK_FROM[0]) as MaskFrom,
+    probabilities: hasFlag(parsed, 'save-probabilities'),
+    seed: numberFlag(parsed, 'seed') ?? 42,
+  }
+}
+
+type Choices = ReturnType<typeof readChoices>
+
+async function findInputs(
+  parsed: Arguments,
+  { config }: Choices,
+  log: Log,
+): Promise<readonly PredictionInput[]> {
+  const found = await readInputs(
+    listFlag(parsed, 'input'),
+    listFlag(parsed, 'mask'),
+    config.modalities,
+    (word) => tellListing(log, word),
+    messageOf,
+  )
+  for (const warning of found.warnings) log.warning('data', warning)
+  return chooseSplit(found.inputs, textFlag(parsed, 'split'), textFlag(parsed, 'model')!)
+}
+
+async function predictWith(
+  { runtime, name }: OpenDevice,
+  inputs: readonly PredictionInput[],
+  choices: Choices,
+  places: Pick<PredictAllOptions, 'source' | 'sink' | 'assessor' | 'stop'>,
+  log: Log,
+) {
+  const { file, config, model, normalized, windows, grid, maskFrom, seed } = choices
+  const { convention, probabilities, strict, continued } = choices
+  const network = await createPredictor(runtime, model)
+  try {
+    return await predictAll(
+      inputs,
+      (prepared, onProgress) => predictVolume(network, prepared, { ...windows, onProgress }),
+      {
+        ...places,
+        grid,
+        model: config,
+        convention,
+        probabilities,
+        strict,
+        continued,
+        ...(file.intensityReference && { intensityReference: file.intensityReference }),
+        judge,
+        provenance: {
+          version: version(),
+          modelFile: file.file,
+          modelSha256: file.sha256,
+          trainingSites: config.sites,
+          normalized,
+          seed,
+          adapter: name,
+          grid,
+          maskFrom,
+          ...windows,
+        },
+      },
+      log,
+    )
+  } finally {
+    network.dispose()
+  }
 }
 
 function readWindows(parsed: Arguments, config: ModelConfig, normalized: boolean): Windows {
