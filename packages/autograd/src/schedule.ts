@@ -20,8 +20,15 @@ export interface Plateau {
   readonly minimumRate: number
 }
 
+/** The rate falls along half a cosine, from the first epoch's to nearly 0 in the last of `epochs`. */
+export interface Cosine {
+  readonly kind: 'cosine'
+  readonly rate: number
+  readonly epochs: number
+}
+
 /** How a learning rate changes over epochs. */
-export type Schedule = MultiStep | Plateau
+export type Schedule = MultiStep | Plateau | Cosine
 
 /** Where a schedule stands; plain data that goes into checkpoints. */
 export interface ScheduleState {
@@ -52,6 +59,10 @@ export function stepSchedule(schedule: Schedule, state: ScheduleState, loss: num
   if (schedule.kind === 'multi-step') {
     const passed = schedule.milestones.filter((milestone) => milestone <= epoch).length
     return { ...state, epoch, rate: schedule.rate * schedule.gamma ** passed }
+  }
+  if (schedule.kind === 'cosine') {
+    const share = Math.min(1, epoch / schedule.epochs)
+    return { ...state, epoch, rate: (schedule.rate * (1 + Math.cos(Math.PI * share))) / 2 }
   }
   const best = state.best ?? Number.POSITIVE_INFINITY
   if (loss < best * (1 - schedule.threshold))

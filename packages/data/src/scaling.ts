@@ -1,10 +1,16 @@
 import { DataError } from './errors.ts'
-import { max, zscore } from './scaling/linear.ts'
+import { max, unitZscore, zscore } from './scaling/linear.ts'
 import type { ScalingMethod } from './scaling/method.ts'
 import { nyul } from './scaling/standard-scale.ts'
 import { whiteStripeScaling } from './scaling/white-stripe.ts'
 
-const STANDARD = { max, zscore, nyul, 'white-stripe': whiteStripeScaling } as const satisfies Scalings
+const STANDARD = {
+  max,
+  zscore,
+  'unit-zscore': unitZscore,
+  nyul,
+  'white-stripe': whiteStripeScaling,
+} as const satisfies Scalings
 
 /** Scalings by the names of configs and model files. */
 export type Scalings = Readonly<Record<string, ScalingMethod>>

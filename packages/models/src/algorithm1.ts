@@ -10,9 +10,11 @@ import {
   crossEntropyOf,
   crossEntropyOfGenerated,
   dicePerClass,
+  diceWithEntropy,
   weightedDice,
 } from './losses.ts'
 import { discriminate, generate, type Networks, segment } from './networks.ts'
+import { type VolumeView, type VolumeViews, viewInput } from './volume-view.ts'
 
 /** What the graphs of a training step are made from. */
 export interface StepSetup {
@@ -25,6 +27,8 @@ export interface StepSetup {
   readonly batch: number
   /** Keeps G's running statistics still in the steps of D. PyTorch's training mode moves them, and so does the default. */
   readonly frozenStatistics?: boolean
+  /** For a generator that sees volumes: how, and on how many cells; its steps have the inputs `cells` and `origins`. */
+  readonly views?: Pick<VolumeViews, 'geometry' | 'cells'> | undefined
   /** Whether G sees degraded patches (input `patches`) while D's real branch sees clean ones (input `clean`). */
   readonly augmented: boolean
 }
@@ -51,7 +55,7 @@ export function discriminatorGraph(setup: StepSetup): DiscriminatorGraph {
   const clean = setup.augmented ? patchInput('clean', setup) : patches
   const sites = input('sites', u32(setup.batch))
   const seed = input('seed', u32())
-  const generated = generate(networks, config, patches, 'training')
+  const generated = generate(networks, config, patches, 'training', viewOf(setup))
   const onReal = discriminate(networks, config, clean, { mode: 'training', seed, pass: 0 })
   const onFake = discriminate(networks, config, generated.image, { mode: 'training', seed, pass: 1 })
   const real = crossEntropy(onReal.logits, sites)
@@ -86,19 +90,20 @@ export interface SystemGraph {
 export function systemGraph(setup: StepSetup): SystemGraph {
   const { networks, config, loss, batch } = setup
   const patches = patchInput('patches', setup)
-  const generated = networks.generator && generate(networks, config, patches, 'training')
+  const generated = networks.generator && generate(networks, config, patches, 'training', viewOf(setup))
   const image = generated?.image ?? patches
   const segmented = segment(networks, config, image, 'training')
   const segmentation = segmentationLoss(segmented.probabilities, labelInput(setup), loss)
   const norms = [...(generated?.norms ?? []), ...segmented.norms]
   const partial = { segmentation, generated, segmented, norms }
+  const wished = generated?.penalty ? add(segmentation, generated.penalty) : segmentation
   if (!networks.discriminator) {
-    return { ...partial, total: segmentation, adversarial: undefined, fakeLogits: undefined }
+    return { ...partial, total: wished, adversarial: undefined, fakeLogits: undefined }
   }
   const seed = input('seed', u32())
   const { logits } = discriminate(networks, config, image, { mode: 'training', seed, pass: 2 })
   const adversarial = adversarialTerm(loss.adversarial, setup.terms).loss(logits, input('sites', u32(batch)))
-  const total = add(segmentation, mul(input('lambda', f32()), adversarial))
+  const total = add(wished, mul(input('lambda', f32()), adversarial))
   return { ...partial, total, adversarial, fakeLogits: logits }
 }
 
@@ -115,7 +120,7 @@ export interface WarmupGraph {
 export function warmupGraph(setup: StepSetup): WarmupGraph {
   const { networks, config, loss } = setup
   const patches = patchInput('patches', setup)
-  const generated = generate(networks, config, patches, 'training')
+  const generated = generate(networks, config, patches, 'training', viewOf(setup))
   const segmented = segment(networks, config, patches, 'training')
   const segmentation = segmentationLoss(segmented.probabilities, labelInput(setup), loss)
   const identity = mean(square(sub(generated.image, stopGradient(patches))))
@@ -135,15 +140,23 @@ export const classWeightList = ({ BG, CSF, GM, WM }: TrainingConfig['loss']['cla
   WM,
 ]
 
+const SEGMENTATION_LOSSES = {
+  global: weightedDice,
+  'per-class-code': dicePerClass,
+  'per-class-entropy': diceWithEntropy,
+} as const
+
 function segmentationLoss(probabilities: Tensor, labels: Tensor, loss: TrainingConfig['loss']): Tensor {
-  const dice = loss.dice === 'per-class-code' ? dicePerClass : weightedDice
-  return dice(probabilities, labels, classWeightList(loss.classWeights))
+  return SEGMENTATION_LOSSES[loss.dice ?? 'global'](probabilities, labels, classWeightList(loss.classWeights))
 }
 
 function patchInput(name: string, { config, batch }: Pick<StepSetup, 'config' | 'batch'>): Tensor {
   const { patch, modalities } = config
   return input(name, f32(batch, patch, patch, patch, modalities.length))
 }
+
+const viewOf = ({ views, batch }: StepSetup): VolumeView | undefined =>
+  views && viewInput(views.geometry, views.cells, batch)
 
 function labelInput({ config: { patch }, batch }: StepSetup): Tensor {
   return input('labels', u32(batch, patch, patch, patch))

@@ -1,7 +1,8 @@
 import type { Weights } from '@voxnorm/autograd'
 import type { Tensor } from '@voxnorm/tensor'
-import type { Activation, DiscriminatorConfig, Padding } from './config.ts'
+import type { Activation, DiscriminatorConfig, GeneratorConfig, Padding } from './config.ts'
 import type { Mode, NormMoments, Storage } from './layers.ts'
+import type { VolumeView } from './volume-view.ts'
 
 /** Which sides a network can take, and why. */
 export interface SideRule {
@@ -18,6 +19,8 @@ export interface ImageNetworkShape {
   /** Channels of the images that go in and come out. */
   readonly inputs: number
   readonly outputs: number
+  /** For curves: the values of each. */
+  readonly knots?: number
 }
 
 /** How such a network is run. */
@@ -25,6 +28,9 @@ export interface ImagePassOptions extends Storage {
   readonly padding: Padding
   readonly activation: Activation
   readonly mode: Mode
+  readonly generator?: GeneratorConfig
+  /** Given to architectures that see volumes. */
+  readonly view?: VolumeView
 }
 
 /** What a pass of such a network leaves behind. */
@@ -35,12 +41,19 @@ export interface ImagePass {
   readonly blocks: Readonly<Record<string, Tensor>>
   /** Empty in evaluation mode. */
   readonly norms: readonly NormMoments[]
+  /** What training adds to the loss, a scalar; for networks that have wishes about themselves. */
+  readonly penalty?: Tensor
 }
 
 /** A network from images to images on the same grid, as a value: what a generator or a segmenter can be. */
 export interface ImageArchitecture<Module extends object = object> {
   /** For the sides of training patches and of windows. */
   readonly sides: SideRule
+  /**
+   * Whether a pass is told of the volume that its input is a part of. The results of such a generator fit together at any
+   * cut, and prediction runs it on whole volumes.
+   */
+  readonly seesVolume?: true
   /** Shapes and first values. Names of fields become names of tensors in model files. */
   parameters(shape: ImageNetworkShape): Module
   /** Runs it on `x [N, D, H, W, C]`. Throws ShapeError for sides against the rule. */

@@ -1,48 +1,54 @@
 import { ConfigError } from '@voxnorm/data'
 import type { DiscriminatorArchitecture, ImageArchitecture, SideRule } from './architecture.ts'
-import type { DiscriminatorConfig, ImageNetworkConfig } from './config.ts'
+import type { DiscriminatorConfig, GeneratorConfig, SegmenterConfig } from './config.ts'
+import { curves } from './curves.ts'
 import { dcgan3d } from './dcgan3d.ts'
 import { unet3d } from './unet3d.ts'
 
 /** The networks that there are, by the names of configs and model files. */
 export interface Architectures {
-  /** What generator and segmenter can be. */
-  readonly image: Readonly<Record<string, ImageArchitecture>>
+  readonly generator: Readonly<Record<string, ImageArchitecture>>
+  readonly segmenter: Readonly<Record<string, ImageArchitecture>>
   readonly discriminator: Readonly<Record<string, DiscriminatorArchitecture>>
 }
 
 /** Another network is a file of its own and a row here. */
 export const ARCHITECTURES = {
-  image: { unet3d },
+  generator: { unet3d, curves },
+  segmenter: { unet3d },
   discriminator: { dcgan3d },
 } as const satisfies Architectures
 
-export type ImageArchitectureName = keyof typeof ARCHITECTURES.image
+export type GeneratorArchitectureName = keyof typeof ARCHITECTURES.generator
+export type SegmenterArchitectureName = keyof typeof ARCHITECTURES.segmenter
 export type DiscriminatorArchitectureName = keyof typeof ARCHITECTURES.discriminator
 
 /** The part of a config that says which network is which. */
 export interface ArchitectureChoice {
-  readonly generator?: ImageNetworkConfig
-  readonly segmenter?: ImageNetworkConfig
+  readonly generator?: GeneratorConfig
+  readonly segmenter?: SegmenterConfig
   readonly discriminator: DiscriminatorConfig
 }
 
 /** What the networks are where a config says nothing: those of the paper. */
-const UNSAID = { image: 'unet3d', discriminator: 'dcgan3d' } as const
+const UNSAID = { generator: 'unet3d', segmenter: 'unet3d', discriminator: 'dcgan3d' } as const
 
 /** The networks that were chosen. Throws ConfigError for a name that `from` does not have. */
 export function chosenArchitectures(
   { generator, segmenter, discriminator }: ArchitectureChoice,
   from: Architectures = ARCHITECTURES,
 ) {
+  const chosen = { generator, segmenter, discriminator }
+  const choose = <Name extends keyof Architectures>(name: Name) =>
+    find(
+      name,
+      from[name] as Readonly<Record<string, Architectures[Name][string]>>,
+      chosen[name]?.architecture ?? UNSAID[name],
+    )
   return {
-    generator: find('generator', from.image, generator?.architecture ?? UNSAID.image),
-    segmenter: find('segmenter', from.image, segmenter?.architecture ?? UNSAID.image),
-    discriminator: find(
-      'discriminator',
-      from.discriminator,
-      discriminator.architecture ?? UNSAID.discriminator,
-    ),
+    generator: choose('generator'),
+    segmenter: choose('segmenter'),
+    discriminator: choose('discriminator'),
   }
 }
 
@@ -60,16 +66,13 @@ function find<T>(network: string, table: Readonly<Record<string, T>>, name: stri
 export function withoutUsualArchitectures<Config extends ArchitectureChoice>(config: Config): Config {
   const { generator, segmenter, discriminator, ...rest } = config
   const { architecture, ...shape } = discriminator
-  const unusual = (network: ImageNetworkConfig | undefined) =>
-    network?.architecture !== undefined && network.architecture !== UNSAID.image
+  const isUnusual = (name: keyof typeof UNSAID, chosen: string | undefined) =>
+    chosen !== undefined && chosen !== UNSAID[name]
   return {
     ...rest,
-    ...(unusual(generator) && { generator }),
-    ...(unusual(segmenter) && { segmenter }),
-    discriminator: {
-      ...shape,
-      ...(architecture !== undefined && architecture !== UNSAID.discriminator && { architecture }),
-    },
+    ...(isUnusual('generator', generator?.architecture) && { generator }),
+    ...(isUnusual('segmenter', segmenter?.architecture) && { segmenter }),
+    discriminator: { ...shape, ...(isUnusual('discriminator', architecture) && { architecture }) },
   } as unknown as Config
 }
 

@@ -1,6 +1,10 @@
 import type { BiasFieldOptions, LabelSpecification, Scaling } from '@voxnorm/data'
 import type { AdversarialTermName } from './adversarial-terms.ts'
-import type { DiscriminatorArchitectureName, ImageArchitectureName } from './architectures.ts'
+import type {
+  DiscriminatorArchitectureName,
+  GeneratorArchitectureName,
+  SegmenterArchitectureName,
+} from './architectures.ts'
 
 /** What voxels outside a patch count as when a convolution reaches over the border. */
 export type Padding = (typeof PADDINGS)[number]
@@ -20,10 +24,22 @@ export type GeneratorOutput = (typeof GENERATOR_OUTPUTS)[number]
 /** All names of {@link GeneratorOutput}. */
 export const GENERATOR_OUTPUTS = ['sigmoid', 'relu', 'none'] as const
 
-/** The choices about G or S alone. */
-export interface ImageNetworkConfig {
+/** The choices about S alone. */
+export interface SegmenterConfig {
   /** The U-Net of the paper unless given. */
-  readonly architecture?: ImageArchitectureName
+  readonly architecture?: SegmenterArchitectureName
+}
+
+/** The choices about G alone. */
+export interface GeneratorConfig {
+  /** The U-Net of the paper unless given. */
+  readonly architecture?: GeneratorArchitectureName
+  /** For curves: mm from one place with a curve of its own to the next. */
+  readonly cell?: number
+  /** For curves: values of each, from intensity 0 to 1. */
+  readonly knots?: number
+  /** For curves: how far that of a place may be from that of its volume, above 0. */
+  readonly freedom?: number
 }
 
 /** The choices about D (docs/method.md#discriminator). */
@@ -65,8 +81,8 @@ export interface ModelConfig {
   readonly voxelSize: number
   /** Conventions of the label files that it was trained on: one, or all that occurred. */
   readonly labels?: LabelSpecification | readonly LabelSpecification[]
-  readonly generator?: ImageNetworkConfig
-  readonly segmenter?: ImageNetworkConfig
+  readonly generator?: GeneratorConfig
+  readonly segmenter?: SegmenterConfig
   readonly discriminator: DiscriminatorConfig
 }
 
@@ -79,11 +95,14 @@ export type Method = (typeof METHODS)[number]
 /** All names of {@link Method}. */
 export const METHODS = ['adversarial', 'preprocessor', 'standardization', 'baseline'] as const
 
-/** The segmentation loss: eq. (1) of the paper, or the loss of the authors' code. */
+/**
+ * The segmentation loss: eq. (1) of the paper, the loss of the authors' code, or the Dice loss of each class with half of
+ * the cross-entropy.
+ */
 export type DiceLoss = (typeof DICE_LOSSES)[number]
 
 /** All names of {@link DiceLoss}. */
-export const DICE_LOSSES = ['global', 'per-class-code'] as const
+export const DICE_LOSSES = ['global', 'per-class-code', 'per-class-entropy'] as const
 
 /** Weight of each tissue class in the Dice loss. */
 export interface ClassWeights {
@@ -93,9 +112,17 @@ export interface ClassWeights {
   readonly WM: number
 }
 
-/** Learning rate of G or S: multiplied by `gamma` at the end of each milestone epoch. */
+/** How the learning rate of G or S falls: in steps, or along half a cosine to 0 at the end of the last epoch. */
+export type Decay = (typeof DECAYS)[number]
+
+/** All names of {@link Decay}. */
+export const DECAYS = ['milestones', 'cosine'] as const
+
+/** Learning rate of G or S: multiplied by `gamma` at the end of each milestone epoch, unless it falls otherwise. */
 export interface StepRate {
   readonly lr: number
+  /** `milestones` by default. */
+  readonly decay?: Decay
   readonly milestones: readonly number[]
   readonly gamma: number
 }
@@ -126,8 +153,8 @@ export interface TrainingConfig {
     readonly padding: Padding
     readonly activation: Activation
     readonly generatorOutput: GeneratorOutput
-    readonly generator?: ImageNetworkConfig
-    readonly segmenter?: ImageNetworkConfig
+    readonly generator?: GeneratorConfig
+    readonly segmenter?: SegmenterConfig
     /** Its classes follow from the adversarial term. */
     readonly discriminator: Omit<DiscriminatorConfig, 'generatedSites'>
   }

@@ -12,12 +12,14 @@ export {
   type Architectures,
   assertSide,
   type DiscriminatorArchitectureName,
-  type ImageArchitectureName,
+  type GeneratorArchitectureName,
+  type SegmenterArchitectureName,
   sidesOf,
 } from './architectures.ts'
 export { assertSameSettings } from './checkpoint.ts'
 export {
   ACTIVATIONS,
+  DECAYS,
   DICE_LOSSES,
   GENERATOR_OUTPUTS,
   METHODS,

@@ -31,6 +31,8 @@ import {
   segment,
 } from './networks.ts'
 import { checkChannels, checkWindows } from './volume-check.ts'
+import { normalizeVolume } from './volume-normalizer.ts'
+import { viewGeometry } from './volume-view.ts'
 
 /** A model on a device, ready for volumes. Plans are compiled once per size of window. */
 export interface Predictor {
@@ -40,6 +42,8 @@ export interface Predictor {
   readonly sides: SideRule
   /** The plan for batches of windows of this side, and the size of the batches. */
   planFor(window: number, batch: number | undefined): Promise<{ readonly plan: Plan; readonly batch: number }>
+  /** What a generator that sees volumes makes of one, `[D, H, W, C]`; windows are then cut from that for S. */
+  readonly normalize: ((volume: PredictableVolume) => Promise<Float32Array>) | undefined
   dispose(): void
 }
 
@@ -103,6 +107,8 @@ export async function createPredictor(
   const networks = makeNetworks(config, names, architectures)
   await allocateNetworks(runtime, networks)
   loadNetworks(networks, model.tensors)
+  const geometry = networks.generator && viewGeometry(config, architectures)
+  const windowed: Networks = geometry ? { segmenter: networks.segmenter } : networks
   const pool = new SlotPool(runtime)
   const plans = new Map<string, Plan>()
   return {
@@ -110,16 +116,17 @@ export async function createPredictor(
     runtime,
     sides: sidesOf(config, { generator: networks.generator !== undefined }, architectures),
     async planFor(window, wanted) {
-      const batch = wanted ?? batchFor(runtime, networks, config, window)
+      const batch = wanted ?? batchFor(runtime, windowed, config, window)
       const key = `${window}x${batch}`
       let plan = plans.get(key)
       if (!plan) {
-        const outputs = predictionGraph(networks, config, window, batch)
+        const outputs = predictionGraph(windowed, config, window, batch)
         plan = await compile(runtime, { name: `predict ${key}`, outputs }, { pool })
         plans.set(key, plan)
       }
       return { plan, batch }
     },
+    normalize: geometry && ((volume) => normalizeVolume(runtime, networks, config, geometry, volume)),
     dispose() {
       for (const plan of plans.values()) plan.dispose()
       plans.clear()
@@ -129,7 +136,7 @@ export async function createPredictor(
   }
 }
 
-/** G and S on a batch of windows in evaluation mode. Input: `windows`. */
+/** S, and before it G if it is among them, on a batch of windows in evaluation mode. Input: `windows`. */
 function predictionGraph(
   networks: Networks,
   config: ModelConfig,
@@ -172,11 +179,13 @@ export async function* predictPlanes(
   options: PredictOptions,
 ): AsyncGenerator<PredictedPlane, void, void> {
   const { config } = predictor
-  const { shape, channels, image, mask } = volume
+  const { shape, channels, mask } = volume
   const { window = config.patch, stride, onProgress } = options
   checkChannels(config, volume)
   checkWindows(predictor.sides, { window, stride })
   const corners = windowCorners(shape, window, stride, mask)
+  const whole = await predictor.normalize?.(volume)
+  const image = whole ?? volume.image
   const { plan, batch } = await predictor.planFor(window, options.batch)
   const size = window ** 3
   const classes = config.classes.length
@@ -188,8 +197,10 @@ export async function* predictPlanes(
   function* finish(z: number): Generator<PredictedPlane> {
     const normalized = sums.normalized.finishedThrough(z)
     const probabilities = sums.probabilities.finishedThrough(z)
-    for (const [index, plane] of probabilities.entries()) {
-      yield withinMask(volume, plane.z, normalized[index]!.values, plane.values)
+    const length = shape[1] * shape[2] * channels
+    for (const [index, { z, values }] of probabilities.entries()) {
+      const plane = whole?.slice(z * length, (z + 1) * length) ?? normalized[index]!.values
+      yield withinMask(volume, z, plane, values)
     }
   }
   function* collect(

@@ -171,11 +171,10 @@ function readConfig(
   for (const [key, choices] of Object.entries<readonly string[]>(CHOICES)) {
     if (!choices.includes(config[key] as string)) throw wrong(key, `one of ${choices.join(', ')}`)
   }
-  const networks = { generator: 'image', segmenter: 'image', discriminator: 'discriminator' } as const
-  for (const [network, kind] of Object.entries(networks)) {
+  for (const [network, rows] of NETWORK_NAMES.map((name) => [name, architectures[name]] as const)) {
     const { architecture } = (config[network] ?? {}) as { readonly architecture?: string }
-    if (architecture === undefined || Object.hasOwn(architectures[kind], architecture)) continue
-    throw wrong(`${network}.architecture`, `one of ${Object.keys(architectures[kind]).join(', ')}`)
+    if (architecture === undefined || Object.hasOwn(rows, architecture)) continue
+    throw wrong(`${network}.architecture`, `one of ${Object.keys(rows).join(', ')}`)
   }
   const { learning } = SCALINGS[config['scaling'] as Scaling]
   if (learning && !isLearntScale(config['standardScale'], config['modalities'], learning.length)) {

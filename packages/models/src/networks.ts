@@ -21,6 +21,7 @@ import type {
 import { ARCHITECTURES, type Architectures, chosenArchitectures } from './architectures.ts'
 import type { Method, ModelConfig } from './config.ts'
 import type { Mode, Storage } from './layers.ts'
+import type { VolumeView } from './volume-view.ts'
 
 /** A generator or a segmenter: parameters that are bound to memory, and what they do. */
 export interface ImageNetwork extends Network<object> {
@@ -63,7 +64,8 @@ export function makeNetworks(
   const inputs = config.modalities.length
   const { base, patch, sites } = config
   const classes = sites.length + (config.discriminator.generatedSites ? sites.length : 1)
-  const generator = { base, inputs, outputs: inputs }
+  const { knots } = config.generator ?? {}
+  const generator = { base, inputs, outputs: inputs, ...(knots !== undefined && { knots }) }
   const segmenter = { base, inputs, outputs: config.classes.length }
   const discriminator = { ...config.discriminator, patch, inputs, classes }
   return {
@@ -145,14 +147,15 @@ const arenasOf = (networks: Networks): (readonly [Arena, readonly BoundParameter
     [statisticsArena, statistics] as const,
   ])
 
-/** G on a batch `x [N,D,H,W,C]`: its pass, and the normalized image behind the last activation. */
+/** G on a batch `x [N,D,H,W,C]`, with the view of its volumes if it wants one: its pass, and the normalized image. */
 export function generate(
   networks: Networks,
   config: ModelConfig & Storage,
   x: Tensor,
   mode: Mode,
+  view?: VolumeView,
 ): ImagePass & { readonly image: Tensor } {
-  const pass = networks.generator!.run(x, { ...config, mode })
+  const pass = networks.generator!.run(x, { ...config, mode, ...(view && { view }) })
   const last = { sigmoid, relu, none: (y: Tensor) => y }[config.generatorOutput]
   return { ...pass, image: last(pass.output) }
 }

@@ -10,6 +10,7 @@ import {
 } from '@voxnorm/data'
 import type { TrainingConfig } from './config.ts'
 import type { PatchBatch } from './trainer.ts'
+import { type VolumeViews, viewFeeds } from './volume-view.ts'
 
 /** The batches of a training, each a function of the seed and of its counters alone. */
 export interface PatchBatches {
@@ -29,6 +30,7 @@ export function trainingBatches(
   config: BatchConfig,
   subjects: readonly PreparedSubject[],
   sites: readonly string[],
+  views?: VolumeViews,
 ): PatchBatches {
   const { seed, data, train, augment } = config
   const { patch, patchesPerSite } = data
@@ -43,7 +45,8 @@ export function trainingBatches(
       const entries = schedule.batchAt(epoch, iteration, index)
       const draws = entries.map((entry) => sampler.draw(entry.site, entry.index))
       const { images, labels, sites: numbers } = cutPatches(draws, patch)
-      const clean = { patches: images, clean: images, labels, sites: numbers }
+      const seen = views && viewFeeds(views, draws)
+      const clean = { patches: images, clean: images, labels, sites: numbers, ...seen }
       if (biasField.probability === 0) return clean
       const patches = images.slice()
       draws.forEach((draw, place) => {

@@ -3,6 +3,7 @@ import type { Feeds, Plan, Tensor } from '@voxnorm/tensor'
 import type { ModelConfig } from './config.ts'
 import { discriminate, generate, type Networks } from './networks.ts'
 import { cutPatches } from './patch-batches.ts'
+import { type VolumeView, type VolumeViews, viewFeeds } from './volume-view.ts'
 
 /** G and D on patches in evaluation mode; a tensor is missing where its network is. */
 export interface PatchPasses {
@@ -13,10 +14,15 @@ export interface PatchPasses {
   readonly fakeLogits?: Tensor
 }
 
-/** What G and D make of patches `x [N, P, P, P, C]` in evaluation mode. */
-export function passPatches(networks: Networks, model: ModelConfig, x: Tensor): PatchPasses {
+/** What G and D make of patches `x [N, P, P, P, C]` in evaluation mode; `view` is for a G that wants one. */
+export function passPatches(
+  networks: Networks,
+  model: ModelConfig,
+  x: Tensor,
+  view?: VolumeView,
+): PatchPasses {
   if (!networks.generator) return {}
-  const { image } = generate(networks, model, x, 'evaluation')
+  const { image } = generate(networks, model, x, 'evaluation', view)
   if (!networks.discriminator) return { image }
   const judged = (patches: Tensor) => discriminate(networks, model, patches, { mode: 'evaluation' }).logits
   return { image, realLogits: judged(x), fakeLogits: judged(image) }
@@ -40,6 +46,8 @@ export interface BatchRun {
   readonly patch: number
   /** What the plan wants to know of a batch. */
   readonly feeds: (batch: CutBatch) => Feeds
+  /** For a generator that sees volumes; `cells` and `origins` are then fed besides. */
+  readonly views?: VolumeViews | undefined
   /** Looked at before every batch. */
   readonly signal?: AbortSignal | undefined
 }
@@ -50,7 +58,7 @@ export interface BatchRun {
  */
 export async function forEachBatch(
   batches: Iterable<readonly PatchDraw[]>,
-  { plan, batch, patch, feeds, signal }: BatchRun,
+  { plan, batch, patch, feeds, views, signal }: BatchRun,
   take: (batch: CutBatch, results: Record<string, Float32Array>) => void,
 ): Promise<boolean> {
   // One batch ahead: the device computes while the host counts the batch before.
@@ -64,7 +72,7 @@ export async function forEachBatch(
     const filled = Array.from({ length: batch }, (_, place) => drawn[place % drawn.length]!)
     const { images, labels } = cutPatches(filled, patch)
     const cut = { drawn, images, labels }
-    const running = plan.run(feeds(cut))
+    const running = plan.run({ ...feeds(cut), ...(views && viewFeeds(views, filled)) })
     // When the batch before fails, nobody awaits this one any more.
     running.catch(() => undefined)
     await before?.()

@@ -23,6 +23,7 @@ import { allocateNetworks, disposeNetworks, loadNetworks, makeNetworks, type Net
 import { inBatches } from './patch-batches.ts'
 import { type CutBatch, firstChannel, forEachBatch, type PatchPasses, passPatches } from './patch-passes.ts'
 import { checkChannels } from './volume-check.ts'
+import { type VolumeViews, viewGeometry, viewInput, viewSubjects } from './volume-view.ts'
 
 /** One patch of a subject, and what a model makes of it. */
 export interface ProbedPatch {
@@ -75,14 +76,16 @@ export async function probePatches(
   const { config } = model
   const { onProgress, signal } = options
   for (const subject of subjects) checkChannels(config, subject)
-  const batch = options.batch ?? batchFor(runtime, model)
   const total = subjects.length * options.patchesPerSubject
   const patches: ProbedPatch[] = []
-  const probe = await createProbe(runtime, model, batch)
+  const geometry = model.names.includes('generator') ? viewGeometry(config) : undefined
+  const views = geometry && (await viewSubjects(runtime, geometry, subjects))
+  const batch = options.batch ?? batchFor(runtime, model, views)
+  const probe = await createProbe(runtime, model, batch, views)
   try {
     const batches = inBatches(drawPatches(subjects, config.patch, options), batch)
     const feeds = ({ images }: CutBatch) => ({ patches: images })
-    const run = { plan: probe.plan, batch, patch: config.patch, feeds, signal }
+    const run = { plan: probe.plan, batch, patch: config.patch, feeds, views, signal }
     const finished = await forEachBatch(batches, run, (cut, results) => {
       patches.push(...probedOf(cut, results, config, batch))
       onProgress?.(patches.length, total)
@@ -106,9 +109,15 @@ function* drawPatches(
   }
 }
 
-const probeGraph = (networks: Networks, config: ModelConfig, batch: number): PatchPasses => {
+function probeGraph(
+  networks: Networks,
+  config: ModelConfig,
+  batch: number,
+  views: VolumeViews | undefined,
+): PatchPasses {
   const { patch, modalities } = config
-  return passPatches(networks, config, input('patches', f32(batch, patch, patch, patch, modalities.length)))
+  const x = input('patches', f32(batch, patch, patch, patch, modalities.length))
+  return passPatches(networks, config, x, views && viewInput(views.geometry, views.cells, batch))
 }
 
 /** A model on a device. Without a generator there is nothing to compute. */
@@ -116,13 +125,14 @@ async function createProbe(
   runtime: Runtime,
   { config, names, tensors }: StoredModel,
   batch: number,
+  views: VolumeViews | undefined,
 ): Promise<{ readonly plan: Pick<Plan, 'run'>; dispose(): void }> {
   if (!names.includes('generator')) return { plan: { run: async () => ({}) }, dispose: () => undefined }
   const networks = makeNetworks(config, names)
   await allocateNetworks(runtime, networks)
   loadNetworks(networks, tensors)
   const pool = new SlotPool(runtime)
-  const outputs = { ...probeGraph(networks, config, batch) }
+  const outputs = { ...probeGraph(networks, config, batch, views) }
   const plan = await compile(runtime, { name: 'patch probe', outputs }, { pool })
   return {
     plan,
@@ -134,8 +144,8 @@ async function createProbe(
   }
 }
 
-function batchFor(runtime: Runtime, { config, names }: StoredModel): number {
-  const graph = probeGraph(makeNetworks(config, names), config, 1)
+function batchFor(runtime: Runtime, { config, names }: StoredModel, views: VolumeViews | undefined): number {
+  const graph = probeGraph(makeNetworks(config, names), config, 1, views)
   const bytes = largestBytes(Object.values(graph))
   return Math.max(1, Math.min(LARGEST_BATCH, Math.floor(tensorRoom(runtime) / bytes)))
 }

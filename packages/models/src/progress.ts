@@ -1,5 +1,4 @@
 import {
-  type MultiStep,
   type Plateau,
   type Schedule,
   type ScheduleState,
@@ -46,13 +45,11 @@ export function meanLosses(losses: EpochLosses): Record<string, number> {
 const PLATEAU = { threshold: 1e-4, minimumRate: 1e-8 }
 
 /** The learning rates over the epochs. */
-export function schedulesOf({ optim }: TrainingConfig): Readonly<Record<NetworkName, Schedule>> {
-  const steps = ({ lr, milestones, gamma }: StepRate): MultiStep => ({
-    kind: 'multi-step',
-    rate: lr,
-    milestones,
-    gamma,
-  })
+export function schedulesOf({ optim, train }: TrainingConfig): Readonly<Record<NetworkName, Schedule>> {
+  const steps = ({ lr, decay, milestones, gamma }: StepRate): Schedule =>
+    decay === 'cosine'
+      ? { kind: 'cosine', rate: lr, epochs: train.epochs }
+      : { kind: 'multi-step', rate: lr, milestones, gamma }
   const { lr, plateau } = optim.discriminator
   const discriminator: Plateau = { kind: 'plateau', rate: lr, ...plateau, ...PLATEAU }
   return { generator: steps(optim.generator), segmenter: steps(optim.segmenter), discriminator }

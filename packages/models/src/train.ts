@@ -27,6 +27,7 @@ import { requirementsOf, type TrainingRequirements } from './requirements.ts'
 import { createTrainer, type Trainer, type TuneKernels } from './trainer.ts'
 import { checkNormalization, checkTraining, modelOfTraining } from './training-setup.ts'
 import { createValidator, type Validator } from './validation.ts'
+import { viewGeometry, viewSubjects } from './volume-view.ts'
 
 /** Subjects to train with and to choose the best weights by. */
 export interface TrainingData {
@@ -143,15 +144,18 @@ async function openTraining(
   const names = networksOfMethod(config.train.method, config.loss.lambda)
   const sides = sidesOf(model, { generator: names.includes('generator') }, architectures)
   checkTraining(config, model, names, data, { sides, terms })
-  const batches = trainingBatches(config, data.training, model.sites)
   const identity = identityOf(config, data.training)
   const networks = makeNetworks(model, names, architectures)
   const schedules = schedulesOf(config)
+  const subjects = data.validation.filter(({ site }) => model.sites.includes(site))
   const held: (() => void)[] = [() => disposeNetworks(networks)]
   const release = () => {
     for (const free of held) free()
   }
   try {
+    const geometry = networks.generator && viewGeometry(model, architectures)
+    const views = geometry && (await viewSubjects(runtime, geometry, [...data.training, ...subjects]))
+    const batches = trainingBatches(config, data.training, model.sites, views)
     await allocateNetworks(runtime, networks)
     const trainer = await createTrainer(runtime, {
       networks,
@@ -164,18 +168,19 @@ async function openTraining(
       weightDecay: config.optim.weightDecay,
       augmented: config.augment.biasField.probability > 0,
       warmup: (config.train.warmup ?? 0) > 0,
+      views,
       tune,
     })
     held.unshift(() => trainer.dispose())
     checkNormalization(sides, model.patch, trainer.microBatch)
     const { pool, microBatch, tuned } = trainer
-    const subjects = data.validation.filter(({ site }) => model.sites.includes(site))
     const validator = await createValidator(runtime, {
       networks,
       model,
       config,
       subjects,
       batch: microBatch,
+      views,
       pool,
       tuned,
     })

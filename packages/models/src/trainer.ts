@@ -43,6 +43,9 @@ export interface PatchBatch {
   readonly labels: Uint32Array
   /** `[N]`, domain numbers. */
   readonly sites: Uint32Array
+  /** For a generator that sees volumes: see `viewFeeds`. */
+  readonly cells?: Float32Array
+  readonly origins?: Float32Array
 }
 
 /** What moves from step to step besides the weights. */

@@ -29,6 +29,7 @@ import { diceLossOfSums } from './losses.ts'
 import { type Networks, segment } from './networks.ts'
 import { validationBatches } from './patch-batches.ts'
 import { type CutBatch, firstChannel, forEachBatch, passPatches } from './patch-passes.ts'
+import { type VolumeViews, viewInput } from './volume-view.ts'
 
 /** Measures the networks in evaluation mode. */
 export interface Validator {
@@ -53,6 +54,7 @@ export interface ValidatorOptions {
   readonly subjects: readonly PreparedSubject[]
   /** Patches at once. */
   readonly batch: number
+  readonly views: VolumeViews | undefined
   readonly pool: SlotPool
   readonly tuned: TunedKernels | undefined
 }
@@ -79,11 +81,12 @@ export async function createValidator(runtime: Runtime, options: ValidatorOption
 }
 
 async function compileValidation(runtime: Runtime, options: ValidatorOptions): Promise<Plan> {
-  const { networks, model, batch, pool, tuned } = options
+  const { networks, model, batch, pool, tuned, views } = options
   const { patch, modalities } = model
   const x = input('patches', f32(batch, patch, patch, patch, modalities.length))
   const labels = input('labels', u32(batch, patch, patch, patch))
-  const passes = passPatches(networks, model, x)
+  const view = views && viewInput(views.geometry, views.cells, batch)
+  const passes = passPatches(networks, model, x, view)
   const { output, probabilities } = segment(networks, model, passes.image ?? x, 'evaluation')
   const outputs: Record<string, Tensor> = {
     soft: classSums(probabilities, labels),
@@ -113,7 +116,7 @@ async function validate(
   options: ValidatorOptions,
   { patchesPerSite = options.config.data.validationPatchesPerSite, signal }: ValidationOptions,
 ): Promise<Measurements | undefined> {
-  const { model, config, subjects, batch } = options
+  const { model, config, subjects, batch, views } = options
   const { sites, draws } = validationBatches(config, subjects, model.sites, { batch, patchesPerSite })
   const count = model.sites.length
   const perSite = (length: number) => Array.from({ length: count }, () => new Float64Array(length))
@@ -129,7 +132,7 @@ async function validate(
     patches: 0,
   }
   const feeds = ({ images, labels }: CutBatch) => ({ patches: images, labels })
-  const run = { plan, batch, patch: model.patch, feeds, signal }
+  const run = { plan, batch, patch: model.patch, feeds, views, signal }
   const finished = await forEachBatch(draws(), run, (cut, results) => addBatch(sums, results, cut, options))
   if (!finished) return undefined
   return valuesOf(sums, sites, options)

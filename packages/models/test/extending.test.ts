@@ -7,11 +7,12 @@ import {
   createPredictor,
   type DiscriminatorArchitecture,
   type DiscriminatorArchitectureName,
+  type GeneratorArchitectureName,
   type ImageArchitecture,
-  type ImageArchitectureName,
   modelOfTraining,
   predictVolume,
   readModel,
+  type SegmenterArchitectureName,
 } from '@voxnorm/models'
 import { cast, conv3d, mean, type Runtime, relu, square, sum } from '@voxnorm/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -55,7 +56,8 @@ const brightness: DiscriminatorArchitecture<Toy> = {
 }
 
 const architectures = {
-  image: { ...ARCHITECTURES.image, single },
+  generator: { ...ARCHITECTURES.generator, single },
+  segmenter: { ...ARCHITECTURES.segmenter, single },
   discriminator: { ...ARCHITECTURES.discriminator, brightness },
 }
 const terms: AdversarialTerms = {
@@ -70,8 +72,8 @@ const toys = () => {
     data: { ...tiny.data, patch: 6 },
     model: {
       ...tiny.model,
-      generator: { architecture: 'single' as ImageArchitectureName },
-      segmenter: { architecture: 'single' as ImageArchitectureName },
+      generator: { architecture: 'single' as GeneratorArchitectureName },
+      segmenter: { architecture: 'single' as SegmenterArchitectureName },
       discriminator: {
         ...tiny.model.discriminator,
         architecture: 'brightness' as DiscriminatorArchitectureName,

@@ -27,7 +27,9 @@ export { concat, sliceChannels } from './ops/channels/op.ts'
 export { classSums, oneHot } from './ops/classes/op.ts'
 export { conv3d } from './ops/conv3d/op.ts'
 export { cast, copy } from './ops/copy/op.ts'
+export { sliceCurves } from './ops/curves/op.ts'
 export { channelDropout } from './ops/dropout/op.ts'
+export { cellStatistics, softHistogram } from './ops/histogram/op.ts'
 export { matmul } from './ops/matmul/op.ts'
 
 export { add, div, mul, sub } from './ops/pointwise/binary.ts'
@@ -47,7 +49,7 @@ export {
   type SgdParams,
   sgdUpdate,
 } from './ops/updates/updates.ts'
-export { upsample } from './ops/upsample/op.ts'
+export { sumPool, upsample } from './ops/upsample/op.ts'
 export { Arena, type ArenaVariable, sliceOf } from './plan/arena.ts'
 export { kernelOf, type TunedKernels } from './plan/choose.ts'
 export { compile, type PlanOptions } from './plan/compile.ts'

@@ -27,6 +27,17 @@ export const zscore: ScalingMethod<{ readonly mean: number; readonly deviation: 
       (value - mean) / deviation,
 }
 
+/** Z-scores over six: the mean becomes 0.5, three standard deviations below it 0 like the background, and above it 1. */
+export const unitZscore: ScalingMethod<{ readonly mean: number; readonly deviation: number }> = {
+  ...zscore,
+  unitRange: true,
+  greys: [0, 1],
+  apply: (fitted) => {
+    const scale = zscore.apply(fitted)
+    return (value) => (scale(value) + 3) / 6
+  },
+}
+
 /** Maximum, mean and population standard deviation where the mask is positive. */
 function brainStatistics(image: Float32Array, mask: Uint8Array) {
   let count = 0

@@ -19,6 +19,10 @@ const weightOf = (tissue: string): KeyMeaning => ({ meaning: `Weight of ${tissue
 
 const stepRateOf = (network: string): MeaningsOf<Config['optim']['generator']> => ({
   lr: { meaning: `Learning rate of the ${network} in the first epoch.` },
+  decay: {
+    meaning:
+      'How the rate falls: at the milestones, or along half a cosine to 0 at the end of the last epoch.',
+  },
   milestones: {
     meaning: 'Epochs, counted from 1, at whose end the rate is multiplied by gamma.',
     unit: 'epochs',
@@ -65,7 +69,18 @@ export const KEY_MEANINGS: MeaningsOf<Config> = {
     padding: { meaning: 'What convolutions find outside a patch: the nearest voxel, or 0.' },
     activation: { meaning: 'Activation of generator and segmenter; leaky-relu has slope 0.2 below 0.' },
     generatorOutput: { meaning: "What the generator's last layer goes through." },
-    generator: { architecture: { meaning: "Which network the generator is; unet3d is the paper's." } },
+    generator: {
+      architecture: {
+        meaning:
+          "Which network the generator is: unet3d is the paper's, curves bends intensities and cannot draw.",
+      },
+      cell: { meaning: 'For curves: from one place with a curve of its own to the next.', unit: 'mm' },
+      knots: { meaning: 'For curves: values of each, over the range of the intensities.' },
+      freedom: {
+        meaning:
+          'For curves: how far that of a place may be from that of its volume, in shares of the range of the intensities.',
+      },
+    },
     segmenter: { architecture: { meaning: "Which network the segmenter is; unet3d is the paper's." } },
     discriminator: {
       architecture: { meaning: "Which network the discriminator is; dcgan3d is the paper's." },

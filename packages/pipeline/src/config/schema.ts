@@ -3,6 +3,7 @@ import {
   ACTIVATIONS,
   ADVERSARIAL_TERMS,
   ARCHITECTURES,
+  DECAYS,
   DICE_LOSSES,
   GENERATOR_OUTPUTS,
   METHODS,
@@ -40,10 +41,9 @@ function rowOf<Name extends string>(table: Readonly<Record<Name, unknown>>) {
   return oneOf(...(Object.keys(table) as [Name, ...Name[]]))
 }
 
-const imageNetwork = z.strictObject({ architecture: rowOf(ARCHITECTURES.image) })
-
 const adamWithMilestones = z.strictObject({
   lr: positive,
+  decay: oneOf(...DECAYS),
   milestones: z.array(z.int().nonnegative()).describe('a list of epoch numbers such as [50, 75]'),
   gamma: positive,
 })
@@ -54,7 +54,7 @@ const adamWithMilestones = z.strictObject({
  * The schema has no defaults of its own: a preset supplies every key, and the file and `--set` override it.
  */
 export const configSchema = z.strictObject({
-  preset: oneOf('paper', 'authors-code', 'tiny'),
+  preset: oneOf('paper', 'authors-code', 'tiny', 'voxnorm'),
   seed: z.int().nonnegative().max(0xffffffff).describe('a whole number from 0 to 4294967295'),
   data: z.strictObject({
     table: z.string().min(1).describe('the path of a dataset table or folder'),
@@ -79,8 +79,13 @@ export const configSchema = z.strictObject({
     padding: oneOf(...PADDINGS),
     activation: oneOf(...ACTIVATIONS),
     generatorOutput: oneOf(...GENERATOR_OUTPUTS),
-    generator: imageNetwork,
-    segmenter: imageNetwork,
+    generator: z.strictObject({
+      architecture: rowOf(ARCHITECTURES.generator),
+      cell: positive.describe('a distance in mm greater than 0'),
+      knots: z.int().min(3).describe('a whole number of 3 or more'),
+      freedom: positive,
+    }),
+    segmenter: z.strictObject({ architecture: rowOf(ARCHITECTURES.segmenter) }),
     discriminator: z.strictObject({
       architecture: rowOf(ARCHITECTURES.discriminator),
       base: count,

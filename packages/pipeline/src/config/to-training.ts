@@ -5,11 +5,12 @@ import type { Config } from './schema.ts'
 
 /**
  * The part of a configuration that training depends on, in the form that the models package takes: times in seconds, the
- * precision only where it is not f32, so that checkpoints from before there was a choice can be resumed, without the
+ * precision and the decay of the rates only where they are not the usual, so that checkpoints from before there was a choice can be resumed, without the
  * fold and the way to the brain masks, which the subjects tell, and without how kernels are chosen, which they do not know of.
  */
 export function toTraining(config: Config) {
-  const { seed, model, loss, optim, augment } = config
+  const { seed, model, loss, augment } = config
+  const { generator, segmenter, ...others } = config.optim
   const { fold: _fold, maskFrom: _maskFrom, ...data } = config.data
   const { precision, deterministic: _deterministic, ...train } = config.train
   return {
@@ -17,7 +18,7 @@ export function toTraining(config: Config) {
     data,
     model,
     loss,
-    optim,
+    optim: { ...others, generator: withoutUsualDecay(generator), segmenter: withoutUsualDecay(segmenter) },
     train: {
       ...train,
       timeLimit: parseDuration(train.timeLimit)!,
@@ -26,6 +27,11 @@ export function toTraining(config: Config) {
     augment,
   }
 }
+
+type StepRate = Config['optim']['generator']
+
+const withoutUsualDecay = ({ decay, ...rate }: StepRate) =>
+  decay === 'milestones' ? rate : { ...rate, decay }
 
 /**
  * Checks what only the data can tell. Throws ConfigError when the method needs more sites than there are.

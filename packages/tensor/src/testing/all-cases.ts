@@ -5,7 +5,9 @@ import { channelsCases } from '../ops/channels/cases.ts'
 import { classesCases } from '../ops/classes/cases.ts'
 import { conv3dCases } from '../ops/conv3d/cases.ts'
 import { copyCases } from '../ops/copy/cases.ts'
+import { curvesCases } from '../ops/curves/cases.ts'
 import { dropoutCases } from '../ops/dropout/cases.ts'
+import { histogramCases } from '../ops/histogram/cases.ts'
 import { matmulCases } from '../ops/matmul/cases.ts'
 import { pointwiseCases } from '../ops/pointwise/cases.ts'
 import { maxPoolCases } from '../ops/pool/cases.ts'
@@ -25,8 +27,10 @@ export const allCases: Readonly<Record<string, OpCases>> = {
   classes: classesCases,
   conv3d: conv3dCases,
   copy: copyCases,
+  curves: curvesCases,
   dropout: dropoutCases,
   fusion: fusedCases,
+  histogram: histogramCases,
   matmul: matmulCases,
   pointwise: pointwiseCases,
   pool: maxPoolCases,

@@ -17,7 +17,14 @@ import { runUpdate } from './check-update.ts'
 export type NonFiniteContract = 'exact' | 'never hidden'
 
 /** Folders of ops that sum products in other orders than their references; docs/kernels.md has the reasons. */
-const NEVER_HIDDEN: ReadonlySet<string> = new Set(['batchnorm', 'conv3d', 'fusion', 'upconv3d'])
+const NEVER_HIDDEN: ReadonlySet<string> = new Set([
+  'batchnorm',
+  'conv3d',
+  'curves',
+  'fusion',
+  'histogram',
+  'upconv3d',
+])
 
 /** What the ops of a folder promise. */
 export const contractOf = (folder: string): NonFiniteContract =>

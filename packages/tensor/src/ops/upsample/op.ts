@@ -76,7 +76,8 @@ export const sumPoolOp: Op<null> = {
   kernels: [{ name: 'rows', program: (_, y) => program(y, true) }],
 }
 
-const sumPool = (x: Tensor): Tensor => apply(sumPoolOp, [x], null)
+/** Sums of 2×2×2 voxels of `x [N,D,H,W,C]`: half of them on each axis. */
+export const sumPool = (x: Tensor): Tensor => apply(sumPoolOp, [x], null)
 
 /** Nearest-neighbour upsampling by 2 on D, H and W of `x [N,D,H,W,C]`. */
 export const upsample = (x: Tensor): Tensor => apply(upsampleOp, [x], null)

@@ -1,0 +1,192 @@
+import {
+  convolutionWeight,
+  fanInUniform,
+  filledWith,
+  kaimingUniform,
+  linearWeight,
+  vector,
+  type Weights,
+} from '@voxnorm/autograd'
+import {
+  add,
+  affine,
+  concat,
+  constant,
+  conv3d,
+  div,
+  elements,
+  f32,
+  leakyRelu,
+  matmul,
+  mean,
+  mul,
+  relu,
+  reshape,
+  sigmoid,
+  sliceChannels,
+  sliceCurves,
+  sqrt,
+  square,
+  sub,
+  sum,
+  sumPool,
+  type Tensor,
+} from '@voxnorm/tensor'
+import type { ImageArchitecture, ImagePass, ImagePassOptions } from './architecture.ts'
+import { layerName } from './layers.ts'
+import { featureCount } from './volume-view.ts'
+
+/** Channels of the coarse network, and of the layer that looks at the whole volume. */
+const WIDTH = 16
+const WHOLE = 32
+const SLOPE = 0.1
+/** Keeps the spread of an empty volume from being 0. */
+const EPSILON = 1e-6
+/** Weight of the mean squared curvature of the curves, with intensities 0 to 1. */
+const CURVATURE = 0.01
+
+/** Parameters of a generator that bends intensities: `outputs` curves of `knots` values at every place. */
+export function curveParameters(channels: number, knots: number) {
+  const features = featureCount({ channels, knots })
+  const convolution = (inputs: number) => convolutionWeight(3, inputs, WIDTH, kaimingUniform(27 * inputs))
+  const linear = (inputs: number, outputs: number) => ({
+    weight: linearWeight(inputs, outputs, fanInUniform(inputs)),
+    bias: vector(outputs, fanInUniform(inputs)),
+  })
+  return {
+    // Without a bias: where nothing is, there it finds nothing.
+    place: { weight: convolution(features) },
+    around: { weight: convolution(WIDTH), bias: vector(WIDTH, fanInUniform(27 * WIDTH)) },
+    whole: linear(features + WIDTH, WHOLE),
+    shift: linear(WHOLE, WIDTH),
+    // These two begin with zero, which makes the identity.
+    volumeCurve: {
+      weight: linearWeight(WHOLE, channels * knots, filledWith(0)),
+      bias: vector(channels * knots, filledWith(0)),
+    },
+    placeCurve: {
+      weight: convolutionWeight(1, WIDTH, channels * knots, filledWith(0)),
+      bias: vector(channels * knots, filledWith(0)),
+    },
+  }
+}
+
+/** Such a generator as a module of parameters. */
+export type Curves = ReturnType<typeof curveParameters>
+
+/**
+ * Bends the intensities of `x [N, D, H, W, C]`, which lie about 0 to 1, by curves that a coarse look at the whole volume
+ * gives: out(v) = x(v) + Σ_b hat_b(x(v))·c_b(place of v), linear in intensity between the knots and in space between the
+ * places. Beyond the first and the last knot curves go on with slope 1. See docs/curves.md.
+ *
+ * The curve of a volume is free; that of a place differs from it by at most `freedom`. Mean and spread of a channel over
+ * the volume stay what they are in x, as its histograms tell them.
+ */
+export function runCurves(weights: Weights<Curves>, x: Tensor, options: ImagePassOptions): ImagePass {
+  const { view, generator } = options
+  if (view === undefined) throw new TypeError('Curves need a view of the volume.')
+  const channels = x.shape[4]!
+  const knots = weights.volumeCurve.bias.shape[0]! / channels
+  const { cells, origins, place } = view
+
+  const share = sliceChannels(cells, cells.shape[4]! - 1, 1)
+  const histogram = mul(sliceChannels(cells, 0, channels * knots), share)
+  const counts = sumPool(histogram)
+
+  const { local, whole } = coarsePass(weights, cells, share)
+  const identity = knotIntensities(channels, knots)
+  const together = sum(counts, [1, 2, 3], true)
+  const target = momentsOf(identity, together, channels)
+  const ofVolume = standardized(add(identity, whole), together, channels, target)
+  const bounded = bound(local, generator?.freedom ?? 0)
+  const values = standardized(add(ofVolume, bounded), counts, channels, target)
+  const grid = sub(values, identity)
+
+  const bent = add(x, sliceCurves(x, grid, origins, { cell: place, low: 0, high: 1 }))
+  const output = mul(bent, inside(x))
+  return { output, blocks: { grid, out: output }, norms: [], penalty: curvature(values, knots) }
+}
+
+/** The coarse network: raw curves of places `[N, Z, Y, X, C·B]`, and of volumes `[N, 1, 1, 1, C·B]`. */
+function coarsePass(weights: Weights<Curves>, cells: Tensor, share: Tensor) {
+  const { place, around, whole, shift, volumeCurve, placeCurve } = weights
+  const batch = cells.shape[0]!
+  const step = (input: Tensor, weight: Tensor, bias: Tensor | null, stride: number) =>
+    leakyRelu(conv3d(input, weight, bias, { stride, padding: 1, mode: 'zero' }, layerName(weight)), SLOPE)
+  const near = step(step(cells, place.weight, null, 2), around.weight, around.bias, 1)
+  const average = (features: Tensor, by: Tensor) =>
+    div(sum(mul(features, by), [1, 2, 3]), affine(sum(by, [1, 2, 3]), 1, EPSILON))
+  const linear = (rows: Tensor, { weight, bias }: { weight: Tensor; bias: Tensor }) =>
+    add(matmul(rows, weight), bias)
+  const everywhere = (rows: Tensor) => reshape(rows, [batch, 1, 1, 1, rows.shape[1]!])
+  const seen = concat([average(cells, share), average(near, sumPool(share))])
+  const known = leakyRelu(linear(seen, whole), SLOPE)
+  const features = leakyRelu(add(near, everywhere(linear(known, shift))), SLOPE)
+  const last = { stride: 1, padding: 0, mode: 'zero' } as const
+  return {
+    local: conv3d(features, placeCurve.weight, placeCurve.bias, last, layerName(placeCurve.weight)),
+    whole: everywhere(linear(known, volumeCurve)),
+  }
+}
+
+/** What the knots stand for, `[C·B]`: 0 to 1 for each channel. */
+function knotIntensities(channels: number, knots: number): Tensor {
+  const values = Array.from({ length: channels * knots }, (_, index) => (index % knots) / (knots - 1))
+  return constant(f32(channels * knots), values)
+}
+
+/** Keeps values between ±limit, with slope 1 at 0: limit · tanh(x / limit). */
+const bound = (x: Tensor, limit: number): Tensor =>
+  affine(sigmoid(affine(x, 2 / limit, 0)), 2 * limit, -limit)
+
+interface Moments {
+  /** `[N, 1, C, 1]` each. */
+  readonly mean: Tensor
+  readonly variance: Tensor
+}
+
+/** Mean and variance over volumes of which `counts [N, Z, Y, X, C·B]` voxels are at the knots with the values `y`. */
+function momentsOf(y: Tensor, counts: Tensor, channels: number): Moments {
+  const total = perChannel(counts, channels)
+  const all = affine(sum(total, [1, 3], true), 1, EPSILON)
+  const over = (values: Tensor) => div(sum(perChannel(mul(counts, values), channels), [1, 3], true), all)
+  const mean = over(y)
+  return { mean, variance: sub(over(square(y)), square(mean)) }
+}
+
+/** Brings curves to a mean and a variance over their volumes. */
+function standardized(y: Tensor, counts: Tensor, channels: number, target: Moments): Tensor {
+  const { mean, variance } = momentsOf(y, counts, channels)
+  const spread = (v: Tensor) => sqrt(affine(relu(v), 1, EPSILON))
+  const factor = div(spread(target.variance), spread(variance))
+  const moved = add(mul(sub(perChannel(y, channels), mean), factor), target.mean)
+  return reshape(moved, y.shape)
+}
+
+/** `[N, places, C, B]`. */
+function perChannel(grid: Tensor, channels: number): Tensor {
+  const [batch, z, y, x, values] = grid.shape as [number, number, number, number, number]
+  return reshape(grid, [batch, z * y * x, channels, values / channels])
+}
+
+/** 1 where there is brain: outside it all channels are exactly 0. */
+function inside(x: Tensor): Tensor {
+  const some = sum(square(x), [4], true)
+  return affine(relu(affine(some, -1e30, 1)), -1, 1)
+}
+
+/** Mean squared second difference of curves from knot to knot, in units of the knots' distance. */
+function curvature(values: Tensor, knots: number): Tensor {
+  const rows = reshape(values, [elements(values.shape) / knots, knots])
+  const part = (start: number) => sliceChannels(rows, start, knots - 2)
+  const bends = sub(add(part(0), part(2)), affine(part(1), 2, 0))
+  return affine(mean(square(bends)), CURVATURE * knots ** 2, 0)
+}
+
+/** It as an architecture. */
+export const curves: ImageArchitecture<Curves> = {
+  sides: { multipleOf: 1, because: 'it works voxel by voxel' },
+  seesVolume: true,
+  parameters: ({ inputs, knots = 0 }) => curveParameters(inputs, knots),
+  run: runCurves,
+}
