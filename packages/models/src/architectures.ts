@@ -1,9 +1,10 @@
 import { ConfigError } from '@voxnorm/data'
 import type { DiscriminatorArchitecture, ImageArchitecture, SideRule } from './architecture.ts'
-import type { DiscriminatorConfig, GeneratorConfig, SegmenterConfig } from './config.ts'
+import type { DiscriminatorConfig, GeneratorConfig, ModelConfig, SegmenterConfig } from './config.ts'
 import { curves } from './curves.ts'
 import { dcgan3d } from './dcgan3d.ts'
 import { unet3d } from './unet3d.ts'
+import type { ViewGeometry } from './volume-view.ts'
 
 /** The networks that there are, by the names of configs and model files. */
 export interface Architectures {
@@ -74,6 +75,21 @@ export function withoutUsualArchitectures<Config extends ArchitectureChoice>(con
     ...(isUnusual('segmenter', segmenter?.architecture) && { segmenter }),
     discriminator: { ...shape, ...(isUnusual('discriminator', architecture) && { architecture }) },
   } as unknown as Config
+}
+
+/**
+ * How the generator of a model sees volumes; undefined where it sees its input alone. Throws ConfigError for an
+ * architecture that `from` does not have.
+ */
+export function viewGeometry(config: ModelConfig, from?: Architectures): ViewGeometry | undefined {
+  if (!chosenArchitectures(config, from).generator.seesVolume) return undefined
+  const { cell = 0, knots = 0 } = config.generator ?? {}
+  return {
+    // Half a place, so that a place keeps to whole voxels.
+    cell: Math.max(1, Math.round(cell / 2 / config.voxelSize)),
+    knots,
+    channels: config.modalities.length,
+  }
 }
 
 /** Sides that the segmenter can take and, where there is one, the generator. */

@@ -18,7 +18,7 @@ import {
   tensorRoom,
 } from '@voxnorm/tensor'
 import type { SideRule } from './architecture.ts'
-import { ARCHITECTURES, type Architectures, sidesOf } from './architectures.ts'
+import { ARCHITECTURES, type Architectures, sidesOf, viewGeometry } from './architectures.ts'
 import type { ModelConfig } from './config.ts'
 import type { StoredModel } from './model-file.ts'
 import {
@@ -32,7 +32,6 @@ import {
 } from './networks.ts'
 import { checkChannels, checkWindows } from './volume-check.ts'
 import { normalizeVolume } from './volume-normalizer.ts'
-import { viewGeometry } from './volume-view.ts'
 
 /** A model on a device, ready for volumes. Plans are compiled once per size of window. */
 export interface Predictor {

@@ -16,6 +16,7 @@ import {
   SlotPool,
   tensorRoom,
 } from '@voxnorm/tensor'
+import { viewGeometry } from './architectures.ts'
 import type { ModelConfig } from './config.ts'
 import { argmax, judgementOf } from './discriminator-logits.ts'
 import type { StoredModel } from './model-file.ts'
@@ -23,7 +24,7 @@ import { allocateNetworks, disposeNetworks, loadNetworks, makeNetworks, type Net
 import { inBatches } from './patch-batches.ts'
 import { type CutBatch, firstChannel, forEachBatch, type PatchPasses, passPatches } from './patch-passes.ts'
 import { checkChannels } from './volume-check.ts'
-import { type VolumeViews, viewGeometry, viewInput, viewSubjects } from './volume-view.ts'
+import { type VolumeViews, viewInput, viewSubjects } from './volume-view.ts'
 
 /** One patch of a subject, and what a model makes of it. */
 export interface ProbedPatch {

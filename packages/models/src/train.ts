@@ -2,7 +2,7 @@ import type { SafetensorsFile, Schedule } from '@voxnorm/autograd'
 import { ConfigError, type PreparedSubject } from '@voxnorm/data'
 import type { Runtime } from '@voxnorm/tensor'
 import type { AdversarialTerms } from './adversarial-terms.ts'
-import { ARCHITECTURES, type Architectures, sidesOf } from './architectures.ts'
+import { ARCHITECTURES, type Architectures, sidesOf, viewGeometry } from './architectures.ts'
 import { identityOf, restoreCheckpoint, type TrainingIdentity, writeCheckpoint } from './checkpoint.ts'
 import type { ModelConfig, TrainingConfig } from './config.ts'
 import { type Measurements, type PendingIteration, submitIteration } from './iteration.ts'
@@ -27,7 +27,7 @@ import { requirementsOf, type TrainingRequirements } from './requirements.ts'
 import { createTrainer, type Trainer, type TuneKernels } from './trainer.ts'
 import { checkNormalization, checkTraining, modelOfTraining } from './training-setup.ts'
 import { createValidator, type Validator } from './validation.ts'
-import { viewGeometry, viewSubjects } from './volume-view.ts'
+import { viewSubjects } from './volume-view.ts'
 
 /** Subjects to train with and to choose the best weights by. */
 export interface TrainingData {

@@ -8,7 +8,6 @@ import {
   elements,
   f32,
   input,
-  type Plan,
   type Runtime,
   relu,
   reshape,
@@ -22,8 +21,6 @@ import {
   type Tensor,
   u32,
 } from '@voxnorm/tensor'
-import { type Architectures, chosenArchitectures } from './architectures.ts'
-import type { ModelConfig } from './config.ts'
 
 /** What a generator that sees whole volumes is shown of the one that its input was cut from. */
 export interface VolumeView {
@@ -42,21 +39,6 @@ export interface ViewGeometry {
   /** Knots of the histograms over 0 to 1. */
   readonly knots: number
   readonly channels: number
-}
-
-/**
- * How the generator of a model sees volumes; undefined where it sees its input alone. Throws ConfigError for an
- * architecture that `from` does not have.
- */
-export function viewGeometry(config: ModelConfig, from?: Architectures): ViewGeometry | undefined {
-  if (!chosenArchitectures(config, from).generator.seesVolume) return undefined
-  const { cell = 0, knots = 0 } = config.generator ?? {}
-  return {
-    // Half a place, so that a place keeps to whole voxels.
-    cell: Math.max(1, Math.round(cell / 2 / config.voxelSize)),
-    knots,
-    channels: config.modalities.length,
-  }
 }
 
 /** Numbers that are known of a cell. */
