@@ -5,6 +5,7 @@ import {
   type Networks,
   segment,
   systemGraph,
+  viewGeometry,
 } from '@voxnorm/models'
 import type { Config } from '@voxnorm/pipeline/training'
 import {
@@ -19,7 +20,14 @@ import {
   type Variable,
 } from '@voxnorm/tensor'
 import { compare } from '@voxnorm/tensor/tuning'
-import { type OpenNetworks, openNetworks, randomBatch, scalarsOf, trainerOf } from './random-training.ts'
+import {
+  headView,
+  type OpenNetworks,
+  openNetworks,
+  randomBatch,
+  scalarsOf,
+  trainerOf,
+} from './random-training.ts'
 
 /** How far a whole run was from float64, and what was compared at what size. */
 export interface NetworkCheck {
@@ -45,6 +53,7 @@ export function checkStep(runtime: Runtime, config: Config): Promise<NetworkChec
       config: { ...model, activations },
       loss,
       batch,
+      views: headView(model),
       augmented: false,
     })
     const names = graph.adversarial ? (['segmentation', 'adversarial'] as const) : (['segmentation'] as const)
@@ -93,8 +102,9 @@ export function checkPrediction(runtime: Runtime, config: Config): Promise<Netwo
   })
 }
 
+/** What S gets in a window: a generator that sees volumes has done its work before. */
 const imageOf = (networks: Networks, model: ModelConfig, x: ReturnType<typeof input>) =>
-  networks.generator ? generate(networks, model, x, 'evaluation').image : x
+  networks.generator && !viewGeometry(model) ? generate(networks, model, x, 'evaluation').image : x
 
 async function withSmallNetworks(
   runtime: Runtime,

@@ -1,8 +1,10 @@
-import { randomStream } from '@voxnorm/data'
+import { randomStream, type Triple } from '@voxnorm/data'
 import {
   allocateNetworks,
+  cellsFor,
   createTrainer,
   disposeNetworks,
+  featureCount,
   initializeNetworks,
   type ModelConfig,
   makeNetworks,
@@ -13,9 +15,11 @@ import {
   type PatchBatch,
   type StepScalars,
   type Trainer,
+  type ViewGeometry,
+  viewGeometry,
 } from '@voxnorm/models'
 import type { Config } from '@voxnorm/pipeline/training'
-import type { Runtime } from '@voxnorm/tensor'
+import { elements, type Runtime } from '@voxnorm/tensor'
 
 /** Networks with random weights on a device. */
 export interface OpenNetworks {
@@ -52,18 +56,37 @@ export const trainerOf = (
     weightDecay: optim.weightDecay,
     augmented: false,
     warmup: false,
+    views: headView(model),
   })
 
-/** Patches of noise with random labels, the sites in turn. */
+/** Millimetres of a brain from back to front and so on, in the order z, y, x. */
+const BRAIN = [140, 170, 140] as const
+
+/** How a generator that sees volumes sees one of a brain's size; undefined for others. */
+export function headView(
+  model: ModelConfig,
+): { readonly geometry: ViewGeometry; readonly cells: Triple } | undefined {
+  const geometry = viewGeometry(model)
+  if (geometry === undefined) return undefined
+  const [z, y, x] = BRAIN.map((length) => Math.ceil(length / model.voxelSize)) as [number, number, number]
+  return { geometry, cells: cellsFor(geometry, [[z, y, x] as unknown as Triple]) }
+}
+
+/** Patches of noise with random labels, the sites in turn; a generator that sees volumes sees noise there, too. */
 export function randomBatch(model: ModelConfig, batch: number, seed: number): PatchBatch {
   const { uniform: next } = randomStream(seed, 'bench')
   const voxels = batch * model.patch ** 3
   const patches = Float32Array.from({ length: voxels * model.modalities.length }, next)
+  const view = headView(model)
   return {
     patches,
     clean: patches,
     labels: Uint32Array.from({ length: voxels }, () => Math.floor(next() * model.classes.length)),
     sites: Uint32Array.from({ length: batch }, (_, index) => index % model.sites.length),
+    ...(view && {
+      cells: Float32Array.from({ length: batch * elements(view.cells) * featureCount(view.geometry) }, next),
+      origins: Float32Array.from({ length: batch * 3 }, () => 4 * next()),
+    }),
   }
 }
 

@@ -85,8 +85,7 @@ export function viewGeometry(config: ModelConfig, from?: Architectures): ViewGeo
   if (!chosenArchitectures(config, from).generator.seesVolume) return undefined
   const { cell = 0, knots = 0 } = config.generator ?? {}
   return {
-    // Half a place, so that a place keeps to whole voxels.
-    cell: Math.max(1, Math.round(cell / 2 / config.voxelSize)),
+    cell: Math.max(1, Math.round(cell / config.voxelSize)),
     knots,
     channels: config.modalities.length,
   }

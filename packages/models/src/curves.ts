@@ -22,14 +22,12 @@ import {
   mul,
   relu,
   reshape,
-  sigmoid,
   sliceChannels,
   sliceCurves,
   sqrt,
   square,
   sub,
   sum,
-  sumPool,
   type Tensor,
 } from '@voxnorm/tensor'
 import type { ImageArchitecture, ImagePass, ImagePassOptions } from './architecture.ts'
@@ -87,11 +85,10 @@ export function runCurves(weights: Weights<Curves>, x: Tensor, options: ImagePas
   if (view === undefined) throw new TypeError('Curves need a view of the volume.')
   const channels = x.shape[4]!
   const knots = weights.volumeCurve.bias.shape[0]! / channels
-  const { cells, origins, place } = view
+  const { cells, origins, cell } = view
 
   const share = sliceChannels(cells, cells.shape[4]! - 1, 1)
-  const histogram = mul(sliceChannels(cells, 0, channels * knots), share)
-  const counts = sumPool(histogram)
+  const counts = mul(sliceChannels(cells, 0, channels * knots), share)
 
   const { local, whole } = coarsePass(weights, cells, share)
   const identity = knotIntensities(channels, knots)
@@ -102,7 +99,7 @@ export function runCurves(weights: Weights<Curves>, x: Tensor, options: ImagePas
   const values = standardized(add(ofVolume, bounded), counts, channels, target)
   const grid = sub(values, identity)
 
-  const bent = add(x, sliceCurves(x, grid, origins, { cell: place, low: 0, high: 1 }))
+  const bent = add(x, sliceCurves(x, grid, origins, { cell, low: 0, high: 1 }))
   const output = mul(bent, inside(x))
   return { output, blocks: { grid, out: output }, norms: [], penalty: curvature(values, knots) }
 }
@@ -111,15 +108,15 @@ export function runCurves(weights: Weights<Curves>, x: Tensor, options: ImagePas
 function coarsePass(weights: Weights<Curves>, cells: Tensor, share: Tensor) {
   const { place, around, whole, shift, volumeCurve, placeCurve } = weights
   const batch = cells.shape[0]!
-  const step = (input: Tensor, weight: Tensor, bias: Tensor | null, stride: number) =>
-    leakyRelu(conv3d(input, weight, bias, { stride, padding: 1, mode: 'zero' }, layerName(weight)), SLOPE)
-  const near = step(step(cells, place.weight, null, 2), around.weight, around.bias, 1)
+  const step = (input: Tensor, weight: Tensor, bias: Tensor | null) =>
+    leakyRelu(conv3d(input, weight, bias, { stride: 1, padding: 1, mode: 'zero' }, layerName(weight)), SLOPE)
+  const near = step(step(cells, place.weight, null), around.weight, around.bias)
   const average = (features: Tensor, by: Tensor) =>
     div(sum(mul(features, by), [1, 2, 3]), affine(sum(by, [1, 2, 3]), 1, EPSILON))
   const linear = (rows: Tensor, { weight, bias }: { weight: Tensor; bias: Tensor }) =>
     add(matmul(rows, weight), bias)
   const everywhere = (rows: Tensor) => reshape(rows, [batch, 1, 1, 1, rows.shape[1]!])
-  const seen = concat([average(cells, share), average(near, sumPool(share))])
+  const seen = concat([average(cells, share), average(near, share)])
   const known = leakyRelu(linear(seen, whole), SLOPE)
   const features = leakyRelu(add(near, everywhere(linear(known, shift))), SLOPE)
   const last = { stride: 1, padding: 0, mode: 'zero' } as const
@@ -135,9 +132,9 @@ function knotIntensities(channels: number, knots: number): Tensor {
   return constant(f32(channels * knots), values)
 }
 
-/** Keeps values between ±limit, with slope 1 at 0: limit · tanh(x / limit). */
+/** Keeps values between ±limit, with slope 1 at 0. */
 const bound = (x: Tensor, limit: number): Tensor =>
-  affine(sigmoid(affine(x, 2 / limit, 0)), 2 * limit, -limit)
+  div(x, sqrt(affine(square(affine(x, 1 / limit, 0)), 1, 1)))
 
 interface Moments {
   /** `[N, 1, C, 1]` each. */

@@ -15,6 +15,7 @@ export {
   type GeneratorArchitectureName,
   type SegmenterArchitectureName,
   sidesOf,
+  viewGeometry,
 } from './architectures.ts'
 export { assertSameSettings } from './checkpoint.ts'
 export {
@@ -83,3 +84,4 @@ export {
 export { modelOfTraining } from './training-setup.ts'
 export { runUNet3d, type UNet3d, uNet3d } from './unet3d.ts'
 export { checkWindows } from './volume-check.ts'
+export { cellsFor, featureCount, type ViewGeometry } from './volume-view.ts'

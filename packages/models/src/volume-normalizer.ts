@@ -33,7 +33,7 @@ export async function normalizeVolume(
     for (let z = 0; z < shape[0]; z += depth) {
       const slab = new Float32Array(elements(size) * channels)
       slab.set(image.subarray(z * plane, (z + depth) * plane))
-      const origins = Float32Array.of(z / (2 * geometry.cell), 0, 0)
+      const origins = Float32Array.of(z / geometry.cell, 0, 0)
       const { bent: values } = await plan.run({ slab, cells, origins })
       result.set(values!.subarray(0, Math.min(depth, shape[0] - z) * plane), z * plane)
     }

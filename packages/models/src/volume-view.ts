@@ -24,12 +24,12 @@ import {
 
 /** What a generator that sees whole volumes is shown of the one that its input was cut from. */
 export interface VolumeView {
-  /** `[N, Z, Y, X, F]`, a row for each cell of the volume: see {@link cellFeatures}. Z, Y and X are even. */
+  /** `[N, Z, Y, X, F]`, a row for each cell of the volume: see {@link cellFeatures}. */
   readonly cells: Tensor
-  /** `[N, 3]` in the order z, y, x: where the input begins in the volume, in places of 2 x 2 x 2 cells. */
+  /** `[N, 3]` in the order z, y, x: where the input begins in the volume, in cells. */
   readonly origins: Tensor
-  /** Side of a place in voxels. */
-  readonly place: number
+  /** Side of a cell in voxels. */
+  readonly cell: number
 }
 
 /** How the volumes of a model are seen. */
@@ -46,12 +46,11 @@ export const featureCount = ({ knots, channels }: Pick<ViewGeometry, 'knots' | '
   channels * (knots + 3) + 1
 
 /**
- * Cells on each axis of a grid that takes volumes of these shapes: whole places, and an empty one at the far end. With
+ * Cells on each axis of a grid that takes volumes of these shapes, with an empty one at the far end. With
  * it, what convolutions find around a volume is zero, and a volume is seen alike alone and among larger ones.
  */
 export function cellsFor({ cell }: Pick<ViewGeometry, 'cell'>, shapes: readonly Triple[]): Triple {
-  const along = (axis: 0 | 1 | 2) =>
-    2 * (Math.ceil(Math.max(...shapes.map((shape) => shape[axis])) / (2 * cell)) + 1)
+  const along = (axis: 0 | 1 | 2) => Math.ceil(Math.max(...shapes.map((shape) => shape[axis])) / cell) + 1
   return [along(0), along(1), along(2)]
 }
 
@@ -186,7 +185,7 @@ export function viewInput(geometry: ViewGeometry, cells: Triple, batch: number):
   return {
     cells: input('cells', f32(batch, ...cells, featureCount(geometry))),
     origins: input('origins', f32(batch, 3)),
-    place: 2 * geometry.cell,
+    cell: geometry.cell,
   }
 }
 
@@ -202,7 +201,7 @@ export function viewFeeds(
   draws.forEach(({ subject, corner }, index) => {
     cells.set(views.of(subject), index * size)
     origins.set(
-      corner.map((voxel) => voxel / (2 * geometry.cell)),
+      corner.map((voxel) => voxel / geometry.cell),
       index * 3,
     )
   })

@@ -128,15 +128,15 @@ export const spreadCurvesOp: Op<CurveParams & { readonly shape: readonly number[
       name: 'gather',
       program([x, origins], _, params) {
         const g = curveGeometry('spreadCurves', x!.shape, params.shape, origins!, params)
-        const groups = Math.ceil(g.knots / LANES)
         return {
           stages: [
             {
               source: spreadSource,
               file: 'spread.wgsl',
+              constants: { QUADS: Math.ceil(g.knots / LANES) },
               bindings: ['input0', 'input1', 'input2', 'output'],
               uniforms: uniforms(g, params),
-              grid: linearGrid(g.batch * elements(g.places) * g.channels * groups, 64),
+              grid: linearGrid(g.batch * elements(g.places) * g.channels, 64),
             },
           ],
         }

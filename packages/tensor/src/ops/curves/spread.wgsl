@@ -1,5 +1,6 @@
-// The adjoint of slicing curves. An invocation has one place, one channel and four knots; it looks at the voxels that the
-// place reaches, which for most places of a patch are none, and adds up in their order.
+// The adjoint of slicing curves. An invocation has the curve of one place and one channel; it looks at the voxels that the
+// place reaches, which for most places of a patch are none, and adds up in their order, four knots at a time.
+const QUADS = 1;
 struct Shape {
   batch: u32, depth: u32, height: u32, width: u32, channels: u32,
   planes: u32, rows: u32, columns: u32, knots: u32,
@@ -33,25 +34,21 @@ fn reach(origin: f32, place: u32, places: u32, voxels: u32) -> vec2u {
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * 64u + id.x;
-  let quads = (shape.knots + 3u) / 4u;
   let places = shape.planes * shape.rows * shape.columns;
-  if (i >= shape.batch * places * shape.channels * quads) { return; }
+  if (i >= shape.batch * places * shape.channels) { return; }
   let column = i % shape.columns;
   let row = i / shape.columns % shape.rows;
   let plane = i / shape.columns / shape.rows % shape.planes;
   var rest = i / places;
   let c = rest % shape.channels;
-  rest /= shape.channels;
-  let quad = rest % quads;
-  let n = rest / quads;
+  let n = rest / shape.channels;
 
-  let knots = vec4f(4.0 * f32(quad)) + vec4f(0.0, 1.0, 2.0, 3.0);
   let origin = vec3f(origins[n * 3u], origins[n * 3u + 1u], origins[n * 3u + 2u]);
   let half = 0.5 * shape.perVoxel - 0.5;
   let d = reach(origin.x, plane, shape.planes, shape.depth);
   let h = reach(origin.y, row, shape.rows, shape.height);
   let w = reach(origin.z, column, shape.columns, shape.width);
-  var sum = vec4f(0.0);
+  var sum: array<vec4f, QUADS>;
   for (var z = d.x; z < d.y; z++) {
     let inPlane = weightOf(origin.x + f32(z) * shape.perVoxel + half, f32(plane), shape.planes);
     for (var y = h.x; y < h.y; y++) {
@@ -62,11 +59,19 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
         let at = (line + v) * shape.channels + c;
         let value = x[at];
         let t = clamp((value - shape.low) * shape.perIntensity, 0.0, f32(shape.knots - 1u));
-        let hat = select(max(vec4f(0.0), 1.0 - abs(t - knots)), vec4f(value), isNan(value));
-        sum += weight * ct[at] * hat;
+        let share = select(weight * ct[at], value, isNan(value));
+        let beyond = t - vec4f(0.0, 1.0, 2.0, 3.0);
+        // unroll
+        for (var q = 0; q < QUADS; q++) { sum[q] += share * max(vec4f(0.0), 1.0 - abs(beyond - 4.0 * f32(q))); }
       }
     }
   }
   let place = (((n * shape.planes + plane) * shape.rows + row) * shape.columns + column) * shape.channels + c;
-  for (var k = 0u; k < min(4u, shape.knots - 4u * quad); k++) { curves[place * shape.knots + 4u * quad + k] = sum[k]; }
+  // unroll
+  for (var q = 0; q < QUADS; q++) {
+    for (var k = 0u; k < 4u; k++) {
+      let knot = 4u * u32(q) + k;
+      if (knot < shape.knots) { curves[place * shape.knots + knot] = sum[q][k]; }
+    }
+  }
 }

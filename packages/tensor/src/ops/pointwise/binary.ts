@@ -1,11 +1,11 @@
 import { broadcastShapes, elements, type Spec, sameShape, strides } from '../../graph/spec.ts'
 import { apply, type Tensor } from '../../graph/tensor.ts'
-import { linearGrid, type Op, type Program } from '../../op.ts'
+import { linearGrid, type Op, type Program, packing } from '../../op.ts'
 import { padRank, rankFits, stretchedStrides } from '../broadcast/op.ts'
 import { sumTo } from '../reduce/op.ts'
 import broadcastSource from './binary.broadcast.wgsl'
 import sameSource from './binary.wgsl'
-import { affine, square } from './unary.ts'
+import { affine, inFours, square } from './unary.ts'
 
 /** One pointwise function of two values: WGSL expression, float64 truth and derivatives before broadcasting. */
 interface BinaryRow {
@@ -16,12 +16,15 @@ interface BinaryRow {
   gradients(ct: Tensor, a: Tensor, b: Tensor): readonly [() => Tensor, () => Tensor]
 }
 
-function sameProgram(row: BinaryRow, count: number): Program {
+function sameProgram(row: BinaryRow, length: number): Program {
+  const { numbers, constants } = packing(length)
+  const count = length / numbers
   return {
     stages: [
       {
-        source: sameSource.replace('return a;', `return ${row.wgsl};`),
+        source: inFours(sameSource, 'f(p, q)', numbers).replace('return a;', `return ${row.wgsl};`),
         file: `binary.wgsl:${row.name}`,
+        constants,
         bindings: ['input0', 'input1', 'output'],
         uniforms: { u32: [count] },
         grid: linearGrid(count, 64),

@@ -1,6 +1,6 @@
 import { elements } from '../../graph/spec.ts'
 import { apply, type Tensor } from '../../graph/tensor.ts'
-import { linearGrid, type Op } from '../../op.ts'
+import { linearGrid, type Op, packing } from '../../op.ts'
 import { div, mul } from './binary.ts'
 import source from './unary.wgsl'
 
@@ -19,6 +19,13 @@ interface UnaryRow {
   gradient(ct: Tensor, x: Tensor, y: Tensor, params: UnaryParams): Tensor
 }
 
+/** A kernel's text for elements of so many numbers: the function is called for each number of `p` and `q`. */
+export function inFours(text: string, call: string, numbers: 1 | 4): string {
+  if (numbers === 1) return text
+  const calls = ['x', 'y', 'z', 'w'].map((lane) => call.replaceAll(/\b[pq]\b/g, `$&.${lane}`))
+  return text.replace(call, `vec4f(${calls.join(', ')})`)
+}
+
 function unaryOp(row: UnaryRow): Op<UnaryParams> {
   return {
     name: row.name,
@@ -29,12 +36,17 @@ function unaryOp(row: UnaryRow): Op<UnaryParams> {
       {
         name: 'direct',
         program: ([x], _, { a, b }) => {
-          const count = elements(x!.shape)
+          const { numbers, constants } = packing(elements(x!.shape))
+          const count = elements(x!.shape) / numbers
           return {
             stages: [
               {
-                source: source.replace('return x;', `return ${row.wgsl};`),
+                source: inFours(source, 'f(p, shape.a, shape.b)', numbers).replace(
+                  'return x;',
+                  `return ${row.wgsl};`,
+                ),
                 file: `unary.wgsl:${row.name}`,
+                constants,
                 bindings: ['input0', 'output'],
                 uniforms: { u32: [count], f32: [a, b] },
                 grid: linearGrid(count, 64),
