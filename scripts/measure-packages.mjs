@@ -4,8 +4,7 @@ import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
-import { build } from 'esbuild'
+import { bundlePage } from './bundle-page.mjs'
 import { packPackages, publishedPackages } from './pack.mjs'
 import { root, run } from './setup.mjs'
 
@@ -33,8 +32,9 @@ try {
     ]
     console.log(`| ${cells.join(' | ')} |`)
   }
+  const { atStart, later } = await bundlePage(example(), project)
   console.log(
-    `\nA page that normalises a scan (test/packages/example.ts): ${await pageSize(example())} gzipped.`,
+    `\nA page that normalises a scan (test/packages/example.ts): ${kilobytes(atStart)} gzipped, and of ${kilobytes(later)} what its kernels need.`,
   )
 } finally {
   rmSync(project, { recursive: true, force: true })
@@ -93,20 +93,10 @@ function example() {
   return readFileSync(join(root, 'test', 'packages', 'example.ts'), 'utf8')
 }
 
-/** What a page downloads for a module; a dash where it cannot run in one. */
+/** What a page downloads for a module before it runs; a dash where it cannot run in one. */
 async function pageSize(contents) {
-  const options = {
-    bundle: true,
-    minify: true,
-    write: false,
-    format: 'esm',
-    target: 'es2023',
-    logLevel: 'silent',
-  }
   try {
-    const stdin = { contents, resolveDir: project, loader: 'ts' }
-    const { outputFiles } = await build({ ...options, platform: 'browser', stdin })
-    return kilobytes(gzipSync(outputFiles[0].contents, { level: 9 }).length)
+    return kilobytes((await bundlePage(contents, project)).atStart)
   } catch {
     return '–'
   }

@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import { readVolume } from '@voxnorm/data'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest'
+import { bundlePage } from '../../scripts/bundle-page.mjs'
 import { packPackages, publishedPackages } from '../../scripts/pack.mjs'
 import { root } from '../../scripts/setup.mjs'
 import { chromiumIsAvailable } from '../browser/chromium.ts'
@@ -20,6 +21,8 @@ const run = promisify(execFile)
 const WEB = '@voxnorm/pipeline'
 /** Everything that is installed for it, our own packages and others: the promise of docs/packages.md. */
 const LARGEST_WEB_INSTALL = 5e6
+/** What a page downloads, gzipped, before it can ask for the first kernel; docs/packages.md says so, too. */
+const LARGEST_PAGE = 70 * 1024
 
 let scratch: string
 beforeAll(async () => {
@@ -72,12 +75,14 @@ describe(`${WEB} in an empty project`, () => {
   })
   const skipUnless = (context: TestContext) => context.skip(missing !== undefined, missing)
 
-  test('is small with all that it needs, has no native code, and runs nothing when it is installed', async (context) => {
+  test('is small with all that it needs, as is a page, has no native code, and runs nothing when it is installed', async (context) => {
     skipUnless(context)
     const files = filesOf(join(project, 'node_modules'))
     const sizes = await Promise.all(files.map(async (file) => (await lstat(file)).size))
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(LARGEST_WEB_INSTALL)
     expect(files.filter((file) => /\.(node|so|dylib|dll|exe|wasm|gyp)$/.test(file))).toEqual([])
+    const page = await readFile(join(root, 'test', 'packages', 'example.ts'), 'utf8')
+    expect((await bundlePage(page, project)).atStart).toBeLessThan(LARGEST_PAGE)
     for (const file of files.filter((name) => name.endsWith('package.json'))) {
       const { scripts = {} } = JSON.parse(await readFile(file, 'utf8'))
       expect(Object.keys(scripts), file).not.toEqual(

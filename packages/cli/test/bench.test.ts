@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { KERNEL_TARGETS, parseShapes } from '@voxnorm/measuring'
-import type { Kernel } from '@voxnorm/tensor'
+import { type Kernel, textOf } from '@voxnorm/tensor'
 import { conv3dCase } from '@voxnorm/tensor/tuning'
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { main } from '../src/main.ts'
@@ -174,7 +174,9 @@ describe('bench', () => {
               ...program,
               stages: program.stages.map((stage) => ({
                 ...stage,
-                source: stage.source.replace(/(y\[\w+\] = )([^;]+);/, '$1 1.01 * ($2);'),
+                source: async () => ({
+                  default: (await textOf(stage.source)).replace(/(y\[\w+\] = )([^;]+);/, '$1 1.01 * ($2);'),
+                }),
               })),
             }
           : program

@@ -1,5 +1,5 @@
 import { DataError, MissingInputError, parseTable, type Table } from '@voxnorm/data'
-import path from 'pathe'
+import { basename, resolve } from 'pathe'
 import { type Failure, readFailures } from './failures.ts'
 import type { Preview } from './prediction/preview.ts'
 import { readText, type Sink } from './storage.ts'
@@ -31,7 +31,7 @@ export interface PredictionRecords {
 /** Reads a run folder. Throws MissingInputError when it is none. */
 export async function readRunRecords(sink: Sink): Promise<RunRecords> {
   return {
-    name: path.basename(path.resolve(sink.name)),
+    name: basename(resolve(sink.name)),
     config: await required(sink, 'config.resolved.yaml'),
     dataset: parseJson(sink, 'dataset.json', await required(sink, 'dataset.json')),
     metrics: await readMetrics(sink),
@@ -57,12 +57,12 @@ export async function readPredictionRecords(sink: Sink): Promise<PredictionRecor
   for (const name of await sink.list()) {
     if (!name.endsWith('_volumes.tsv')) continue
     const table = await tableIn(name)
-    if (table) volumes.push({ image: path.basename(name).replace(/_volumes\.tsv$/, ''), table })
+    if (table) volumes.push({ image: basename(name).replace(/_volumes\.tsv$/, ''), table })
   }
   const segmentation = await tableIn('segmentation.tsv')
   const harmonization = await tableIn('harmonization.tsv')
   return {
-    name: path.basename(path.resolve(sink.name)),
+    name: basename(resolve(sink.name)),
     previews,
     failures: await readFailures(sink),
     ...(segmentation && { segmentation }),

@@ -77,7 +77,7 @@ describe('reading', () => {
     expect(allowed('baseline')).toEqual(scalings)
     expect(() => parseConfig('seed: 1\ndata: {scaling: white-stripe}', 'run.yaml')).toThrow(
       'run.yaml:2: train.method adversarial rewrites images whose intensities lie in 0..1, and those of data.scaling white-stripe do not.\n' +
-        '  fix: use data.scaling: max or nyul, or train.method: baseline',
+        '  fix: use data.scaling: max or unit-zscore or nyul, or train.method: baseline',
     )
   })
 
@@ -163,7 +163,7 @@ describe('mistakes', () => {
       'data: 3',
       'run.yaml:1: data must be a map with the keys table, labels, maskFrom, modalities, scaling, patch, patchesPerSite, validationPatchesPerSite, voxelSize, fold, not 3.',
     ],
-    ['preset: huge', 'run.yaml:1: preset must be one of paper, authors-code, tiny, not "huge".'],
+    ['preset: huge', 'run.yaml:1: preset must be one of paper, authors-code, tiny, voxnorm, not "huge".'],
     [
       'augment: {biasField: {alpha: [1, 0]}}',
       'run.yaml:1: augment.biasField.alpha must be two numbers from 0 to 1, the smaller first, not [1,0].',

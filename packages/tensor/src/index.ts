@@ -20,7 +20,7 @@ export {
   update,
   type Variable,
 } from './graph/tensor.ts'
-export type { Kernel, Op, UpdateOp } from './op.ts'
+export { type Kernel, type Op, textOf, type UpdateOp } from './op.ts'
 export { batchNorm, channelMoments, fixedMoments } from './ops/batchnorm/op.ts'
 export { broadcastTo } from './ops/broadcast/op.ts'
 export { concat, sliceChannels } from './ops/channels/op.ts'

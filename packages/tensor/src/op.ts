@@ -76,10 +76,20 @@ export interface Program {
  */
 export type Slot = `input${number}` | 'output' | `scratch${number}` | 'aside' | 'unused'
 
+/**
+ * A kernel's text, or how to load it: `() => import('./some.wgsl')`, for kernels that many pages never need, such as those
+ * of gradients. A plan loads what its kernels need.
+ */
+export type KernelText = string | (() => Promise<{ readonly default: string }>)
+
+/** The text itself. */
+export const textOf = async (source: KernelText): Promise<string> =>
+  typeof source === 'string' ? source : (await source()).default
+
 /** One dispatch of one WGSL entry point `main`. */
 export interface Stage {
   /** WGSL text of a `.wgsl` file. */
-  readonly source: string
+  readonly source: KernelText
   /** The file's name, for profiles and errors. */
   readonly file: string
   /** New values for top-level `const` and `alias` lines of the source. */

@@ -106,7 +106,7 @@ export function withEmulatedMatrices(
       program(inputs, output, params) {
         const whole = program(inputs, output, params, device)
         const stages = whole.stages.map((stage) =>
-          stage.source.includes('subgroupMatrixLoad')
+          typeof stage.source === 'string' && stage.source.includes('subgroupMatrixLoad')
             ? {
                 ...stage,
                 source: emulateMatrices(stage.source, names),

@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { create } from 'webgpu'
 import { f32 } from '../src/graph/spec.ts'
 import { collect, input, type Tensor } from '../src/graph/tensor.ts'
-import type { Kernel } from '../src/op.ts'
+import { type Kernel, textOf } from '../src/op.ts'
 import { fusedStage } from '../src/ops/batchnorm/fusion.ts'
 import {
   type GemmLayout,
@@ -243,7 +243,7 @@ describe('texts for GPUs', () => {
       const specs = node.inputs.map(({ spec }) => spec)
       for (const { source, file, constants } of kernel.program(specs, node.spec, node.params, plainGpu)
         .stages) {
-        await runtime.kernel(source, file, constants)
+        await runtime.kernel(await textOf(source), file, constants)
         texts.add(`${file}${JSON.stringify(constants)}`)
       }
     }

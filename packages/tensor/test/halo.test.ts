@@ -1,7 +1,7 @@
 import { nap, openGpu } from '@voxnorm/node'
 import { afterAll, describe, expect, it } from 'vitest'
 import { create } from 'webgpu'
-import type { Kernel, Slot } from '../src/op.ts'
+import { type Kernel, type Slot, textOf } from '../src/op.ts'
 import { fusedStage, ownInputs } from '../src/ops/batchnorm/fusion.ts'
 import { type Conv3dParams, geometry } from '../src/ops/conv3d/geometry.ts'
 import { forwardHalo, type HaloTile, haloLayout, haloProgram, TILES } from '../src/ops/conv3d/halo.ts'
@@ -117,7 +117,7 @@ describe('texts of the halo kernel', async () => {
   it.each(['present', 'former'] as const)('compile, in the %s syntax', async (syntax) => {
     const device = { ...matrixGpu, matrices: await matrixUnits(syntax) }
     for (const [direction, opCase] of cases) {
-      const stageOf = (tile: HaloTile) => {
+      const stageOf = async (tile: HaloTile) => {
         const node = nodeOf(opCase)
         const specs = node.inputs.map((tensor) => tensor.spec)
         const params = node.params as Conv3dParams
@@ -126,12 +126,12 @@ describe('texts of the halo kernel', async () => {
         const dtypeOf = (slot: Slot) =>
           (slot === 'output' ? node : node.inputs[Number(slot.slice(5))])?.spec.dtype
         const halves = stage!.bindings.flatMap((slot, at) => (dtypeOf(slot) === 'f16' ? at : []))
-        return [stage!.source, stage!.file, stage!.constants, halves] as const
+        return [await textOf(stage!.source), stage!.file, stage!.constants, halves] as const
       }
-      await runtime.kernel(...stageOf(SMALL))
+      await runtime.kernel(...(await stageOf(SMALL)))
       // Without a device the limits are WebGPU's defaults: of larger tiles all is checked but how much memory they take.
       for (const tile of TILES) {
-        const module = runtime.device.createShaderModule({ code: specialize(...stageOf(tile)) })
+        const module = runtime.device.createShaderModule({ code: specialize(...(await stageOf(tile))) })
         const { messages } = await module.getCompilationInfo()
         expect(messages.filter(({ type }) => type === 'error').map(({ message }) => message)).toEqual([])
       }

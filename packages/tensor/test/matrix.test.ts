@@ -1,7 +1,7 @@
 import { nap, openGpu } from '@voxnorm/node'
 import { afterAll, describe, expect, it } from 'vitest'
 import { create } from 'webgpu'
-import type { Kernel } from '../src/op.ts'
+import { type Kernel, textOf } from '../src/op.ts'
 import { chooseKernel } from '../src/plan/choose.ts'
 import type { Capabilities } from '../src/runtime/capabilities.ts'
 import { matrixUnits } from '../src/runtime/matrix-syntax.ts'
@@ -75,7 +75,7 @@ describe('the kernel for matrix units', () => {
         const dtypeOf = (slot: string) =>
           (slot === 'output' ? node : node.inputs[Number(slot.slice(5))])?.spec.dtype
         const halves = bindings.flatMap((slot, binding) => (dtypeOf(slot) === 'f16' ? binding : []))
-        await runtime.kernel(source, file, constants, halves)
+        await runtime.kernel(await textOf(source), file, constants, halves)
         texts.add(`${file}${JSON.stringify(constants)}`)
       }
       expect(texts.size).toBeGreaterThan(8)

@@ -1,6 +1,7 @@
 import { openGpu } from '@voxnorm/node'
 import { afterAll, describe, expect, it } from 'vitest'
 import { create } from 'webgpu'
+import { textOf } from '../src/op.ts'
 import { compile } from '../src/plan/compile.ts'
 import { clockOf } from '../src/plan/stopwatch.ts'
 import { Runtime } from '../src/runtime/runtime.ts'
@@ -88,7 +89,7 @@ describe('the roof', () => {
     const specs = output.inputs.map(({ spec }) => spec)
     const params = output.params as never
     const [stage] = units!.program(specs, output.spec, params, runtime.capabilities).stages
-    await nobody.kernel(stage!.source, stage!.file, stage!.constants, [0])
+    await nobody.kernel(await textOf(stage!.source), stage!.file, stage!.constants, [0])
     nobody.dispose()
   })
 

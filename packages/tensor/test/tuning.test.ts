@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { create } from 'webgpu'
 import { type DType, f32 } from '../src/graph/spec.ts'
 import { apply, input, type Tensor } from '../src/graph/tensor.ts'
-import type { Kernel, Op, Program } from '../src/op.ts'
+import { type Kernel, type Op, type Program, textOf } from '../src/op.ts'
 import type { Conv3dParams } from '../src/ops/conv3d/geometry.ts'
 import { conv3dOp } from '../src/ops/conv3d/op.ts'
 import { upsampledConv3d } from '../src/ops/upconv3d/op.ts'
@@ -136,7 +136,7 @@ describe('variants of the product', () => {
           const [{ source, file, constants }] = programOf(node, plainGpu, way).stages as [
             Program['stages'][0],
           ]
-          await nowhere.kernel(source, file, constants)
+          await nowhere.kernel(await textOf(source), file, constants)
           texts++
         }
       }

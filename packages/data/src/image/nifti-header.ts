@@ -1,4 +1,3 @@
-import { NIFTI1, NIFTI2 } from 'nifti-reader-js'
 import { DataError } from '../errors.ts'
 import type { HeaderExtension, MatrixForm, QuaternionForm } from './volume.ts'
 
@@ -95,43 +94,64 @@ export function parseNiftiFields(bytes: Uint8Array, format: 'nifti1' | 'nifti2',
       },
     )
   }
-  // Given exactly the fixed part, the library leaves the extensions alone; it would trust their sizes.
-  // A Node Buffer is a view into a pool and `slice` of it one more: only a copy begins where its memory begins.
-  const fixed = new Uint8Array(bytes.subarray(0, layout.size)).buffer
-  const parsed = format === 'nifti1' ? new NIFTI1() : new NIFTI2()
-  parsed.readHeader(fixed)
-  const view = new DataView(fixed)
-  const little = parsed.littleEndian
-  // The library's own affine holds only one of the two forms, so the matrix is read here.
-  const rows = Array.from({ length: 12 }, (_, index) =>
-    format === 'nifti1'
-      ? view.getFloat32(layout.matrix + index * 4, little)
-      : view.getFloat64(layout.matrix + index * 8, little),
-  )
+  const view = new DataView(bytes.buffer, bytes.byteOffset, layout.size)
+  // A header begins with its own size, which tells the order of its bytes.
+  const littleEndian = view.getInt32(0, true) === layout.size
+  if (!littleEndian && view.getInt32(0, false) !== layout.size) {
+    throw new DataError('This does not appear to be a NIfTI or Analyze file.', { file })
+  }
+  const read = (kind: NumberKind) => (at: number) => READERS[kind](view, at, littleEndian)
+  const real = read(layout.real)
+  const integer = read(layout.integer)
+  const code = read(layout.code)
+  const list = (value: (at: number) => number, count: number, at: number, bytesEach: number) =>
+    Array.from({ length: count }, (_, index) => value(at + index * bytesEach))
+  const reals = (count: number, at: number) => list(real, count, at, BYTES[layout.real])
+  const [qfac, ...pixdim] = reals(8, layout.pixdim) as [number, ...number[]]
   return {
-    littleEndian: little,
-    dim: parsed.dims,
-    datatypeCode: parsed.datatypeCode,
-    bitsPerVoxel: parsed.numBitsPerVoxel,
-    pixdim: parsed.pixDims.slice(1, 8),
-    voxelOffset: parsed.vox_offset,
-    slope: parsed.scl_slope,
-    intercept: parsed.scl_inter,
-    units: parsed.xyzt_units,
+    littleEndian,
+    dim: list(integer, 8, layout.dim, BYTES[layout.integer]),
+    datatypeCode: read('int16')(layout.datatype),
+    bitsPerVoxel: read('int16')(layout.bitsPerVoxel),
+    pixdim,
+    voxelOffset: read(layout.voxelOffset.kind)(layout.voxelOffset.at),
+    slope: real(layout.slope),
+    intercept: real(layout.slope + BYTES[layout.real]),
+    units: read(layout.units.kind)(layout.units.at),
     intent: {
-      code: parsed.intent_code,
+      code: code(layout.intentCode),
       name: textAt(bytes, layout.intentName, 16),
-      parameters: [parsed.intent_p1, parsed.intent_p2, parsed.intent_p3],
+      parameters: reals(3, layout.intentParameters),
     },
     description: textAt(bytes, layout.description, 80),
     qform: {
-      code: parsed.qform_code,
-      qfac: parsed.pixDims[0]!,
-      quaternion: [parsed.quatern_b, parsed.quatern_c, parsed.quatern_d],
-      offset: [parsed.qoffset_x, parsed.qoffset_y, parsed.qoffset_z],
+      code: code(layout.qformCode),
+      qfac,
+      quaternion: reals(3, layout.quaternion) as [number, number, number],
+      offset: reals(3, layout.quaternionOffset) as [number, number, number],
     },
-    sform: { code: parsed.sform_code, rows },
+    sform: { code: code(layout.sformCode), rows: reals(12, layout.matrix) },
   }
+}
+
+type NumberKind = 'uint8' | 'int16' | 'int32' | 'int64' | 'float32' | 'float64'
+
+const READERS: Readonly<Record<NumberKind, (view: DataView, at: number, little: boolean) => number>> = {
+  uint8: (view, at) => view.getUint8(at),
+  int16: (view, at, little) => view.getInt16(at, little),
+  int32: (view, at, little) => view.getInt32(at, little),
+  int64: (view, at, little) => Number(view.getBigInt64(at, little)),
+  float32: (view, at, little) => view.getFloat32(at, little),
+  float64: (view, at, little) => view.getFloat64(at, little),
+}
+
+const BYTES: Readonly<Record<NumberKind, number>> = {
+  uint8: 1,
+  int16: 2,
+  int32: 4,
+  int64: 8,
+  float32: 4,
+  float64: 8,
 }
 
 /**

@@ -1,5 +1,5 @@
 import { ConfigError } from '@voxnorm/data'
-import path from 'pathe'
+import { dirname, resolve } from 'pathe'
 import { type Document, isMap, isNode, isScalar, LineCounter, parse, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { nearest } from '../words.ts'
@@ -60,8 +60,8 @@ export function parseConfig(text: string, file: string, overrides: Overrides = {
 
   const config = withScalingOfMethod(validate(merged, locate), own)
   const tableIsSet = settings.some(({ keys }) => keys.join('.') === 'data.table')
-  const base = tableIsSet ? '.' : path.dirname(path.resolve(file))
-  return { ...config, data: { ...config.data, table: path.resolve(base, config.data.table) } }
+  const base = tableIsSet ? '.' : dirname(resolve(file))
+  return { ...config, data: { ...config.data, table: resolve(base, config.data.table) } }
 }
 
 function presetOf(own: Tree, locate: Locate): Config {

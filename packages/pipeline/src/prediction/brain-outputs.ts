@@ -1,5 +1,5 @@
 import type { PreparedSubject } from '@voxnorm/data'
-import path from 'pathe'
+import { basename } from 'pathe'
 import type { PredictionInput } from './input.ts'
 
 const MASK_SOURCES = {
@@ -26,6 +26,6 @@ export function brainFields({ brain, warnings }: PreparedSubject, input: Predict
 export function withoutFolders(sentences: readonly string[], { images, mask }: PredictionInput): string[] {
   return sentences.map((sentence) => {
     const file = [...images, mask].find((one) => one !== undefined && sentence.startsWith(`${one}: `))
-    return file === undefined ? sentence : `${path.basename(file)}${sentence.slice(file.length)}`
+    return file === undefined ? sentence : `${basename(file)}${sentence.slice(file.length)}`
   })
 }

@@ -1,5 +1,5 @@
 import { CLASSES, companionNames } from '@voxnorm/data'
-import path from 'pathe'
+import { basename, isAbsolute, join, normalize } from 'pathe'
 import type { OutputNames } from '../prediction/output-names.ts'
 import { readText, type Sink, type Source, sha256 } from '../storage.ts'
 import type { PredictionInput } from './input.ts'
@@ -106,7 +106,7 @@ export async function hashInputs(source: Source, input: PredictionInput): Promis
     const others: string[] = []
     for (const other of companionNames(image)) if (await source.has(other)) others.push(other)
     for (const file of [image, ...others]) {
-      hashes.push({ file: path.basename(file), sha256: await sha256(await source.read(file)) })
+      hashes.push({ file: basename(file), sha256: await sha256(await source.read(file)) })
     }
   }
   return hashes
@@ -118,16 +118,16 @@ export function filesOf({ images, mask }: PredictionInput): string[] {
 }
 
 function recordName({ folder, base }: OutputNames): string {
-  return path.join(RECORDS, folder, `${base}.json`)
+  return join(RECORDS, folder, `${base}.json`)
 }
 
 /** The images that may be written for a subject, relative to the prediction folder. */
 export function imagesOf({ folder, base, normalized }: OutputNames): string[] {
   const maps = CLASSES.map((label) => `${base}_label-${label}_probseg`)
-  return [...normalized, `${base}_dseg`, ...maps].map((name) => path.join(folder, `${name}.nii.gz`))
+  return [...normalized, `${base}_dseg`, ...maps].map((name) => join(folder, `${name}.nii.gz`))
 }
 
 /** A record that somebody changed must not have files elsewhere removed. */
 function isInside(name: string): boolean {
-  return !path.isAbsolute(name) && !path.normalize(name).startsWith('..')
+  return !isAbsolute(name) && !normalize(name).startsWith('..')
 }

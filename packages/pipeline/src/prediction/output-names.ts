@@ -1,5 +1,5 @@
 import { splitImageName } from '@voxnorm/data'
-import path from 'pathe'
+import { resolve, sep } from 'pathe'
 
 /** Names of the outputs of one volume. */
 export interface OutputNames {
@@ -43,7 +43,7 @@ export function outputNames(images: readonly string[], modalities: readonly stri
  * undefined for an image that lies elsewhere.
  */
 export function insideBids(image: string): { readonly root: string; readonly folder: string } | undefined {
-  const absolute = path.resolve(image).split(path.sep).join('/')
+  const absolute = resolve(image).split(sep).join('/')
   const match = /^(.*)\/(sub-[A-Za-z0-9]+\/(?:ses-[A-Za-z0-9]+\/)?anat)\/[^/]+$/.exec(absolute)
   return match === null ? undefined : { root: match[1]!, folder: match[2]! }
 }

@@ -9,7 +9,7 @@ import {
   specificationOf,
   voxelSizes,
 } from '@voxnorm/data'
-import path from 'pathe'
+import { basename, join, relative, resolve } from 'pathe'
 import { writeImage } from '../images.ts'
 import { LOCK_NAME, readText, type Sink } from '../storage.ts'
 import { brainFields } from './brain-outputs.ts'
@@ -68,7 +68,7 @@ export async function writePrediction(
   const description = `voxnorm ${provenance.version} model@${provenance.modelSha256.slice(0, 12)}`
   const files: string[] = []
   const at = (name: string) => {
-    const file = path.join(names.folder, name)
+    const file = join(names.folder, name)
     files.push(file)
     return file
   }
@@ -154,7 +154,7 @@ export async function writeFolderFiles(
   const raw = inputs.map((input) => rawDataset(out, input)).find((root) => root !== undefined)
   const made = {
     GeneratedBy: [{ Name: 'voxnorm', Version: provenance.version, Description: PREDICTION }],
-    ...(raw === undefined ? {} : { DatasetLinks: { raw: slashes(path.relative(out, raw)) } }),
+    ...(raw === undefined ? {} : { DatasetLinks: { raw: slashes(relative(out, raw)) } }),
   }
   const earlier = parseDescription(await readText(sink, DESCRIPTION))
   const description = {
@@ -197,14 +197,14 @@ function round(volume: number): number {
 /** The BIDS dataset of the input when `out` lies in it; elsewhere the way to it would tell about the machine. */
 function rawDataset(out: string, { images }: PredictionInput): string | undefined {
   const root = images[0] === undefined ? undefined : insideBids(images[0])?.root
-  return root !== undefined && !path.relative(root, path.resolve(out)).startsWith('..') ? root : undefined
+  return root !== undefined && !relative(root, resolve(out)).startsWith('..') ? root : undefined
 }
 
 /** How a sidecar names an input: as a BIDS URI, else by its place in its BIDS dataset, else by its name alone. */
 function sourceName(out: string, input: PredictionInput, file: string): string {
   const root = input.names.bids ? insideBids(input.images[0]!)?.root : undefined
-  const inside = root === undefined ? '..' : slashes(path.relative(root, path.resolve(file)))
-  if (inside.startsWith('..')) return path.basename(file)
+  const inside = root === undefined ? '..' : slashes(relative(root, resolve(file)))
+  if (inside.startsWith('..')) return basename(file)
   return rawDataset(out, input) === undefined ? inside : `bids:raw:${inside}`
 }
 
@@ -231,7 +231,7 @@ function sidecar(
       Method: normalized
         ? 'adversarial normalisation and segmentation'
         : 'segmentation without normalisation',
-      ModelName: path.basename(modelFile),
+      ModelName: basename(modelFile),
       ModelSHA256: modelSha256,
       TrainingSites: trainingSites,
       SiteLabelUsed: false,

@@ -10,7 +10,7 @@ import {
   type Subject,
   sitesOf,
 } from '@voxnorm/data'
-import path from 'pathe'
+import { dirname, relative } from 'pathe'
 import type { Config } from '../config/schema.ts'
 import { assertFitsSites } from '../config/to-training.ts'
 import { warnOfFiles } from '../file-warnings.ts'
@@ -126,8 +126,8 @@ export async function loadRun(
 /** dataset.json of a run; files are named relative to the data's own folder, so that the record can be shared. */
 export function datasetRecord(config: Config, plan: RunPlan): DatasetRecord {
   const { table, modalities } = config.data
-  const root = /\.tsv$/i.test(table) ? path.dirname(table) : table
-  const relative = (file: string) => path.relative(root, file)
+  const root = /\.tsv$/i.test(table) ? dirname(table) : table
+  const named = (file: string) => relative(root, file)
   return {
     sites: plan.sites,
     modalities,
@@ -135,10 +135,10 @@ export function datasetRecord(config: Config, plan: RunPlan): DatasetRecord {
       participant_id: id,
       site,
       split,
-      images: Object.fromEntries(modalities.map((modality) => [modality, relative(images[modality]!)])),
-      ...(label === undefined ? {} : { label: relative(label) }),
+      images: Object.fromEntries(modalities.map((modality) => [modality, named(images[modality]!)])),
+      ...(label === undefined ? {} : { label: named(label) }),
       ...(labels === undefined ? {} : { labels }),
-      ...(mask === undefined ? {} : { mask: relative(mask) }),
+      ...(mask === undefined ? {} : { mask: named(mask) }),
     })),
   }
 }

@@ -1,5 +1,5 @@
 import type { DType } from '../graph/spec.ts'
-import type { Program, Slot } from '../op.ts'
+import { type Program, type Slot, type Stage, textOf } from '../op.ts'
 import type { CompiledKernel, Runtime } from '../runtime/runtime.ts'
 
 /** A range of a buffer, in bytes. */
@@ -62,12 +62,19 @@ export class StepBuilder {
       const halves = operands.flatMap(({ dtype }, binding) => (dtype === 'f16' ? binding : []))
       this.pending.push({
         name: `${name} ${stage.file}`,
-        kernel: this.runtime.kernel(stage.source, stage.file, stage.constants, halves),
+        kernel: this.compile(stage, halves),
         bindings: operands.map(({ memory }) => memory),
         uniforms: stage.uniforms && packUniforms(stage.uniforms),
         grid: stage.grid,
       })
     }
+  }
+
+  private async compile(
+    { source, file, constants }: Stage,
+    halves: readonly number[],
+  ): Promise<CompiledKernel> {
+    return this.runtime.kernel(await textOf(source), file, constants, halves)
   }
 
   /** Compiles everything. Returns the steps and the buffer that holds their uniform blocks. */

@@ -3,10 +3,10 @@ import { type Spec, sameShape } from '../../graph/spec.ts'
 import { apply, type Tensor } from '../../graph/tensor.ts'
 import { type Kernel, linearGrid, type Op, type Program, type Slot, type Stage } from '../../op.ts'
 import type { Capabilities } from '../../runtime/capabilities.ts'
-import channelScalesSource from './channel-scales.wgsl'
 import { joinedMoments, type PartialSizes } from './kernels.ts'
 import { momentsOp } from './op.ts'
 
+const channelScalesSource = () => import('./channel-scales.wgsl')
 /**
  * What a kernel does besides its op, so that batch norm needs no passes of its own. Only rewrites of a plan's graph ask
  * for it, after all gradients were taken: fused nodes have none.

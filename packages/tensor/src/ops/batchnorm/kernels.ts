@@ -1,12 +1,13 @@
 import { elements, type Spec } from '../../graph/spec.ts'
-import { linearGrid, type Program, packing, type Slot, type Stage } from '../../op.ts'
+import { type KernelText, linearGrid, type Program, packing, type Slot, type Stage } from '../../op.ts'
 import type { Capabilities } from '../../runtime/capabilities.ts'
 import { enoughInvocations, sharedSum } from '../reduce/program.ts'
-import gradientInput from './gradient-input.wgsl'
-import gradientSums from './gradient-sums.wgsl'
-import combine from './moments.combine.wgsl'
-import moments from './moments.wgsl'
-import normalize from './normalize.wgsl'
+
+const combine = () => import('./moments.combine.wgsl')
+const moments = () => import('./moments.wgsl')
+const normalize = () => import('./normalize.wgsl')
+const gradientInput = () => import('./gradient-input.wgsl')
+const gradientSums = () => import('./gradient-sums.wgsl')
 
 export interface NormParams {
   /** Added to the variance inside the square root. */
@@ -34,7 +35,7 @@ function sharing(x: Spec, device: Capabilities) {
 }
 
 function stage(
-  source: string,
+  source: KernelText,
   file: string,
   x: Spec,
   device: Capabilities,

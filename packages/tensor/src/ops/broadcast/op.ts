@@ -3,8 +3,8 @@ import { broadcastShapes, elements, sameShape, strides } from '../../graph/spec.
 import { apply, type Tensor } from '../../graph/tensor.ts'
 import { linearGrid, type Op } from '../../op.ts'
 import { sumTo } from '../reduce/op.ts'
-import source from './broadcast.wgsl'
 
+const source = () => import('./broadcast.wgsl')
 const MAX_RANK = 5
 
 /** Strides of an operand along the axes of the broadcast shape; 0 where it is stretched. */

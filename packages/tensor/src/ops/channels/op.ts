@@ -2,8 +2,8 @@ import { ShapeError } from '../../errors.ts'
 import { elements, type Spec, sameShape } from '../../graph/spec.ts'
 import { apply, type Tensor } from '../../graph/tensor.ts'
 import { linearGrid, type Op, packing, type Slot, type Stage } from '../../op.ts'
-import source from './columns.wgsl'
 
+const source = () => import('./columns.wgsl')
 const lengthOf = (shape: readonly number[]): number => shape[shape.length - 1]!
 const withLength = (shape: readonly number[], length: number): number[] => [...shape.slice(0, -1), length]
 

@@ -3,10 +3,10 @@ import { elements, type Spec, sameShape } from '../../graph/spec.ts'
 import { apply, type Tensor } from '../../graph/tensor.ts'
 import { linearGrid, type Op, type Program } from '../../op.ts'
 import { sharedSum } from '../reduce/program.ts'
-import classSumsSource from './class-sums.wgsl'
-import oneHotSource from './one-hot.wgsl'
-import spreadSource from './spread-classes.wgsl'
 
+const classSumsSource = () => import('./class-sums.wgsl')
+const oneHotSource = () => import('./one-hot.wgsl')
+const spreadSource = () => import('./spread-classes.wgsl')
 /** Sizes of `s [N, …voxels, C]` with its labels `[N, …voxels]`. */
 function sizesOf(op: string, shape: readonly number[], labels: Spec) {
   const classes = shape[shape.length - 1]!

@@ -2,7 +2,6 @@ import { elements, f32 } from '../../graph/spec.ts'
 import { type Kernel, linearGrid, type Program, type Stage } from '../../op.ts'
 import type { Capabilities } from '../../runtime/capabilities.ts'
 import { sharedSum } from '../reduce/program.ts'
-import forwardSource from './forward.blocks.wgsl'
 import { isMostlyPadding } from './gemm.ts'
 import {
   type Conv3dGeometry,
@@ -12,8 +11,10 @@ import {
   geometry,
   shapeWords,
 } from './geometry.ts'
-import inputSource from './input.blocks.wgsl'
-import weightSource from './weight.blocks.wgsl'
+
+const forwardSource = () => import('./forward.blocks.wgsl')
+const inputSource = () => import('./input.blocks.wgsl')
+const weightSource = () => import('./weight.blocks.wgsl')
 
 /** Longest side of a block: sixteen sums and what meets in them fit into registers. */
 const LONGEST = 4

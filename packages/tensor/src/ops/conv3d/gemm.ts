@@ -3,9 +3,9 @@ import { linearGrid, type Program, type Slot, type Stage } from '../../op.ts'
 import type { Capabilities } from '../../runtime/capabilities.ts'
 import type { FusedStage, Fusible } from '../batchnorm/fusion.ts'
 import { sharedSum } from '../reduce/program.ts'
-import source from './gemm.wgsl'
 import { type Conv3dGeometry, shapeWords } from './geometry.ts'
 
+const source = () => import('./gemm.wgsl')
 /** Which member of the family a product computes; the numbers are those in gemm.wgsl. */
 export const DIRECTIONS = { forward: 0, input: 1, weight: 2 } as const
 

@@ -4,8 +4,6 @@ import type { Capabilities } from '../../runtime/capabilities.ts'
 import { type FusedStage, fusedStage, ownInputs } from '../batchnorm/fusion.ts'
 import { sharedSum } from '../reduce/program.ts'
 import { forwardBlocks, inputBlocks, weightBlocks } from './blocks.ts'
-import forwardDirect from './forward.direct.wgsl'
-import forwardLanes from './forward.lanes.wgsl'
 import { gemmProgram, isMostlyPadding, productSize } from './gemm.ts'
 import { gemmKernel } from './gemm-kernel.ts'
 import {
@@ -17,11 +15,14 @@ import {
   shapeWords,
 } from './geometry.ts'
 import { forwardHalo, inputHalo } from './halo.ts'
-import inputBorder from './input.border.wgsl'
-import inputDirect from './input.direct.wgsl'
 import { forwardMatrix, inputMatrix, weightMatrix } from './matrix.ts'
-import weightDirect from './weight.direct.wgsl'
-import weightLanes from './weight.lanes.wgsl'
+
+const forwardDirect = () => import('./forward.direct.wgsl')
+const forwardLanes = () => import('./forward.lanes.wgsl')
+const inputBorder = () => import('./input.border.wgsl')
+const inputDirect = () => import('./input.direct.wgsl')
+const weightDirect = () => import('./weight.direct.wgsl')
+const weightLanes = () => import('./weight.lanes.wgsl')
 
 const f32 = (shape: readonly number[]): Spec => ({ shape, dtype: 'f32' })
 

@@ -2,8 +2,8 @@ import { ShapeError } from '../../errors.ts'
 import { type DType, elements, type Spec } from '../../graph/spec.ts'
 import { apply, type Tensor } from '../../graph/tensor.ts'
 import { linearGrid, type Op, type Program } from '../../op.ts'
-import source from './copy.wgsl'
 
+const source = () => import('./copy.wgsl')
 function program(x: Spec, y: Spec): Program {
   const count = elements(x.shape)
   return {

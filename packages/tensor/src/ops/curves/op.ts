@@ -10,9 +10,9 @@ import {
   neighbours,
   visitPlaces,
 } from './geometry.ts'
-import sliceSource from './slice.wgsl'
-import spreadSource from './spread.wgsl'
 
+const sliceSource = () => import('./slice.wgsl')
+const spreadSource = () => import('./spread.wgsl')
 /** Knots that one invocation of the adjoint sums at a time. */
 const LANES = 4
 

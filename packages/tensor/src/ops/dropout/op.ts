@@ -4,8 +4,8 @@ import { apply, type Tensor } from '../../graph/tensor.ts'
 import { linearGrid, type Op } from '../../op.ts'
 import { cast } from '../copy/op.ts'
 import { mul } from '../pointwise/binary.ts'
-import source from './channel-mask.wgsl'
 
+const source = () => import('./channel-mask.wgsl')
 interface ChannelMaskParams {
   readonly shape: readonly number[]
   /** Probability of a zero. */

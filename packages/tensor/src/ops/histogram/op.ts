@@ -4,10 +4,10 @@ import { apply, type Tensor } from '../../graph/tensor.ts'
 import { linearGrid, type Op, type Program } from '../../op.ts'
 import { neighbours } from '../curves/geometry.ts'
 import { sharedSum } from '../reduce/program.ts'
-import histogramSource from './histogram.wgsl'
-import slopesSource from './slopes.wgsl'
-import statisticsSource from './statistics.wgsl'
 
+const histogramSource = () => import('./histogram.wgsl')
+const slopesSource = () => import('./slopes.wgsl')
+const statisticsSource = () => import('./statistics.wgsl')
 /** What is counted where. */
 export interface HistogramParams {
   /** Side of a cell in voxels. */

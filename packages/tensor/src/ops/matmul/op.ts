@@ -2,8 +2,8 @@ import { ShapeError } from '../../errors.ts'
 import type { Spec } from '../../graph/spec.ts'
 import { apply, type Tensor } from '../../graph/tensor.ts'
 import { linearGrid, type Op } from '../../op.ts'
-import source from './matmul.wgsl'
 
+const source = () => import('./matmul.wgsl')
 interface MatmulParams {
   readonly transposeA: boolean
   readonly transposeB: boolean

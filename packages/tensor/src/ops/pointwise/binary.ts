@@ -3,9 +3,10 @@ import { apply, type Tensor } from '../../graph/tensor.ts'
 import { linearGrid, type Op, type Program, packing } from '../../op.ts'
 import { padRank, rankFits, stretchedStrides } from '../broadcast/op.ts'
 import { sumTo } from '../reduce/op.ts'
-import broadcastSource from './binary.broadcast.wgsl'
-import sameSource from './binary.wgsl'
-import { affine, inFours, square } from './unary.ts'
+import { affine, changed, inFours, square } from './unary.ts'
+
+const broadcastText = () => import('./binary.broadcast.wgsl')
+const sameText = () => import('./binary.wgsl')
 
 /** One pointwise function of two values: WGSL expression, float64 truth and derivatives before broadcasting. */
 interface BinaryRow {
@@ -22,7 +23,9 @@ function sameProgram(row: BinaryRow, length: number): Program {
   return {
     stages: [
       {
-        source: inFours(sameSource, 'f(p, q)', numbers).replace('return a;', `return ${row.wgsl};`),
+        source: changed(sameText, (source) =>
+          inFours(source, 'f(p, q)', numbers).replace('return a;', `return ${row.wgsl};`),
+        ),
         file: `binary.wgsl:${row.name}`,
         constants,
         bindings: ['input0', 'input1', 'output'],
@@ -43,7 +46,7 @@ function broadcastProgram(row: BinaryRow, a: Spec, b: Spec, y: Spec): Program {
   return {
     stages: [
       {
-        source: broadcastSource.replace('return a;', `return ${row.wgsl};`),
+        source: changed(broadcastText, (source) => source.replace('return a;', `return ${row.wgsl};`)),
         file: `binary.broadcast.wgsl:${row.name}`,
         bindings: ['input0', 'input1', 'output'],
         uniforms: { u32: [count, ...layout.flat()] },

@@ -1,8 +1,9 @@
 import { elements } from '../../graph/spec.ts'
 import { apply, type Tensor } from '../../graph/tensor.ts'
-import { linearGrid, type Op, packing } from '../../op.ts'
+import { type KernelText, linearGrid, type Op, packing, textOf } from '../../op.ts'
 import { div, mul } from './binary.ts'
-import source from './unary.wgsl'
+
+const text = () => import('./unary.wgsl')
 
 /** Two numbers that a row may use, e.g. the slope of a leaky ReLU. */
 export interface UnaryParams {
@@ -18,6 +19,11 @@ interface UnaryRow {
   value(x: number, params: UnaryParams): number
   gradient(ct: Tensor, x: Tensor, y: Tensor, params: UnaryParams): Tensor
 }
+
+/** A text that is changed when it is loaded. */
+export const changed =
+  (text: KernelText, change: (source: string) => string): KernelText =>
+  async () => ({ default: change(await textOf(text)) })
 
 /** A kernel's text for elements of so many numbers: the function is called for each number of `p` and `q`. */
 export function inFours(text: string, call: string, numbers: 1 | 4): string {
@@ -41,9 +47,11 @@ function unaryOp(row: UnaryRow): Op<UnaryParams> {
           return {
             stages: [
               {
-                source: inFours(source, 'f(p, shape.a, shape.b)', numbers).replace(
-                  'return x;',
-                  `return ${row.wgsl};`,
+                source: changed(text, (source) =>
+                  inFours(source, 'f(p, shape.a, shape.b)', numbers).replace(
+                    'return x;',
+                    `return ${row.wgsl};`,
+                  ),
                 ),
                 file: `unary.wgsl:${row.name}`,
                 constants,

@@ -4,9 +4,9 @@ import { apply, type Tensor } from '../../graph/tensor.ts'
 import { type Kernel, linearGrid, type Op, type Program, packing } from '../../op.ts'
 import type { Capabilities } from '../../runtime/capabilities.ts'
 import { type Fusible, fusedStage, fusible } from '../batchnorm/fusion.ts'
-import source from './max-pool.wgsl'
-import windowsSource from './max-pool.windows.wgsl'
 
+const source = () => import('./max-pool.wgsl')
+const windowsSource = () => import('./max-pool.windows.wgsl')
 function pooledShape({ shape }: Spec): number[] {
   if (shape.length !== 5) throw new ShapeError('maxPool', 'the input must be [N, D, H, W, C]')
   const [n, d, h, w, c] = shape as [number, number, number, number, number]

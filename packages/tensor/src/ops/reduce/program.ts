@@ -2,8 +2,8 @@ import { elements, type Spec, strides } from '../../graph/spec.ts'
 import { linearGrid, type Program, packing, type Slot, type Stage } from '../../op.ts'
 import type { Capabilities } from '../../runtime/capabilities.ts'
 import { padRank } from '../broadcast/op.ts'
-import source from './reduce.wgsl'
 
+const source = () => import('./reduce.wgsl')
 /**
  * Invocations among which a pass over a tensor is shared out, by device. A software device has few cores, and pays for
  * every share that is joined afterwards. A large GPU wants half of the threads that its some 130 multiprocessors can hold,

@@ -4,8 +4,8 @@ import { linearGrid, type Op, type Program } from '../../op.ts'
 import { mul, sub } from '../pointwise/binary.ts'
 import { sum } from '../reduce/op.ts'
 import { reshape } from '../reshape/op.ts'
-import source from './rows.wgsl'
 
+const source = () => import('./rows.wgsl')
 const KIND = { softmax: 0, logSumExp: 1, softmaxGradient: 2 } as const
 
 const lengthOf = (x: Spec): number => x.shape[x.shape.length - 1]!

@@ -6,8 +6,6 @@ import { type GemmLayout, gemmProgram, productSize } from '../conv3d/gemm.ts'
 import { gemmKernel } from '../conv3d/gemm-kernel.ts'
 import { vectorsAtOnce } from '../conv3d/kernels.ts'
 import { type MatrixLayout, matrixKernel, matrixProgram, ROUNDED_SUMS } from '../conv3d/matrix.ts'
-import forwardDirect from './forward.direct.wgsl'
-import forwardLanes from './forward.lanes.wgsl'
 import {
   hasLanes,
   parityGeometry,
@@ -15,7 +13,10 @@ import {
   type UpsampledConv3dParams,
   upsampledGeometry,
 } from './geometry.ts'
-import parityWeightsSource from './parity-weights.wgsl'
+
+const forwardDirect = () => import('./forward.direct.wgsl')
+const parityWeightsSource = () => import('./parity-weights.wgsl')
+const forwardLanes = () => import('./forward.lanes.wgsl')
 
 /** Eight outputs for each voxel, and eight sums of taps for each of them. */
 const forwardCost = ([x, w]: readonly Spec[], _: Spec, params: UpsampledConv3dParams): number =>

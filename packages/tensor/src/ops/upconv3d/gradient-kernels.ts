@@ -14,11 +14,12 @@ import {
   type UpsampledGeometry,
   upsampledGeometry,
 } from './geometry.ts'
-import inputDirect from './input.direct.wgsl'
-import inputLanes from './input.lanes.wgsl'
-import tapSums from './tap-sums.wgsl'
-import weightDirect from './weight.direct.wgsl'
-import weightLanes from './weight.lanes.wgsl'
+
+const inputDirect = () => import('./input.direct.wgsl')
+const inputLanes = () => import('./input.lanes.wgsl')
+const tapSums = () => import('./tap-sums.wgsl')
+const weightDirect = () => import('./weight.direct.wgsl')
+const weightLanes = () => import('./weight.lanes.wgsl')
 
 // Both gradients begin with the same stage: for every voxel of x and every tap, the sum of dy over the outputs whose tap
 // falls on the voxel. What borders and paddings there are is settled by it. Then each gradient is one product with 27

@@ -2,9 +2,9 @@ import { ShapeError } from '../../errors.ts'
 import { elements, type Spec, sameShape } from '../../graph/spec.ts'
 import { type Tensor, type Update, update } from '../../graph/tensor.ts'
 import { linearGrid, type Stage, type UpdateOp } from '../../op.ts'
-import lossScaleSource from './loss-scale.wgsl'
-import nonFiniteSource from './non-finite.wgsl'
 
+const lossScaleSource = () => import('./loss-scale.wgsl')
+const nonFiniteSource = () => import('./non-finite.wgsl')
 /** How a dynamic loss scale grows. */
 interface LossScaleParams {
   /** Clean steps in a row after which it doubles. */

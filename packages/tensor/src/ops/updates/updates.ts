@@ -2,11 +2,11 @@ import { ShapeError } from '../../errors.ts'
 import { elements, type Spec, sameShape } from '../../graph/spec.ts'
 import { type Tensor, type Update, update } from '../../graph/tensor.ts'
 import { linearGrid, packing, type UpdateOp } from '../../op.ts'
-import accumulateSource from './accumulate.wgsl'
-import adamSource from './adam.wgsl'
-import runningSource from './running-statistics.wgsl'
-import sgdSource from './sgd.wgsl'
 
+const accumulateSource = () => import('./accumulate.wgsl')
+const adamSource = () => import('./adam.wgsl')
+const runningSource = () => import('./running-statistics.wgsl')
+const sgdSource = () => import('./sgd.wgsl')
 /** Constants of Adam. */
 export interface AdamParams {
   readonly beta1: number

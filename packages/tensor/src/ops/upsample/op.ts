@@ -2,8 +2,8 @@ import { ShapeError } from '../../errors.ts'
 import { elements, type Spec } from '../../graph/spec.ts'
 import { apply, type Tensor } from '../../graph/tensor.ts'
 import { linearGrid, type Op, type Program, packing } from '../../op.ts'
-import source from './upsample.wgsl'
 
+const source = () => import('./upsample.wgsl')
 /** Calls back for every voxel and channel of the larger tensor with the index it has in the smaller one. */
 export function forEachPair(large: Spec, visit: (large: number, small: number) => void): void {
   const [batch, depth, height, width, channels] = large.shape as [number, number, number, number, number]
