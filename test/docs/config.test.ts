@@ -14,7 +14,7 @@ describe('the reference of the configuration', () => {
     for (const { key, meaning, allowed, defaults } of configKeys()) {
       expect(meaning, key).toMatch(/^[A-Z].{15,}\.$/)
       expect(allowed, key).not.toBe('')
-      expect(Object.keys(defaults), key).toEqual(['paper', 'authors-code', 'tiny'])
+      expect(Object.keys(defaults), key).toEqual(['paper', 'authors-code', 'tiny', 'voxnorm'])
       expect(Object.values(defaults), key).not.toContain(undefined)
     }
   })
@@ -24,6 +24,6 @@ describe('the reference of the configuration', () => {
     const lines = help.split('\n')
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80)
     for (const { key } of configKeys()) expect(lines).toContain(key)
-    expect(help).toMatch(/^data\.patch\n(?: .*\n)+? {2}default 32 \(tiny: 16\)$/m)
+    expect(help).toMatch(/^data\.patch\n(?: .*\n)+? {2}default 32 \(tiny: 16, voxnorm: 16\)$/m)
   })
 })

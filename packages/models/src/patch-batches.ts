@@ -1,6 +1,7 @@
 import {
   applyBiasField,
   batchSchedule,
+  biasFieldRamp,
   drawBiasField,
   extractPatch,
   type PatchDraw,
@@ -10,7 +11,7 @@ import {
 } from '@voxnorm/data'
 import type { TrainingConfig } from './config.ts'
 import type { PatchBatch } from './trainer.ts'
-import { type VolumeViews, viewFeeds } from './volume-view.ts'
+import { type SeenPatch, type VolumeViews, viewFeeds } from './volume-view.ts'
 
 /** The batches of a training, each a function of the seed and of its counters alone. */
 export interface PatchBatches {
@@ -45,15 +46,16 @@ export function trainingBatches(
       const entries = schedule.batchAt(epoch, iteration, index)
       const draws = entries.map((entry) => sampler.draw(entry.site, entry.index))
       const { images, labels, sites: numbers } = cutPatches(draws, patch)
-      const seen = views && viewFeeds(views, draws)
-      const clean = { patches: images, clean: images, labels, sites: numbers, ...seen }
-      if (biasField.probability === 0) return clean
+      const clean = { patches: images, clean: images, labels, sites: numbers }
+      if (biasField.probability === 0) return { ...clean, ...(views && viewFeeds(views, draws)) }
       const patches = images.slice()
-      draws.forEach((draw, place) => {
+      const seen = draws.map((draw, place): SeenPatch => {
         const alpha = drawBiasField(randomStream(seed, 'bias', epoch, iteration, index, place), biasField)
-        if (alpha !== undefined) degrade(patches, draw, place, patch, alpha)
+        if (alpha === undefined) return draw
+        degrade(patches, draw, place, patch, alpha)
+        return { ...draw, ramp: biasFieldRamp(draw.subject.shape[1], alpha) }
       })
-      return { ...clean, patches }
+      return { ...clean, patches, ...(views && viewFeeds(views, seen)) }
     },
   }
 }

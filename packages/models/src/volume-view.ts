@@ -189,21 +189,64 @@ export function viewInput(geometry: ViewGeometry, cells: Triple, batch: number):
   }
 }
 
-/** What such a graph is fed for inputs that begin at the voxels `corner` of their subjects. */
+/** An input of such a graph: where it begins, and the factors of its volume's rows where a field degrades them. */
+export interface SeenPatch {
+  readonly subject: ViewedVolume
+  /** First voxel (z, y, x). */
+  readonly corner: Triple
+  readonly ramp?: ArrayLike<number> | undefined
+}
+
+/** What such a graph is fed for patches. */
 export function viewFeeds(
   views: VolumeViews,
-  draws: readonly { readonly subject: ViewedVolume; readonly corner: Triple }[],
+  draws: readonly SeenPatch[],
 ): { readonly cells: Float32Array; readonly origins: Float32Array } {
   const { geometry, cells: grid } = views
   const size = elements(grid) * featureCount(geometry)
   const cells = new Float32Array(draws.length * size)
   const origins = new Float32Array(draws.length * 3)
-  draws.forEach(({ subject, corner }, index) => {
-    cells.set(views.of(subject), index * size)
+  draws.forEach(({ subject, corner, ramp }, index) => {
+    const view = views.of(subject)
+    cells.set(ramp ? degradedView(view, views, ramp) : view, index * size)
     origins.set(
       corner.map((voxel) => voxel / geometry.cell),
       index * 3,
     )
   })
   return { cells, origins }
+}
+
+/**
+ * The view of a volume whose rows along y are multiplied by a ramp, from the view before: within a cell, a slow field is
+ * one factor. Histograms are moved from knot to knot.
+ */
+export function degradedView(
+  view: Float32Array,
+  { geometry, cells: [, rows, columns] }: Pick<VolumeViews, 'geometry' | 'cells'>,
+  ramp: ArrayLike<number>,
+): Float32Array {
+  const { cell, knots, channels } = geometry
+  const features = featureCount(geometry)
+  const factors = Array.from({ length: rows }, (_, row) => {
+    const middle = Math.min(Math.round((row + 0.5) * cell - 0.5), ramp.length - 1)
+    return ramp[middle]!
+  })
+  const degraded = view.slice()
+  for (let at = 0, index = 0; at < view.length; at += features, index++) {
+    const factor = factors[Math.floor(index / columns) % rows]!
+    degraded.fill(0, at, at + channels * knots)
+    for (let c = 0; c < channels; c++) {
+      const first = at + c * knots
+      for (let knot = 0; knot < knots; knot++) {
+        const moved = Math.min(knot * factor, knots - 1)
+        const below = Math.min(Math.floor(moved), knots - 2)
+        degraded[first + below]! += view[first + knot]! * (1 - (moved - below))
+        degraded[first + below + 1]! += view[first + knot]! * (moved - below)
+      }
+    }
+    // Mean, deviation and gradient of each channel are multiplied like the voxels; the share of brain is not.
+    for (let i = at + channels * knots; i < at + features - 1; i++) degraded[i]! *= factor
+  }
+  return degraded
 }
