@@ -46,6 +46,7 @@ export const ADVERSARIAL_TERMS = {
   },
   isbi: { loss: (logits) => crossEntropyOf(affine(softmax(logits), -1, 1), generatedOf(logits)) },
   confusion: { twoSites: true, generatedSites: true, loss: confusion },
+  alike: { twoSites: true, generatedSites: true, loss: (logits) => mean(divergenceOf(logits)) },
 } as const satisfies AdversarialTerms
 
 export type AdversarialTermName = keyof typeof ADVERSARIAL_TERMS
@@ -76,10 +77,17 @@ const isSite = (logits: Tensor) => (index: number) => index !== generatedOf(logi
  * G with the second part alone, which any image without content satisfies; and both parts are bounded below by 0.
  */
 function confusion(logits: Tensor): Tensor {
-  const sites = logits.shape[1]! / 2
-  const real = sliceChannels(logits, 0, sites)
-  const generated = sliceChannels(logits, sites, sites)
+  const real = sliceChannels(logits, 0, logits.shape[1]! / 2)
   const unreal = sub(logSumExp(logits), logSumExp(real))
-  const divergence = affine(sub(logSumExp(generated), mean(generated, [1])), 1, -Math.log(sites))
-  return mean(add(unreal, divergence))
+  return mean(add(unreal, divergenceOf(logits)))
+}
+
+/**
+ * `[N]`: KL(u ‖ q), the second part of the term `confusion`. Alone it is the term `alike`, for a generator that can draw
+ * nothing and so need not be told to look real.
+ */
+function divergenceOf(logits: Tensor): Tensor {
+  const sites = logits.shape[1]! / 2
+  const generated = sliceChannels(logits, sites, sites)
+  return affine(sub(logSumExp(generated), mean(generated, [1])), 1, -Math.log(sites))
 }

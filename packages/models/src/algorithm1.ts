@@ -46,7 +46,7 @@ export interface DiscriminatorGraph {
 }
 
 /**
- * Inputs: `patches` (and `clean` with augmentation), `sites`, `seed`. G runs in training mode and gets no gradient:
+ * Inputs: `patches` (and `clean` with augmentation), `sites`, `seed`, and `labels` for a D that sees tissues. G runs in training mode and gets no gradient:
  * nothing asks for it.
  */
 export function discriminatorGraph(setup: StepSetup): DiscriminatorGraph {
@@ -56,8 +56,9 @@ export function discriminatorGraph(setup: StepSetup): DiscriminatorGraph {
   const sites = input('sites', u32(setup.batch))
   const seed = input('seed', u32())
   const generated = generate(networks, config, patches, 'training', viewOf(setup))
-  const onReal = discriminate(networks, config, clean, { mode: 'training', seed, pass: 0 })
-  const onFake = discriminate(networks, config, generated.image, { mode: 'training', seed, pass: 1 })
+  const told = { mode: 'training', seed, ...labelsFor(setup) } as const
+  const onReal = discriminate(networks, config, clean, { ...told, pass: 0 })
+  const onFake = discriminate(networks, config, generated.image, { ...told, pass: 1 })
   const real = crossEntropy(onReal.logits, sites)
   const fake = config.discriminator.generatedSites
     ? crossEntropyOfGenerated(onFake.logits, sites)
@@ -101,7 +102,8 @@ export function systemGraph(setup: StepSetup): SystemGraph {
     return { ...partial, total: wished, adversarial: undefined, fakeLogits: undefined }
   }
   const seed = input('seed', u32())
-  const { logits } = discriminate(networks, config, image, { mode: 'training', seed, pass: 2 })
+  const told = { mode: 'training', seed, ...labelsFor(setup) } as const
+  const { logits } = discriminate(networks, config, image, { ...told, pass: 2 })
   const adversarial = adversarialTerm(loss.adversarial, setup.terms).loss(logits, input('sites', u32(batch)))
   const total = add(wished, mul(input('lambda', f32()), adversarial))
   return { ...partial, total, adversarial, fakeLogits: logits }
@@ -157,6 +159,10 @@ function patchInput(name: string, { config, batch }: Pick<StepSetup, 'config' | 
 
 const viewOf = ({ views, batch }: StepSetup): VolumeView | undefined =>
   views && viewInput(views.geometry, views.cells, batch)
+
+/** Labels for a discriminator that sees tissues. */
+const labelsFor = (setup: StepSetup): { readonly labels?: Tensor } =>
+  setup.networks.discriminator?.seesTissues ? { labels: labelInput(setup) } : {}
 
 function labelInput({ config: { patch }, batch }: StepSetup): Tensor {
   return input('labels', u32(batch, patch, patch, patch))

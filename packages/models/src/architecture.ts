@@ -79,6 +79,8 @@ export interface DiscriminatorOptions extends Storage {
   /** For dropout in training: a scalar that changes with every step, and a number that tells passes of a step apart. */
   readonly seed?: Tensor
   readonly pass?: number
+  /** `[N, P, P, P]` (u32), internal classes: given to architectures that see tissues. */
+  readonly labels?: Tensor
 }
 
 /** What a pass of a discriminator leaves behind. */
@@ -91,6 +93,8 @@ export interface DiscriminatorPass {
 
 /** A network from patches to logits, as a value: what a discriminator can be. It takes patches of any side. */
 export interface DiscriminatorArchitecture<Module extends object = object> {
+  /** Whether a pass is told the tissues of its patches. */
+  readonly seesTissues?: true
   /** Shapes and first values. Names of fields become names of tensors in model files. */
   parameters(shape: DiscriminatorShape): Module
   /** Runs it on `x [N, P, P, P, C]`. */

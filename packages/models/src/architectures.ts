@@ -3,6 +3,7 @@ import type { DiscriminatorArchitecture, ImageArchitecture, SideRule } from './a
 import type { DiscriminatorConfig, GeneratorConfig, ModelConfig, SegmenterConfig } from './config.ts'
 import { curves } from './curves.ts'
 import { dcgan3d } from './dcgan3d.ts'
+import { tissues } from './tissue-discriminator.ts'
 import { unet3d } from './unet3d.ts'
 import type { ViewGeometry } from './volume-view.ts'
 
@@ -17,7 +18,7 @@ export interface Architectures {
 export const ARCHITECTURES = {
   generator: { unet3d, curves },
   segmenter: { unet3d },
-  discriminator: { dcgan3d },
+  discriminator: { dcgan3d, tissues },
 } as const satisfies Architectures
 
 export type GeneratorArchitectureName = keyof typeof ARCHITECTURES.generator

@@ -161,6 +161,8 @@ export interface TrainingConfig {
   readonly loss: {
     /** Weight of the adversarial term; 0 trains without discriminator. */
     readonly lambda: number
+    /** Shares of the iterations between which the weight grows from 0 to lambda; [0, 0] by default. */
+    readonly ramp?: readonly [number, number]
     readonly classWeights: ClassWeights
     readonly adversarial: AdversarialTermName
     /** `global` by default. */

@@ -32,7 +32,7 @@ export function submitIteration(task: {
   const steps = { ...progress.steps }
   const rates = ratesOf(schedules)
   const scalars = (index: number): StepScalars => ({
-    lambda: config.loss.lambda,
+    lambda: config.loss.lambda * rampAt(config, batches.iterationsPerEpoch, { epoch, iteration }),
     seed: randomStream(config.seed, 'dropout', epoch, iteration, index).integer(2 ** 32),
     rates,
     steps: { ...steps },
@@ -63,6 +63,18 @@ export function submitIteration(task: {
   // When the training is given up, nobody awaits the last step any more; then its failure does not matter.
   values.catch(() => undefined)
   return { epoch, iteration, steps, values }
+}
+
+/** How much of the adversarial term's weight there is in an iteration. */
+function rampAt(
+  { loss, train }: TrainingConfig,
+  iterationsPerEpoch: number,
+  { epoch, iteration }: Pick<TrainingProgress, 'epoch' | 'iteration'>,
+): number {
+  const [begin, end] = loss.ramp ?? [0, 0]
+  const share = (epoch * iterationsPerEpoch + iteration) / (train.epochs * iterationsPerEpoch)
+  if (share >= end) return 1
+  return Math.max(0, (share - begin) / (end - begin))
 }
 
 const ratesOf = (schedules: TrainingProgress['schedules']): Record<NetworkName, number> => ({

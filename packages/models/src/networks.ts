@@ -30,6 +30,7 @@ export interface ImageNetwork extends Network<object> {
 
 /** A discriminator likewise. */
 export interface DiscriminatorNetwork extends Network<object> {
+  readonly seesTissues: boolean
   readonly run: (x: Tensor, options: DiscriminatorOptions) => DiscriminatorPass
 }
 
@@ -93,7 +94,11 @@ function discriminatorNetwork(
   shape: DiscriminatorShape,
 ): DiscriminatorNetwork {
   const network = bind('discriminator', architecture.parameters(shape))
-  return { ...network, run: (x, options) => architecture.run(network.weights, x, options) }
+  return {
+    ...network,
+    seesTissues: architecture.seesTissues === true,
+    run: (x, options) => architecture.run(network.weights, x, options),
+  }
 }
 
 /** The networks that there are, in the order of `NETWORK_NAMES`. */
@@ -171,12 +176,12 @@ export function segment(
   return { ...pass, probabilities: softmax(pass.output) }
 }
 
-/** D on a batch of patches; `pass` tells the passes of one step apart, so that each has a dropout of its own. */
+/** D on a batch of patches, with their labels if it sees tissues; `pass` tells the passes of one step apart, so that each has a dropout of its own. */
 export function discriminate(
   networks: Networks,
   config: ModelConfig & Storage,
   x: Tensor,
-  options: { readonly mode: Mode; readonly seed?: Tensor; readonly pass?: number },
+  options: Pick<DiscriminatorOptions, 'mode' | 'seed' | 'pass' | 'labels'>,
 ): DiscriminatorPass {
   const padding = config.discriminator.padding ?? config.padding
   return networks.discriminator!.run(x, {

@@ -14,17 +14,19 @@ export interface PatchPasses {
   readonly fakeLogits?: Tensor
 }
 
-/** What G and D make of patches `x [N, P, P, P, C]` in evaluation mode; `view` is for a G that wants one. */
+/** What G and D make of patches `x [N, P, P, P, C]` in evaluation mode, for a G that sees volumes and a D that sees tissues. */
 export function passPatches(
   networks: Networks,
   model: ModelConfig,
   x: Tensor,
-  view?: VolumeView,
+  { view, labels }: { readonly view?: VolumeView | undefined; readonly labels: Tensor },
 ): PatchPasses {
   if (!networks.generator) return {}
   const { image } = generate(networks, model, x, 'evaluation', view)
   if (!networks.discriminator) return { image }
-  const judged = (patches: Tensor) => discriminate(networks, model, patches, { mode: 'evaluation' }).logits
+  const told = networks.discriminator.seesTissues ? { labels } : {}
+  const judged = (patches: Tensor) =>
+    discriminate(networks, model, patches, { mode: 'evaluation', ...told }).logits
   return { image, realLogits: judged(x), fakeLogits: judged(image) }
 }
 

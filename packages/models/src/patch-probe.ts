@@ -10,11 +10,13 @@ import {
   compile,
   f32,
   input,
+  inputNames,
   largestBytes,
   type Plan,
   type Runtime,
   SlotPool,
   tensorRoom,
+  u32,
 } from '@voxnorm/tensor'
 import { viewGeometry } from './architectures.ts'
 import type { ModelConfig } from './config.ts'
@@ -85,7 +87,8 @@ export async function probePatches(
   const probe = await createProbe(runtime, model, batch, views)
   try {
     const batches = inBatches(drawPatches(subjects, config.patch, options), batch)
-    const feeds = ({ images }: CutBatch) => ({ patches: images })
+    const seesTissues = probe.wanted.has('labels')
+    const feeds = ({ images, labels }: CutBatch) => ({ patches: images, ...(seesTissues && { labels }) })
     const run = { plan: probe.plan, batch, patch: config.patch, feeds, views, signal }
     const finished = await forEachBatch(batches, run, (cut, results) => {
       patches.push(...probedOf(cut, results, config, batch))
@@ -118,7 +121,9 @@ function probeGraph(
 ): PatchPasses {
   const { patch, modalities } = config
   const x = input('patches', f32(batch, patch, patch, patch, modalities.length))
-  return passPatches(networks, config, x, views && viewInput(views.geometry, views.cells, batch))
+  const labels = input('labels', u32(batch, patch, patch, patch))
+  const view = views && viewInput(views.geometry, views.cells, batch)
+  return passPatches(networks, config, x, { view, labels })
 }
 
 /** A model on a device. Without a generator there is nothing to compute. */
@@ -127,8 +132,10 @@ async function createProbe(
   { config, names, tensors }: StoredModel,
   batch: number,
   views: VolumeViews | undefined,
-): Promise<{ readonly plan: Pick<Plan, 'run'>; dispose(): void }> {
-  if (!names.includes('generator')) return { plan: { run: async () => ({}) }, dispose: () => undefined }
+): Promise<{ readonly plan: Pick<Plan, 'run'>; readonly wanted: ReadonlySet<string>; dispose(): void }> {
+  if (!names.includes('generator')) {
+    return { plan: { run: async () => ({}) }, wanted: new Set(), dispose: () => undefined }
+  }
   const networks = makeNetworks(config, names)
   await allocateNetworks(runtime, networks)
   loadNetworks(networks, tensors)
@@ -137,6 +144,7 @@ async function createProbe(
   const plan = await compile(runtime, { name: 'patch probe', outputs }, { pool })
   return {
     plan,
+    wanted: inputNames(Object.values(outputs)),
     dispose() {
       plan.dispose()
       pool.dispose()

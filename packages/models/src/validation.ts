@@ -86,7 +86,7 @@ async function compileValidation(runtime: Runtime, options: ValidatorOptions): P
   const x = input('patches', f32(batch, patch, patch, patch, modalities.length))
   const labels = input('labels', u32(batch, patch, patch, patch))
   const view = views && viewInput(views.geometry, views.cells, batch)
-  const passes = passPatches(networks, model, x, view)
+  const passes = passPatches(networks, model, x, { view, labels })
   const { output, probabilities } = segment(networks, model, passes.image ?? x, 'evaluation')
   const outputs: Record<string, Tensor> = {
     soft: classSums(probabilities, labels),

@@ -5,6 +5,7 @@ import {
   type ModelConfig,
   makeNetworks,
   predictVolume,
+  probePatches,
   readModel,
   type StoredModel,
   writeModel,
@@ -155,6 +156,38 @@ describe('a generator of curves', () => {
       for (let knot = 0; knot < 9; knot++) expect(Math.abs(b[knot]! - a[knot]!)).toBeLessThan(0.2)
     }
     viewer.dispose()
+  })
+
+  it('plays against a discriminator of tissues, whose weight grows', async () => {
+    const { model, loss, train, ...rest } = curveTraining()
+    const config = {
+      ...rest,
+      model: { ...model, discriminator: { architecture: 'tissues' as const, base: 2, dropout: 0 } },
+      loss: { ...loss, lambda: 0.5, ramp: [0.25, 0.75] as const, adversarial: 'alike' as const },
+      train: { ...train, method: 'adversarial' as const, discriminatorSteps: 1 },
+    }
+    const all = await eventsOf(runtime, config, {}, twoSites())
+    const weights = ofKind(all, 'step').map(({ values }) => {
+      const { 'loss.total': total, 'loss.seg': seg, 'loss.adv': term } = values
+      expect(term).toBeGreaterThan(-1e-6)
+      return (total! - seg!) / term!
+    })
+    // The penalty of the curvature is in the total as well, but small.
+    expect(weights[0]).toBeLessThan(0.1)
+    expect(weights.at(-1)).toBeGreaterThan(0.45)
+    const { values } = ofKind(all, 'validation').at(-1)!
+    expect(values['dis.accuracy']).toBeGreaterThanOrEqual(0)
+    const patches = await probePatches(
+      runtime,
+      readModel(writeSafetensors(last(all, 'latest'))),
+      twoSites().validation,
+      {
+        patchesPerSubject: 2,
+        seed: 1,
+      },
+    )
+    expect(patches).toHaveLength(4)
+    for (const { fake } of patches) expect(fake!.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 5)
   })
 
   it('trains, goes on with the same bits, and predicts', async () => {

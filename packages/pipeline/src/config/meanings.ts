@@ -98,6 +98,7 @@ export const KEY_MEANINGS: MeaningsOf<Config> = {
   },
   loss: {
     lambda: { meaning: 'Weight of the adversarial term; 0 trains without discriminator.' },
+    ramp: { meaning: 'Shares of the training between which that weight grows from 0 to lambda.' },
     classWeights: {
       BG: weightOf('the background'),
       CSF: weightOf('cerebrospinal fluid'),

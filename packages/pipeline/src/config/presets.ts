@@ -27,6 +27,7 @@ const paper: Config = {
   },
   loss: {
     lambda: 1.5,
+    ramp: [0, 0],
     classWeights: { BG: 0.22, CSF: 0.3, GM: 0.2, WM: 0.28 },
     adversarial: 'minimax',
     dice: 'global',
@@ -67,6 +68,7 @@ const tiny: Config = {
   },
   loss: {
     lambda: 0.1,
+    ramp: [0, 0],
     classWeights: { BG: 0.1, CSF: 0.4, GM: 0.25, WM: 0.25 },
     adversarial: 'minimax',
     dice: 'per-class-code',
@@ -126,6 +128,7 @@ export const PRESETS: Readonly<Record<Config['preset'], Config>> = {
     },
     loss: {
       lambda: 0,
+      ramp: [0.15, 0.4],
       classWeights: { BG: 0.15, CSF: 0.35, GM: 0.25, WM: 0.25 },
       adversarial: 'minimax',
       dice: 'per-class-entropy',

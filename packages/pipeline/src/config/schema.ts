@@ -96,6 +96,10 @@ export const configSchema = z.strictObject({
   }),
   loss: z.strictObject({
     lambda: nonNegative,
+    ramp: z
+      .tuple([fraction, fraction])
+      .refine(([begin, end]) => begin <= end)
+      .describe('two numbers from 0 to 1, the smaller first'),
     classWeights: z.strictObject({ BG: nonNegative, CSF: nonNegative, GM: nonNegative, WM: nonNegative }),
     adversarial: rowOf(ADVERSARIAL_TERMS),
     dice: oneOf(...DICE_LOSSES),

@@ -5,11 +5,12 @@ import type { Config } from './schema.ts'
 
 /**
  * The part of a configuration that training depends on, in the form that the models package takes: times in seconds, the
- * precision and the decay of the rates only where they are not the usual, so that checkpoints from before there was a choice can be resumed, without the
+ * precision, the decay of the rates and the ramp of lambda only where they are not the usual, so that checkpoints from before there was a choice can be resumed, without the
  * fold and the way to the brain masks, which the subjects tell, and without how kernels are chosen, which they do not know of.
  */
 export function toTraining(config: Config) {
-  const { seed, model, loss, augment } = config
+  const { seed, model, augment } = config
+  const { ramp, ...loss } = config.loss
   const { generator, segmenter, ...others } = config.optim
   const { fold: _fold, maskFrom: _maskFrom, ...data } = config.data
   const { precision, deterministic: _deterministic, ...train } = config.train
@@ -17,7 +18,7 @@ export function toTraining(config: Config) {
     seed,
     data,
     model,
-    loss,
+    loss: ramp[1] === 0 ? loss : { ...loss, ramp },
     optim: { ...others, generator: withoutUsualDecay(generator), segmenter: withoutUsualDecay(segmenter) },
     train: {
       ...train,
