@@ -4,7 +4,13 @@ import path from 'node:path'
 import { makeLabelVolume, makeVolume, parseTable, type Shape3 } from '@voxnorm/data'
 import { writeVolumeFile } from '@voxnorm/data/node'
 import { openDevice } from '@voxnorm/node'
-import { classifierLimit, classifySites, harmonizationRows, type SubjectIntensities } from '@voxnorm/pipeline'
+import {
+  classifierLimit,
+  classifySites,
+  collectIntensities,
+  harmonizationRows,
+  type SubjectIntensities,
+} from '@voxnorm/pipeline'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseArguments } from '../src/command-line.ts'
 import { evaluate } from '../src/commands/evaluate.ts'
@@ -417,6 +423,7 @@ describe('harmonizationRows', () => {
     site,
     raw: regions(raw),
     normalized: regions(0.5),
+    painted: regions(0.2),
   })
 
   it('has a row for all sites and for every pair, with the bound of each', () => {
@@ -434,6 +441,22 @@ describe('harmonizationRows', () => {
       ({ measure, site_a, site_b }) => measure === 'wasserstein' && site_a === 'a' && site_b === 'c',
     )
     expect(distance!.raw).toBeCloseTo(0.6, 6)
+    expect(rows.find(({ measure }) => measure === 'jsd_in_tissues')).toMatchObject({ normalized: 0 })
+  })
+
+  it('knows what anatomy alone tells of the site', () => {
+    // The same three greys everywhere, but site b has much more of the first.
+    const labels = (csf: number) => Uint8Array.from({ length: 100 }, (_, i) => (i < csf ? 1 : i % 2 ? 2 : 3))
+    const scan = (site: string, csf: number) => {
+      const image = Float32Array.from({ length: 100 }, (_, i) => ((i * 37) % 100) / 100)
+      return collectIntensities(site, image, image, new Uint8Array(100).fill(1), labels(csf))
+    }
+    const floorOf = (subjects: SubjectIntensities[]) =>
+      harmonizationRows(subjects).find(({ measure }) => measure === 'site_classifier_floor')!.normalized
+    expect(floorOf([scan('a', 10), scan('a', 12), scan('b', 60), scan('b', 62)])).toBe(1)
+    expect(floorOf([scan('a', 10), scan('a', 60), scan('b', 10), scan('b', 60)])).toBeLessThan(0.6)
+    expect([...new Set(scan('a', 10).painted.all)].sort()).toEqual([...new Float32Array([0.2, 0.5, 0.8])])
+    expect(new Set(scan('a', 10).painted.GM)).toEqual(new Set(new Float32Array([0.5])))
   })
 
   it('says nothing about one site', () => {

@@ -78,7 +78,8 @@ function scores({ segmentation, harmonization }: PredictionRecords, doubted: num
       rows: harmonization,
       note:
         `${doubted === 0 ? '' : `${changedSentence(doubted)} `}How far apart the sites are, before (raw) and after (normalized). jsd and wasserstein: 0 is alike. ` +
-        'site_classifier_accuracy: 1 when every image gives its site away, chance when none does; ' +
+        'jsd_in_tissues is the mean within CSF, grey and white matter: a brain with more of a tissue differs as a whole, whatever the scanner. ' +
+        'site_classifier_accuracy: 1 when every image gives its site away, chance when none does. site_classifier_floor is its accuracy on the reference labels painted in three greys, where no scanner is left: anatomy alone, below which nothing gets that keeps the anatomy; ' +
         'n/a unless two sites have two subjects each, because with one subject a site nobody can tell the site from the person.',
     },
   ]

@@ -12,9 +12,10 @@ import { classifiableSites, classifySites } from './site-classifier.ts'
 /** A tissue, or all of the brain. */
 export type Region = Tissue | 'all'
 
-/** Intensities of one subject before and after, by region. */
+/** Intensities of one subject before and after, by region, and of its labels painted as an image. */
 export interface SubjectIntensities {
   readonly site: string
+  readonly painted: Readonly<Record<Region, Float32Array>>
   readonly raw: Readonly<Record<Region, Float32Array>>
   readonly normalized: Readonly<Record<Region, Float32Array>>
 }
@@ -34,6 +35,8 @@ export const HARMONIZATION_COLUMNS = ['measure', 'site_a', 'site_b', 'tissue', '
 
 const REGIONS: readonly Region[] = ['all', ...TISSUES]
 const BINS = 256
+/** What background, CSF, grey and white matter are painted with: no scanner is left in such an image. */
+const GREYS = [0, 0.2, 0.5, 0.8] as const
 /** Sorting tens of millions of voxels tells nothing that an even sample of this size does not. */
 const SAMPLE = 200_000
 
@@ -60,7 +63,8 @@ export function collectIntensities(
     })
     return Object.fromEntries(entries) as Record<Region, Float32Array>
   }
-  return { site, raw: split(raw), normalized: split(normalized) }
+  const painted = Float32Array.from(labels, (label) => GREYS[label]!)
+  return { site, raw: split(raw), normalized: split(normalized), painted: split(painted) }
 }
 
 /**
@@ -69,7 +73,9 @@ export function collectIntensities(
  * `jsd`: generalised Jensen-Shannon divergence in nats of the sites' histograms (256 bins over the common range),
  * over all sites and for every pair, with `jsd_bound` beside it; `wasserstein`: distance between the intensities of two
  * sites in units of the scaled image; `site_classifier_accuracy`: see {@link classifySites}, with
- * `site_classifier_chance` for the sites that it can judge. One site gives no rows.
+ * `site_classifier_chance` for the sites that it can judge, and `site_classifier_floor`, its accuracy on the painted
+ * labels: anatomy alone tells sites apart, and a normaliser that keeps it cannot go below. `jsd_in_tissues` is the mean of
+ * the divergences within CSF, grey and white matter, over all sites. One site gives no rows.
  */
 export function harmonizationRows(subjects: readonly SubjectIntensities[]): HarmonizationRow[] {
   const sites = [...new Set(subjects.map(({ site }) => site))].sort()
@@ -101,6 +107,11 @@ export function harmonizationRows(subjects: readonly SubjectIntensities[]): Harm
         beforeAfter(subjects, tissue, (pools) => divergence(pools, pair)),
       )
   }
+  const within = rows.filter(({ measure, site_a, tissue }) => {
+    return measure === 'jsd' && site_a === 'all' && tissue !== 'all'
+  })
+  const mean = (stage: keyof BeforeAfter) => within.reduce((sum, row) => sum + row[stage], 0) / within.length
+  add('jsd_in_tissues', everySite, 'all', { raw: mean('raw'), normalized: mean('normalized') })
   add('jsd_bound', everySite, 'all', same(jensenShannonBound(sites.length)))
   if (sites.length > 2) for (const pair of pairs) add('jsd_bound', pair, 'all', same(jensenShannonBound(2)))
   for (const tissue of REGIONS) {
@@ -115,6 +126,8 @@ export function harmonizationRows(subjects: readonly SubjectIntensities[]): Harm
       subjects.map(({ site, normalized }) => ({ site, features: features(normalized) })),
     ),
   })
+  const floor = classifySites(subjects.map(({ site, painted }) => ({ site, features: features(painted) })))
+  add('site_classifier_floor', everySite, 'all', same(floor))
   const judged = classifiableSites(subjects.map(({ site }) => site)).length
   add('site_classifier_chance', everySite, 'all', same(judged < 2 ? Number.NaN : 1 / judged))
   return rows
