@@ -40,8 +40,11 @@ const WHOLE = 32
 const SLOPE = 0.1
 /** Keeps the spread of an empty volume from being 0. */
 const EPSILON = 1e-6
-/** Weight of the mean squared curvature of the curves, with intensities 0 to 1. */
-const CURVATURE = 0.01
+/** Weights of the mean squared bend of a volume's curve, and of how far its slope is from 1 where it has no voxels. */
+const BEND = 0.01
+const EMPTY = 0.05
+/** Share of a volume's voxels at a knot from which on it is hardly empty. */
+const FILLED = 0.005
 
 /** Parameters of a generator that bends intensities: `outputs` curves of `knots` values at every place. */
 export function curveParameters(channels: number, knots: number) {
@@ -101,7 +104,12 @@ export function runCurves(weights: Weights<Curves>, x: Tensor, options: ImagePas
 
   const bent = add(x, sliceCurves(x, grid, origins, { cell, low: 0, high: 1 }))
   const output = mul(bent, inside(x))
-  return { output, blocks: { grid, out: output }, norms: [], penalty: curvature(values, knots) }
+  return {
+    output,
+    blocks: { grid, out: output },
+    norms: [],
+    penalty: straightness(ofVolume, together, knots),
+  }
 }
 
 /** The coarse network: raw curves of places `[N, Z, Y, X, C·B]`, and of volumes `[N, 1, 1, 1, C·B]`. */
@@ -172,12 +180,21 @@ function inside(x: Tensor): Tensor {
   return affine(relu(affine(some, -1e30, 1)), -1, 1)
 }
 
-/** Mean squared second difference of curves from knot to knot, in units of the knots' distance. */
-function curvature(values: Tensor, knots: number): Tensor {
-  const rows = reshape(values, [elements(values.shape) / knots, knots])
-  const part = (start: number) => sliceChannels(rows, start, knots - 2)
-  const bends = sub(add(part(0), part(2)), affine(part(1), 2, 0))
-  return affine(mean(square(bends)), CURVATURE * knots ** 2, 0)
+/**
+ * What a volume's curve is charged for: bends, and slopes other than 1 between knots that few voxels are at. There, no
+ * segmenter would tell the curve what to do, and what is brighter or darker than all that was seen, such as a lesion,
+ * should stay so.
+ */
+function straightness(curve: Tensor, counts: Tensor, knots: number): Tensor {
+  const rows = (values: Tensor) => reshape(values, [elements(curve.shape) / knots, knots])
+  const part = (values: Tensor, start: number) => sliceChannels(values, start, knots - 1)
+  const y = rows(curve)
+  const slopes = affine(sub(part(y, 1), part(y, 0)), knots - 1, 0)
+  const bends = sub(sliceChannels(slopes, 1, knots - 2), sliceChannels(slopes, 0, knots - 2))
+  const shares = div(rows(counts), affine(sum(rows(counts), [1], true), 1, EPSILON))
+  const emptiness = div(constant(f32(), [1]), affine(add(part(shares, 0), part(shares, 1)), 1 / FILLED, 1))
+  const off = mean(mul(emptiness, square(affine(slopes, 1, -1))))
+  return add(affine(mean(square(bends)), BEND, 0), affine(off, EMPTY, 0))
 }
 
 /** It as an architecture. */
