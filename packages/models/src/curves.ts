@@ -38,6 +38,11 @@ import { featureCount } from './volume-view.ts'
 const WIDTH = 16
 const WHOLE = 32
 const SLOPE = 0.1
+/**
+ * How far the slopes of a volume's curve may be from 1. A curve that falls or is nearly flat lays tissues of different
+ * intensity on each other, and what is steep beside it makes anatomy of noise.
+ */
+const STEEPEST = 0.8
 /** Keeps the spread of an empty volume from being 0. */
 const EPSILON = 1e-6
 /** Weights of the mean squared bend of a volume's curve, and of how far its slope is from 1 where it has no voxels. */
@@ -61,9 +66,9 @@ export function curveParameters(channels: number, knots: number) {
     whole: linear(features + WIDTH, WHOLE),
     shift: linear(WHOLE, WIDTH),
     // These two begin with zero, which makes the identity.
-    volumeCurve: {
-      weight: linearWeight(WHOLE, channels * knots, filledWith(0)),
-      bias: vector(channels * knots, filledWith(0)),
+    volumeSlopes: {
+      weight: linearWeight(WHOLE, channels * (knots - 1), filledWith(0)),
+      bias: vector(channels * (knots - 1), filledWith(0)),
     },
     placeCurve: {
       weight: convolutionWeight(1, WIDTH, channels * knots, filledWith(0)),
@@ -80,24 +85,25 @@ export type Curves = ReturnType<typeof curveParameters>
  * gives: out(v) = x(v) + Σ_b hat_b(x(v))·c_b(place of v), linear in intensity between the knots and in space between the
  * places. Beyond the first and the last knot curves go on with slope 1. See docs/curves.md.
  *
- * The curve of a volume is free; that of a place differs from it by at most `freedom`. Mean and spread of a channel over
+ * The curve of a volume has slopes between 0.2 and 1.8 before its spread is restored; that of a place differs from it by at most `freedom`. Mean and spread of a channel over
  * the volume stay what they are in x, as its histograms tell them.
  */
 export function runCurves(weights: Weights<Curves>, x: Tensor, options: ImagePassOptions): ImagePass {
   const { view, generator } = options
   if (view === undefined) throw new TypeError('Curves need a view of the volume.')
   const channels = x.shape[4]!
-  const knots = weights.volumeCurve.bias.shape[0]! / channels
+  const knots = weights.placeCurve.bias.shape[0]! / channels
   const { cells, origins, cell } = view
 
   const share = sliceChannels(cells, cells.shape[4]! - 1, 1)
   const counts = mul(sliceChannels(cells, 0, channels * knots), share)
 
-  const { local, whole } = coarsePass(weights, cells, share)
+  const { local, slopes } = coarsePass(weights, cells, share)
   const identity = knotIntensities(channels, knots)
   const together = sum(counts, [1, 2, 3], true)
   const target = momentsOf(identity, together, channels)
-  const ofVolume = standardized(add(identity, whole), together, channels, target)
+  const whole = curvesOfSlopes(affine(bound(slopes, STEEPEST), 1, 1), channels, knots)
+  const ofVolume = standardized(whole, together, channels, target)
   const bounded = bound(local, generator?.freedom ?? 0)
   const values = standardized(add(ofVolume, bounded), counts, channels, target)
   const grid = sub(values, identity)
@@ -112,9 +118,9 @@ export function runCurves(weights: Weights<Curves>, x: Tensor, options: ImagePas
   }
 }
 
-/** The coarse network: raw curves of places `[N, Z, Y, X, C·B]`, and of volumes `[N, 1, 1, 1, C·B]`. */
+/** The coarse network: raw curves of places `[N, Z, Y, X, C·B]`, and raw slopes of those of volumes `[N, C·(B − 1)]`. */
 function coarsePass(weights: Weights<Curves>, cells: Tensor, share: Tensor) {
-  const { place, around, whole, shift, volumeCurve, placeCurve } = weights
+  const { place, around, whole, shift, volumeSlopes, placeCurve } = weights
   const batch = cells.shape[0]!
   const step = (input: Tensor, weight: Tensor, bias: Tensor | null) =>
     leakyRelu(conv3d(input, weight, bias, { stride: 1, padding: 1, mode: 'zero' }, layerName(weight)), SLOPE)
@@ -130,8 +136,18 @@ function coarsePass(weights: Weights<Curves>, cells: Tensor, share: Tensor) {
   const last = { stride: 1, padding: 0, mode: 'zero' } as const
   return {
     local: conv3d(features, placeCurve.weight, placeCurve.bias, last, layerName(placeCurve.weight)),
-    whole: everywhere(linear(known, volumeCurve)),
+    slopes: linear(known, volumeSlopes),
   }
+}
+
+/** Curves `[N, 1, 1, 1, C·B]` that begin at 0 and have these slopes between the knots. */
+function curvesOfSlopes(slopes: Tensor, channels: number, knots: number): Tensor {
+  const batch = slopes.shape[0]!
+  const sums = Array.from({ length: (knots - 1) * knots }, (_, index) =>
+    Math.floor(index / knots) < index % knots ? 1 / (knots - 1) : 0,
+  )
+  const rows = reshape(slopes, [batch * channels, knots - 1])
+  return reshape(matmul(rows, constant(f32(knots - 1, knots), sums)), [batch, 1, 1, 1, channels * knots])
 }
 
 /** What the knots stand for, `[C·B]`: 0 to 1 for each channel. */

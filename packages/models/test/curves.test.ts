@@ -1,5 +1,15 @@
 import { countTrained, writeSafetensors } from '@voxnorm/autograd'
-import { imageAxes, type PreparedSubject, preservation, randomStream } from '@voxnorm/data'
+import {
+  imageAxes,
+  type PreparedSubject,
+  phantomImage,
+  phantomSubject,
+  preservation,
+  randomStream,
+  SITE_STYLES,
+  scaleIntensities,
+  type Triple,
+} from '@voxnorm/data'
 import {
   createPredictor,
   type ModelConfig,
@@ -65,7 +75,7 @@ function randomModel(seed: number, scale: number, of: ModelConfig = config): Sto
     for (const { name, layout } of [...network.trained, ...network.statistics]) {
       const stream = randomStream(seed, name)
       const size = layout.shape.reduce((all, one) => all * one, 1)
-      const spread = name.includes('Curve') ? scale : name.endsWith('running_var') ? 0 : 0.3
+      const spread = /Curve|Slopes/.test(name) ? scale : name.endsWith('running_var') ? 0 : 0.3
       const centre = name.endsWith('running_var') ? 1 : 0
       const values = Float32Array.from({ length: size }, () => centre + spread * stream.normal())
       tensors.set(name, { shape: layout.shape, values })
@@ -81,12 +91,15 @@ async function normalized(model: StoredModel, subject: PreparedSubject): Promise
   return image
 }
 
+/** That of the presets. */
+const FREEDOM = 0.06
+
 const subject = ball('a1', 'a', [0.2, 0.5, 0.9])
 
 describe('a generator of curves', () => {
   it('is small', () => {
-    expect(countTrained(curveParameters(1, 12))).toBe(16_024)
-    expect(countTrained(curveParameters(2, 12))).toBe(23_584)
+    expect(countTrained(curveParameters(1, 12))).toBe(15_991)
+    expect(countTrained(curveParameters(2, 12))).toBe(23_518)
   })
 
   it('begins as the identity', async () => {
@@ -104,10 +117,10 @@ describe('a generator of curves', () => {
       return [mean, Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length)]
     }
     const [before, after] = [moments(brain(subject.image)), moments(brain(image))]
-    // Histograms of cells tell them nearly, not to the last digit.
+    // Histograms of five knots tell them nearly.
     expect(Math.abs(after[0]! - before[0]!)).toBeLessThan(0.05)
-    expect(after[1]! / before[1]!).toBeGreaterThan(0.8)
-    expect(after[1]! / before[1]!).toBeLessThan(1.25)
+    expect(after[1]! / before[1]!).toBeGreaterThan(0.7)
+    expect(after[1]! / before[1]!).toBeLessThan(1.4)
     expect(brain(image).some((value, index) => Math.abs(value - brain(subject.image)[index]!) > 0.1)).toBe(
       true,
     )
@@ -156,6 +169,29 @@ describe('a generator of curves', () => {
       for (let knot = 0; knot < 9; knot++) expect(Math.abs(b[knot]! - a[knot]!)).toBeLessThan(0.2)
     }
     viewer.dispose()
+  })
+
+  it('keeps the structure for any weights', async () => {
+    const anatomy = phantomSubject({ seed: 3, subject: 1, shape: [64, 64, 64], voxelSize: 2.6 })
+    const scan = phantomImage(anatomy, SITE_STYLES.adult, { seed: 4 })
+    const brain = {
+      shape: [64, 64, 64] as unknown as Triple,
+      channels: 1,
+      image: scaleIntensities(scan.data, anatomy.mask.data, 'unit-zscore'),
+      mask: Uint8Array.from(anatomy.mask.data),
+    }
+    const shipped = { architecture: 'curves', cell: 16, knots: 12, freedom: FREEDOM } as const
+    const of: ModelConfig = { ...config, voxelSize: 2.6, scaling: 'unit-zscore', generator: shipped }
+    const indices: number[] = []
+    // Small weights, large ones, and such as drive slopes and deviations to their bounds.
+    for (const [seed, scale] of [0.1, 0.5, 2, 50, 50, 50, 0.3, 0.3, 1, 1].entries()) {
+      const predictor = await createPredictor(runtime, randomModel(seed, scale, of))
+      const image = await predictor.normalize!(brain)
+      predictor.dispose()
+      const spacing = [2.6, 2.6, 2.6] as const
+      indices.push(preservation(brain.image, image, brain.mask, [64, 64, 64], spacing).structureIndex)
+    }
+    expect(Math.min(...indices), indices.map((index) => index.toFixed(4)).join(', ')).toBeGreaterThan(0.98)
   })
 
   it('plays against a discriminator of tissues, whose weight grows', async () => {
