@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { bundle } from '../scripts/bundle.js'
 
-const BENCHES = ['norm', 'pool', 'upconv3d', 'fusion', 'batches', 'soak', 'waiting']
+const BENCHES = ['norm', 'pool', 'upconv3d', 'fusion', 'batches', 'soak', 'waiting', 'methods']
 const [name, ...options] = process.argv.slice(2)
 if (!BENCHES.includes(name)) {
   console.error(

@@ -41,6 +41,8 @@ export interface Predictor {
   readonly sides: SideRule
   /** The plan for batches of windows of this side, and the size of the batches. */
   planFor(window: number, batch: number | undefined): Promise<{ readonly plan: Plan; readonly batch: number }>
+  /** Whether the model has a generator. */
+  readonly normalizes: boolean
   /** What a generator that sees volumes makes of one, `[D, H, W, C]`; windows are then cut from that for S. */
   readonly normalize: ((volume: PredictableVolume) => Promise<Float32Array>) | undefined
   dispose(): void
@@ -114,6 +116,7 @@ export async function createPredictor(
     config,
     runtime,
     sides: sidesOf(config, { generator: networks.generator !== undefined }, architectures),
+    normalizes: networks.generator !== undefined,
     async planFor(window, wanted) {
       const batch = wanted ?? batchFor(runtime, windowed, config, window)
       const key = `${window}x${batch}`

@@ -28,6 +28,7 @@ describe('presets', () => {
     const config = parseConfig('data: {table: d.tsv}', 'run.yaml')
     expect(config.loss).toEqual({
       lambda: 1.5,
+      ramp: [0, 0],
       classWeights: { BG: 0.22, CSF: 0.3, GM: 0.2, WM: 0.28 },
       adversarial: 'minimax',
       dice: 'global',
