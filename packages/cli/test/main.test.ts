@@ -53,7 +53,7 @@ describe('main', () => {
       meaning: expect.stringMatching(/\.$/),
       unit: 'patches',
       allowed: 'a whole number of 1 or more',
-      defaults: { paper: 72, 'authors-code': 72, tiny: 4 },
+      defaults: { paper: 72, 'authors-code': 72, tiny: 4, voxnorm: 3 },
     })
     expect(err).toBe('')
   })
