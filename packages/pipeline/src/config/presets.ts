@@ -139,6 +139,6 @@ export const PRESETS: Readonly<Record<Config['preset'], Config>> = {
       generator: { ...tiny.optim.generator, lr: 4e-3, decay: 'cosine' },
       segmenter: { ...tiny.optim.segmenter, lr: 5e-3, decay: 'cosine' },
     },
-    train: { ...tiny.train, method: 'preprocessor', epochs: 20, iterationsPerEpoch: 60, batch: 3, warmup: 0 },
+    train: { ...tiny.train, method: 'preprocessor', epochs: 28, iterationsPerEpoch: 60, batch: 3, warmup: 0 },
   },
 }
