@@ -51,7 +51,7 @@ const EMPTY = 0.05
 /** Share of a volume's voxels at a knot from which on it is hardly empty. */
 const FILLED = 0.005
 
-/** Parameters of a generator that bends intensities: `outputs` curves of `knots` values at every place. */
+/** Parameters of a generator that bends intensities: curves of `knots` values for every channel and cell. */
 export function curveParameters(channels: number, knots: number) {
   const features = featureCount({ channels, knots })
   const convolution = (inputs: number) => convolutionWeight(3, inputs, WIDTH, kaimingUniform(27 * inputs))
@@ -61,7 +61,7 @@ export function curveParameters(channels: number, knots: number) {
   })
   return {
     // Without a bias: where nothing is, there it finds nothing.
-    place: { weight: convolution(features) },
+    near: { weight: convolution(features) },
     around: { weight: convolution(WIDTH), bias: vector(WIDTH, fanInUniform(27 * WIDTH)) },
     whole: linear(features + WIDTH, WHOLE),
     shift: linear(WHOLE, WIDTH),
@@ -70,7 +70,7 @@ export function curveParameters(channels: number, knots: number) {
       weight: linearWeight(WHOLE, channels * (knots - 1), filledWith(0)),
       bias: vector(channels * (knots - 1), filledWith(0)),
     },
-    placeCurve: {
+    cellCurve: {
       weight: convolutionWeight(1, WIDTH, channels * knots, filledWith(0)),
       bias: vector(channels * knots, filledWith(0)),
     },
@@ -83,16 +83,18 @@ export type Curves = ReturnType<typeof curveParameters>
 /**
  * Bends the intensities of `x [N, D, H, W, C]`, which lie about 0 to 1, by curves that a coarse look at the whole volume
  * gives: out(v) = x(v) + Σ_b hat_b(x(v))·c_b(place of v), linear in intensity between the knots and in space between the
- * places. Beyond the first and the last knot curves go on with slope 1. See docs/curves.md.
+ * middles of cells. Beyond the first and the last knot curves go on with slope 1. See docs/curves.md.
  *
- * The curve of a volume has slopes between 0.2 and 1.8 before its spread is restored; that of a place differs from it by at most `freedom`. Mean and spread of a channel over
- * the volume stay what they are in x, as its histograms tell them.
+ * The curve of a volume has slopes between 0.2 and 1.8, before its spread is restored; that of a cell differs from it by
+ * less than `freedom`. Mean and spread of a channel over the volume stay what they are in x, as its histograms tell them.
  */
 export function runCurves(weights: Weights<Curves>, x: Tensor, options: ImagePassOptions): ImagePass {
   const { view, generator } = options
-  if (view === undefined) throw new TypeError('Curves need a view of the volume.')
+  if (view === undefined || generator?.freedom === undefined) {
+    throw new TypeError('Curves need a view of the volume, and a freedom.')
+  }
   const channels = x.shape[4]!
-  const knots = weights.placeCurve.bias.shape[0]! / channels
+  const knots = weights.cellCurve.bias.shape[0]! / channels
   const { cells, origins, cell } = view
 
   const share = sliceChannels(cells, cells.shape[4]! - 1, 1)
@@ -104,7 +106,7 @@ export function runCurves(weights: Weights<Curves>, x: Tensor, options: ImagePas
   const target = momentsOf(identity, together, channels)
   const whole = curvesOfSlopes(affine(bound(slopes, STEEPEST), 1, 1), channels, knots)
   const ofVolume = standardized(whole, together, channels, target)
-  const bounded = bound(local, generator?.freedom ?? 0)
+  const bounded = bound(local, generator.freedom)
   const values = standardized(add(ofVolume, bounded), counts, channels, target)
   const grid = sub(values, identity)
 
@@ -118,13 +120,13 @@ export function runCurves(weights: Weights<Curves>, x: Tensor, options: ImagePas
   }
 }
 
-/** The coarse network: raw curves of places `[N, Z, Y, X, C·B]`, and raw slopes of those of volumes `[N, C·(B − 1)]`. */
+/** The coarse network: raw curves of cells `[N, Z, Y, X, C·B]`, and raw slopes of those of volumes `[N, C·(B − 1)]`. */
 function coarsePass(weights: Weights<Curves>, cells: Tensor, share: Tensor) {
-  const { place, around, whole, shift, volumeSlopes, placeCurve } = weights
+  const { near: first, around, whole, shift, volumeSlopes, cellCurve } = weights
   const batch = cells.shape[0]!
   const step = (input: Tensor, weight: Tensor, bias: Tensor | null) =>
     leakyRelu(conv3d(input, weight, bias, { stride: 1, padding: 1, mode: 'zero' }, layerName(weight)), SLOPE)
-  const near = step(step(cells, place.weight, null), around.weight, around.bias)
+  const near = step(step(cells, first.weight, null), around.weight, around.bias)
   const average = (features: Tensor, by: Tensor) =>
     div(sum(mul(features, by), [1, 2, 3]), affine(sum(by, [1, 2, 3]), 1, EPSILON))
   const linear = (rows: Tensor, { weight, bias }: { weight: Tensor; bias: Tensor }) =>
@@ -135,7 +137,7 @@ function coarsePass(weights: Weights<Curves>, cells: Tensor, share: Tensor) {
   const features = leakyRelu(add(near, everywhere(linear(known, shift))), SLOPE)
   const last = { stride: 1, padding: 0, mode: 'zero' } as const
   return {
-    local: conv3d(features, placeCurve.weight, placeCurve.bias, last, layerName(placeCurve.weight)),
+    local: conv3d(features, cellCurve.weight, cellCurve.bias, last, layerName(cellCurve.weight)),
     slopes: linear(known, volumeSlopes),
   }
 }

@@ -176,6 +176,19 @@ function readConfig(
     if (architecture === undefined || Object.hasOwn(rows, architecture)) continue
     throw wrong(`${network}.architecture`, `one of ${Object.keys(rows).join(', ')}`)
   }
+  const generator = (config['generator'] ?? {}) as Readonly<Record<string, unknown>>
+  if (architectures.generator[String(generator['architecture'])]?.seesVolume) {
+    for (const key of ['cell', 'knots', 'freedom']) {
+      const value = generator[key]
+      if (
+        typeof value === 'number' &&
+        value > 0 &&
+        (key !== 'knots' || (Number.isInteger(value) && value > 2))
+      )
+        continue
+      throw wrong(`generator.${key}`, key === 'knots' ? 'a whole number above 2' : 'a number above 0')
+    }
+  }
   const { learning } = SCALINGS[config['scaling'] as Scaling]
   if (learning && !isLearntScale(config['standardScale'], config['modalities'], learning.length)) {
     throw wrong('standardScale', `a list of ${learning.length} numbers for each modality`)

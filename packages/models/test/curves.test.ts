@@ -226,6 +226,16 @@ describe('a generator of curves', () => {
     for (const { fake } of patches) expect(fake!.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 5)
   })
 
+  it('is refused in a model file without what it needs', () => {
+    const { tensors } = randomModel(1, 0.1)
+    for (const key of ['cell', 'knots', 'freedom']) {
+      const broken = { ...config, generator: { ...generator, [key]: 0 } }
+      expect(() => readModel(writeModel({ config: broken, tensors }), 'm.safetensors')).toThrow(
+        `m.safetensors: The model's config has no proper "generator.${key}"`,
+      )
+    }
+  })
+
   it('trains, goes on with the same bits, and predicts', async () => {
     const longer = curveTraining()
     const all = await eventsOf(runtime, longer, {}, twoSites())

@@ -186,6 +186,10 @@ describe('mistakes', () => {
       'run.yaml:1: data.patch must be a multiple of 8 (three poolings halve it three times), not 20.\n  fix: use 24',
     ],
     [
+      'preset: voxnorm\nmodel: {generatorOutput: sigmoid}',
+      'run.yaml:2: model.generatorOutput sigmoid would squeeze what model.generator.architecture curves gives.\n  fix: use model.generatorOutput: none, as preset: voxnorm does',
+    ],
+    [
       'preset: tiny\ninference: {stride: 17}',
       'run.yaml:2: inference.stride 17 is larger than data.patch 16; windows would leave gaps.\n  fix: use a stride of at most the patch size',
     ],

@@ -19,6 +19,16 @@ export function assertConsistent(
       { file: locate(['inference', 'stride']), fix: 'use a stride of at most the patch size' },
     )
   }
+  const curves = networks.includes('generator') && model.generator.architecture === 'curves'
+  if (curves && model.generatorOutput !== 'none') {
+    throw new ConfigError(
+      `model.generatorOutput ${model.generatorOutput} would squeeze what model.generator.architecture curves gives.`,
+      {
+        file: locate(['model', 'generatorOutput']),
+        fix: 'use model.generatorOutput: none, as preset: voxnorm does',
+      },
+    )
+  }
   if (networks.includes('generator') && !SCALINGS[data.scaling].unitRange) {
     const reachable = Object.entries(SCALINGS).flatMap(([name, { unitRange }]) => (unitRange ? [name] : []))
     throw new ConfigError(
